@@ -1,0 +1,275 @@
+//! Building a block row by row, a column at a time.
+
+use super::{BYTES_MAX, Block, COLUMN_ENTRY, HEADER, MAGIC, VERSION, pad8};
+use crate::TimeMs;
+use crate::schema::{Schema, Type};
+
+/// Collects rows of one schema. Every row pushes one value to each column and one event time;
+/// [`Builder::finish`] lays the block out and leaves the builder empty for the next one.
+#[derive(Debug)]
+pub struct Builder {
+    schema_id: u64,
+    times: Vec<u8>,
+    columns: Vec<ColumnBuilder>,
+}
+
+/// Collects the values of one column.
+#[derive(Debug)]
+pub struct ColumnBuilder {
+    ty: Type,
+    rows: usize,
+    /// One bit a row when the column is optional.
+    validity: Option<Vec<u8>>,
+    /// Fixed-width values, or the *ends* of variable ones (u32); the leading 0 is written at the end.
+    values: Vec<u8>,
+    heap: Vec<u8>,
+}
+
+impl Builder {
+    /// An empty builder.
+    pub fn new(schema: &Schema) -> Builder {
+        let column = |f: &crate::schema::Field| ColumnBuilder {
+            ty: f.ty,
+            rows: 0,
+            validity: f.optional.then(Vec::new),
+            values: Vec::new(),
+            heap: Vec::new(),
+        };
+        Builder { schema_id: schema.id(), times: Vec::new(), columns: schema.fields().iter().map(column).collect() }
+    }
+
+    /// Rows whose event time has been pushed.
+    pub fn rows(&self) -> usize {
+        self.times.len() / 8
+    }
+
+    /// An upper bound of the finished block's length in bytes, were it finished now.
+    pub fn size(&self) -> usize {
+        let parts = self.columns.iter().map(|c| c.values.len() + c.heap.len() + c.validity.as_ref().map_or(0, Vec::len) + 32);
+        HEADER + COLUMN_ENTRY * self.columns.len() + self.times.len() + parts.sum::<usize>()
+    }
+
+    /// Pushes the event time of a row.
+    pub fn push_time(&mut self, time: TimeMs) {
+        self.times.extend_from_slice(&time.to_le_bytes());
+    }
+
+    /// The builder of one column.
+    pub fn column(&mut self, index: usize) -> &mut ColumnBuilder {
+        &mut self.columns[index]
+    }
+
+    /// All columns at once, for code that fills several side by side.
+    pub fn columns_mut(&mut self) -> &mut [ColumnBuilder] {
+        &mut self.columns
+    }
+
+    /// Takes back everything pushed for rows from `rows` on: how a row that turns out bad halfway is undone.
+    pub fn truncate(&mut self, rows: usize) {
+        self.times.truncate(8 * rows);
+        for column in &mut self.columns {
+            column.truncate(rows);
+        }
+    }
+
+    /// Lays out the block, or returns `None` when there is no row.
+    ///
+    /// # Panics
+    /// When the columns differ in length or the block would pass [`BYTES_MAX`]: both are bugs of the caller,
+    /// who sees [`Builder::size`].
+    pub fn finish(&mut self) -> Option<Block> {
+        let rows = self.rows();
+        if rows == 0 {
+            return None;
+        }
+        let columns = self.columns.len();
+        let mut out = Vec::with_capacity(self.size());
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&(columns as u16).to_le_bytes());
+        out.extend_from_slice(&(rows as u32).to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.schema_id.to_le_bytes());
+        out.extend_from_slice(&[0; 8]);
+        out.resize(HEADER + COLUMN_ENTRY * columns, 0);
+        out.append(&mut self.times);
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            assert_eq!(column.rows, rows, "column {index} has {} values for {rows} rows", column.rows);
+            let entry = column.lay_out(&mut out);
+            out[HEADER + COLUMN_ENTRY * index..][..COLUMN_ENTRY].copy_from_slice(&entry);
+        }
+        assert!(out.len() <= BYTES_MAX, "a block of {} bytes", out.len());
+        let length = (out.len() as u32).to_le_bytes();
+        out[12..16].copy_from_slice(&length);
+        Some(Block::trusted(out, rows, columns))
+    }
+}
+
+impl ColumnBuilder {
+    /// The type of the column.
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// Values pushed so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn mark(&mut self, present: bool) {
+        if let Some(bits) = &mut self.validity {
+            if self.rows.is_multiple_of(8) {
+                bits.push(0);
+            }
+            if present {
+                bits[self.rows / 8] |= 1 << (self.rows % 8);
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// Pushes a bool.
+    pub fn push_bool(&mut self, value: bool) {
+        debug_assert_eq!(self.ty, Type::Bool);
+        self.values.push(u8::from(value));
+        self.mark(true);
+    }
+
+    /// Pushes an i32.
+    pub fn push_i32(&mut self, value: i32) {
+        debug_assert_eq!(self.ty, Type::I32);
+        self.values.extend_from_slice(&value.to_le_bytes());
+        self.mark(true);
+    }
+
+    /// Pushes an i64.
+    pub fn push_i64(&mut self, value: i64) {
+        debug_assert_eq!(self.ty, Type::I64);
+        self.values.extend_from_slice(&value.to_le_bytes());
+        self.mark(true);
+    }
+
+    /// Pushes an f64.
+    pub fn push_f64(&mut self, value: f64) {
+        debug_assert_eq!(self.ty, Type::F64);
+        self.values.extend_from_slice(&value.to_bits().to_le_bytes());
+        self.mark(true);
+    }
+
+    /// Pushes text.
+    pub fn push_str(&mut self, value: &str) {
+        debug_assert_eq!(self.ty, Type::String);
+        self.push_heap(value.as_bytes());
+    }
+
+    /// Pushes bytes.
+    pub fn push_bytes(&mut self, value: &[u8]) {
+        debug_assert_eq!(self.ty, Type::Bytes);
+        self.push_heap(value);
+    }
+
+    /// Pushes the bytes of a string or bytes value without looking at them; text must be UTF-8 already.
+    pub fn push_heap(&mut self, value: &[u8]) {
+        self.heap.extend_from_slice(value);
+        self.values.extend_from_slice(&(self.heap.len() as u32).to_le_bytes());
+        self.mark(true);
+    }
+
+    /// Pushes an absent value; only for an optional column.
+    pub fn push_absent(&mut self) {
+        debug_assert!(self.validity.is_some(), "absent value in a column that is not optional");
+        match self.ty.width() {
+            Some(width) => self.values.resize(self.values.len() + width, 0),
+            None => self.values.extend_from_slice(&(self.heap.len() as u32).to_le_bytes()),
+        }
+        self.mark(false);
+    }
+
+    /// Copies one cell of a column of the same type; absent stays absent.
+    pub fn push_cell(&mut self, from: super::Column<'_>, row: usize) {
+        if !from.present(row) {
+            return self.push_absent();
+        }
+        match self.ty.width() {
+            Some(width) => {
+                self.values.extend_from_slice(&from.raw()[width * row..width * (row + 1)]);
+                self.mark(true);
+            }
+            None => self.push_heap(from.bytes(row)),
+        }
+    }
+
+    /// Copies the cells of `rows` of a column of the same type, in that order.
+    pub fn push_cells(&mut self, from: super::Column<'_>, rows: &[u32]) {
+        if self.validity.is_some() {
+            return rows.iter().for_each(|&row| self.push_cell(from, row as usize));
+        }
+        fn fixed<const N: usize>(to: &mut Vec<u8>, from: &[u8], rows: &[u32]) {
+            let cells = from.as_chunks::<N>().0;
+            to.reserve(N * rows.len());
+            rows.iter().for_each(|&row| to.extend_from_slice(&cells[row as usize]));
+        }
+        match self.ty.width() {
+            Some(1) => fixed::<1>(&mut self.values, from.raw(), rows),
+            Some(4) => fixed::<4>(&mut self.values, from.raw(), rows),
+            Some(_) => fixed::<8>(&mut self.values, from.raw(), rows),
+            None => {
+                self.values.reserve(4 * rows.len());
+                for &row in rows {
+                    self.heap.extend_from_slice(from.bytes(row as usize));
+                    self.values.extend_from_slice(&(self.heap.len() as u32).to_le_bytes());
+                }
+            }
+        }
+        self.rows += rows.len();
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        if self.rows <= rows {
+            return;
+        }
+        self.rows = rows;
+        match self.ty.width() {
+            Some(width) => self.values.truncate(width * rows),
+            None => {
+                self.values.truncate(4 * rows);
+                let end = if rows == 0 { 0 } else { super::read_u32(&self.values, 4 * (rows - 1)) };
+                self.heap.truncate(end as usize);
+            }
+        }
+        if let Some(bits) = &mut self.validity {
+            bits.truncate(rows.div_ceil(8));
+            if let Some(last) = bits.last_mut().filter(|_| !rows.is_multiple_of(8)) {
+                *last &= (1 << (rows % 8)) - 1;
+            }
+        }
+    }
+
+    /// Appends the column's parts to the block, empties the builder and returns the table entry.
+    fn lay_out(&mut self, out: &mut Vec<u8>) -> [u8; COLUMN_ENTRY] {
+        let mut entry = [0; COLUMN_ENTRY];
+        entry[0] = self.ty as u8;
+        if let Some(bits) = &mut self.validity {
+            entry[1] = 1;
+            entry[4..8].copy_from_slice(&(out.len() as u32).to_le_bytes());
+            append_padded(out, bits);
+        }
+        entry[8..12].copy_from_slice(&(out.len() as u32).to_le_bytes());
+        if self.ty.width().is_none() {
+            out.extend_from_slice(&[0; 4]);
+        }
+        append_padded(out, &mut self.values);
+        if self.ty.width().is_none() {
+            entry[12..16].copy_from_slice(&(out.len() as u32).to_le_bytes());
+            append_padded(out, &mut self.heap);
+        }
+        self.rows = 0;
+        entry
+    }
+}
+
+/// Moves `part` to the end of `out` and pads to 8 bytes; `part` keeps its capacity.
+fn append_padded(out: &mut Vec<u8>, part: &mut Vec<u8>) {
+    out.append(part);
+    out.resize(pad8(out.len()), 0);
+}

@@ -1,0 +1,110 @@
+//! Keys: their canonical bytes, their hash, their key group and the worker they live on (semantics.md #39).
+//!
+//! The encoding and the hash are part of the contract (`wit/…/block.md`), so that guests in every
+//! language and every release agree on where a key lives.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::block::{Block, Value};
+
+/// Key groups of a job: fixed when the job is first run, more than any sensible parallelism on one node.
+pub const GROUPS: u32 = 256;
+
+/// Appends the canonical encoding of one key field.
+pub fn encode(value: Value<'_>, optional: bool, out: &mut Vec<u8>) {
+    if optional {
+        out.push(u8::from(value != Value::Absent));
+    }
+    match value {
+        Value::Absent => {}
+        Value::Bool(v) => out.push(u8::from(v)),
+        Value::I32(v) => out.extend_from_slice(&v.to_le_bytes()),
+        Value::I64(v) => out.extend_from_slice(&v.to_le_bytes()),
+        Value::F64(v) => {
+            let bits = match v {
+                _ if v.is_nan() => 0x7ff8_0000_0000_0000,
+                0.0 => 0,
+                _ => v.to_bits(),
+            };
+            out.extend_from_slice(&bits.to_le_bytes());
+        }
+        Value::String(v) => encode_heap(v.as_bytes(), out),
+        Value::Bytes(v) => encode_heap(v, out),
+    }
+}
+
+fn encode_heap(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Appends the canonical key of a row: its key columns one after the other.
+pub fn encode_row(block: &Block, row: usize, columns: &[usize], out: &mut Vec<u8>) {
+    for &index in columns {
+        let column = block.column(index);
+        encode(column.value(row), column.optional(), out);
+    }
+}
+
+/// The hash of a canonical key.
+pub fn hash(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// The key group of a hash.
+pub fn group(hash: u64) -> u32 {
+    (hash % u64::from(GROUPS)) as u32
+}
+
+/// The worker that owns a key group at this parallelism.
+pub fn worker(group: u32, parallelism: usize) -> usize {
+    group as usize * parallelism / GROUPS as usize
+}
+
+/// Calls `each(row, hash)` for every row, with the hash of its key.
+pub fn hashes(block: &Block, columns: &[usize], mut each: impl FnMut(usize, u64)) {
+    if let [one] = columns {
+        let column = block.column(*one);
+        if column.ty() == crate::schema::Type::I64 && !column.optional() {
+            let cells = column.raw().as_chunks::<8>().0;
+            return cells.iter().enumerate().for_each(|(row, cell)| each(row, xxh3_64(cell)));
+        }
+    }
+    let mut key = Vec::new();
+    for row in 0..block.rows() {
+        key.clear();
+        encode_row(block, row, columns, &mut key);
+        each(row, xxh3_64(&key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_has_a_worker_and_every_worker_a_group() {
+        for parallelism in 1..=GROUPS as usize {
+            let mut seen = vec![false; parallelism];
+            let mut last = 0;
+            for g in 0..GROUPS {
+                let w = worker(g, parallelism);
+                assert!(w >= last, "groups lie in ranges");
+                (seen[w], last) = (true, w);
+            }
+            assert!(seen.into_iter().all(|s| s));
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_equal_have_equal_keys() {
+        let key = |v: f64| {
+            let mut out = Vec::new();
+            encode(Value::F64(v), false, &mut out);
+            out
+        };
+        assert_eq!(key(0.0), key(-0.0));
+        assert_eq!(key(f64::NAN), key(-f64::NAN));
+        assert_ne!(key(1.0), key(2.0));
+    }
+}

@@ -1,0 +1,422 @@
+//! The plan: a job as data, written by a component's `plan` (`wit/…/plan.md`), checked here before anything runs.
+
+mod check;
+mod graph;
+
+pub use check::{Error, check};
+pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
+
+use serde::{Deserialize, Serialize};
+
+use crate::TimeMs;
+use crate::connect::OnError;
+use crate::schema::Schema;
+
+/// The contract this host speaks.
+pub const CONTRACT: &str = "0.1.0";
+/// Operators in one plan at most: a person writes tens; each costs a channel per worker.
+pub const OPERATORS_MAX: usize = 1_000;
+/// Bytes of a plan document at most.
+pub const PLAN_BYTES_MAX: usize = 4 << 20;
+
+/// A job as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of the contract the plan is written in.
+    pub contract: String,
+    /// A name for the job, unless the command line gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the component understands chains of more than one operator.
+    #[serde(default = "yes")]
+    pub fuse: bool,
+    /// The operators; an operator's id is its index here.
+    pub operators: Vec<Operator>,
+}
+
+/// One operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// Unique and stable across versions of the job: state is found by it.
+    pub name: String,
+    /// What it does.
+    pub kind: Kind,
+    /// Where its records come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
+    /// Its ports; the first is the main one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Output>,
+    /// Its own parallelism, which nothing overrides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<u32>,
+    /// What to do with records that fail here.
+    #[serde(default, rename = "on-error")]
+    pub on_error: OnError,
+}
+
+/// An edge, seen from its receiving end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The name of the sending operator.
+    pub from: String,
+    /// Its port: one of its outputs, or the implied `late` and `dead-letter`.
+    #[serde(default = "main_port")]
+    pub port: String,
+    /// How records are spread over workers. Keyed operators are always partitioned by their key.
+    #[serde(default)]
+    pub partition: Partition,
+}
+
+/// How the records of an edge are spread over the receiving workers (semantics.md #38).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Partition {
+    /// Same worker; rebalance where the parallelism differs.
+    #[default]
+    Forward,
+    /// By the key of the receiving operator.
+    Key,
+    /// Blocks in turn to all.
+    Rebalance,
+    /// Each record to a random worker.
+    Shuffle,
+    /// Blocks in turn to a local subset.
+    Rescale,
+    /// Every record to all.
+    Broadcast,
+    /// All to worker 0.
+    Global,
+    /// To the worker whose number, modulo parallelism, stands in this i32 or i64 field.
+    Custom(String),
+}
+
+/// A port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Its name.
+    #[serde(default = "main_port")]
+    pub name: String,
+    /// The columns of its records.
+    pub schema: Schema,
+    /// For a tagged source: the tag's value whose records leave here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+/// What an operator does. Guest code runs in `map` to `key-by`, `timestamps`, `process` and in windows
+/// that compute `guest`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Reads a binding.
+    Source(SourceSpec),
+    /// One record to one.
+    Map,
+    /// Some records.
+    Filter,
+    /// One record to any number.
+    FlatMap,
+    /// A record to itself with key columns behind it.
+    KeyBy,
+    /// Gives records an event time; watermarks are made behind it.
+    Timestamps(Watermarks),
+    /// Keyed state and timers.
+    Process(ProcessSpec),
+    /// Keyed windows.
+    Window(WindowSpec),
+    /// A running aggregate per key, computed by the host.
+    Rolling(RollingSpec),
+    /// Several inputs of one schema as one.
+    Union,
+    /// Writes a binding.
+    Sink(SinkSpec),
+}
+
+/// How bytes become records and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values; sources read a header line.
+    Csv,
+    /// A line as one string field.
+    Text,
+}
+
+/// A source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// The name by which `--bind` replaces the default.
+    pub binding: String,
+    /// The URL used when nothing is bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The format unless the URL says another.
+    pub format: Format,
+    /// The string field whose value chooses the output port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The i64 field that holds the event time in milliseconds, in every variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// How watermarks follow from `time`. Required with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermarks: Option<Watermarks>,
+}
+
+/// How watermarks follow event time (semantics.md #3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watermarks {
+    /// Times never fall: the watermark is the greatest time minus 1 ms.
+    Monotonic,
+    /// Records come at most this much late: greatest time minus the bound minus 1 ms.
+    Bounded {
+        /// The bound in milliseconds.
+        ms: i64,
+    },
+}
+
+/// A keyed process function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessSpec {
+    /// For each input the key fields; their types agree over inputs.
+    pub keys: Vec<Vec<String>>,
+    /// The state it keeps per key.
+    #[serde(default)]
+    pub state: Vec<State>,
+    /// The names of its timers.
+    #[serde(default)]
+    pub timers: Vec<Timer>,
+}
+
+/// The time domain of a timer or window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Domain {
+    /// Driven by watermarks.
+    #[default]
+    Event,
+    /// Driven by the host's clock.
+    Processing,
+}
+
+/// A named timer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timer {
+    /// Unique in the operator.
+    pub name: String,
+    /// What drives it.
+    #[serde(default)]
+    pub domain: Domain,
+}
+
+/// One declared piece of state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Unique in the operator and stable across versions.
+    pub name: String,
+    /// value, list, map or accumulator: what the columns mean.
+    pub kind: StateKind,
+    /// The columns it occupies in an exported block.
+    pub schema: Schema,
+}
+
+/// The shape of a piece of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateKind {
+    /// One record or none.
+    Value,
+    /// Records in order: one bytes column holding a block.
+    List,
+    /// Records by key: one bytes column holding a block.
+    Map,
+    /// The accumulator of a window.
+    Accumulator,
+}
+
+/// A keyed window operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowSpec {
+    /// The key fields; none for one window over all records.
+    pub key: Vec<String>,
+    /// Which windows a record belongs to.
+    pub assigner: Assigner,
+    /// What drives them.
+    #[serde(default)]
+    pub domain: Domain,
+    /// How long after its end a window still takes records and fires again, in milliseconds (semantics.md #7).
+    #[serde(default, rename = "lateness-ms")]
+    pub lateness_ms: i64,
+    /// Who computes.
+    pub compute: Compute,
+    /// The accumulator, when the guest computes.
+    #[serde(default)]
+    pub state: Vec<State>,
+}
+
+/// Which windows a record belongs to (semantics.md #9-#15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assigner {
+    /// Every record in one window of this size.
+    Tumbling {
+        /// Length in milliseconds.
+        size_ms: TimeMs,
+        /// Shift from the epoch in milliseconds.
+        #[serde(default)]
+        offset_ms: TimeMs,
+    },
+    /// A window begins every `slide_ms`.
+    Sliding {
+        /// Length in milliseconds.
+        size_ms: TimeMs,
+        /// Distance of beginnings in milliseconds.
+        slide_ms: TimeMs,
+        /// Shift from the epoch in milliseconds.
+        #[serde(default)]
+        offset_ms: TimeMs,
+    },
+    /// Records closer than the gap share a window.
+    Session {
+        /// The gap in milliseconds.
+        gap_ms: TimeMs,
+    },
+    /// One window for ever: refused without a trigger (semantics.md #15), and triggers are not in this contract.
+    Global,
+}
+
+/// Who computes a window's result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compute {
+    /// The component: `process` adds, `fire` finishes.
+    Guest,
+    /// The host.
+    Host(Aggregate),
+}
+
+/// A running aggregate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollingSpec {
+    /// The key fields.
+    pub key: Vec<String>,
+    /// What to compute.
+    pub aggregate: Aggregate,
+}
+
+/// What the host computes without a guest (semantics.md #32).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aggregate {
+    /// Number of records; output field `count: i64`.
+    Count,
+    /// Sum of a numeric field; output field of the same name (i32 sums to i64).
+    Sum(String),
+    /// Least value; output field of the same name and type.
+    Min(String),
+    /// Greatest value.
+    Max(String),
+    /// The record with the least value, the first of equals.
+    MinBy(String),
+    /// The record with the greatest value, the first of equals.
+    MaxBy(String),
+}
+
+/// A sink.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSpec {
+    /// The name by which `--bind` replaces the default.
+    pub binding: String,
+    /// The URL used when nothing is bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The format unless the URL says another.
+    pub format: Format,
+}
+
+impl Operator {
+    /// The key fields of an input, for operators that have keys.
+    pub fn key(&self, input: usize) -> Option<&[String]> {
+        match &self.kind {
+            Kind::Process(spec) => spec.keys.get(input).map(Vec::as_slice),
+            Kind::Window(spec) => Some(&spec.key),
+            Kind::Rolling(spec) => Some(&spec.key),
+            _ => None,
+        }
+    }
+
+    /// Whether the component computes here.
+    pub fn is_guest(&self) -> bool {
+        match &self.kind {
+            Kind::Window(spec) => spec.compute == Compute::Guest,
+            Kind::Source(_) | Kind::Sink(_) | Kind::Union | Kind::Rolling(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the operator keeps nothing between records.
+    pub fn is_stateless(&self) -> bool {
+        matches!(self.kind, Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Timestamps(_))
+    }
+
+    /// The word for its kind in `tidemill plan`.
+    pub fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Source(_) => "source",
+            Kind::Map => "map",
+            Kind::Filter => "filter",
+            Kind::FlatMap => "flat_map",
+            Kind::KeyBy => "key_by",
+            Kind::Timestamps(_) => "timestamps",
+            Kind::Process(_) => "process",
+            Kind::Window(_) => "window",
+            Kind::Rolling(_) => "rolling",
+            Kind::Union => "union",
+            Kind::Sink(_) => "sink",
+        }
+    }
+
+    /// The schema of the state of one slot as `export-state` writes it: the columns of every declared piece,
+    /// named `piece.column`, all optional.
+    pub fn state_schema(&self) -> Schema {
+        let states: &[State] = match &self.kind {
+            Kind::Process(spec) => &spec.state,
+            Kind::Window(spec) => &spec.state,
+            _ => &[],
+        };
+        let fields = states.iter().flat_map(|s| {
+            s.schema.fields().iter().map(|f| crate::schema::Field { name: format!("{}.{}", s.name, f.name), ty: f.ty, optional: true })
+        });
+        Schema::new(fields.collect()).unwrap_or_default()
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn main_port() -> String {
+    "out".to_owned()
+}
+
+/// The port that takes records too late for their window; every event-time window has it.
+pub const PORT_LATE: &str = "late";
+/// The port that takes records refused under the policy dead-letter; every operator with that policy has it.
+pub const PORT_DEAD_LETTER: &str = "dead-letter";
+/// The schema of [`PORT_DEAD_LETTER`].
+pub const DEAD_LETTER_SCHEMA: &str = "operator:string,place:string,reason:string,record:string";
