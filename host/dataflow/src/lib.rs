@@ -1,1 +1,24 @@
-//! tidemill-dataflow
+//! The engine: a plan run on timely dataflow.
+//!
+//! timely's timestamp is a *tick*, a short slice of processing; event time is data that travels as marks
+//! beside blocks (`parcel`). Guests are reached only through `tidemill_core::guest`, sources and
+//! sinks only through `tidemill_core::connect`: this crate knows neither wasmtime nor a file.
+//!
+//! Start at [`run`]; `build` turns the graph into timely operators; each file in `operators` is one operator,
+//! driven by `harness`, which merges watermarks and passes them on.
+
+mod build;
+mod control;
+mod harness;
+mod keyed;
+mod operators;
+mod parcel;
+mod report;
+mod route;
+mod run;
+mod ticks;
+mod timers;
+
+pub use control::{Control, OperatorStats, Snapshot};
+pub use report::{Failure, Report};
+pub use run::{JobSpec, Log, Options, run};

@@ -44,9 +44,12 @@ pub enum Error {
     /// Offsets of a string or bytes column fall or leave the heap.
     #[error("the offsets of column {0} fall or leave the block")]
     Heap(usize),
-    /// Text that is not UTF-8, or a bool that is neither 0 nor 1.
+    /// Text that is not UTF-8, a bool that is neither 0 nor 1, or an absent value that is not empty.
     #[error("column {0} holds a value that its type does not have")]
     Value(usize),
+    /// Reserved bytes, gaps or spare bits that are not zero, or a schema id that is not the schema's.
+    #[error("{0} is not what the layout says")]
+    Reserved(&'static str),
 }
 
 /// Checks `bytes` against the layout and the schema; returns the numbers of rows and columns.
@@ -69,11 +72,21 @@ pub(super) fn check(bytes: &[u8], schema: &Schema) -> Result<(u32, u16), Error> 
     if usize::from(columns) != schema.fields().len() {
         return Err(Error::Schema { column: usize::from(columns), schema: schema.to_string() });
     }
+    let id = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes"));
+    if id != 0 && id != schema.id() {
+        return Err(Error::Reserved("the schema id"));
+    }
+    if bytes[24..32] != [0; 8] {
+        return Err(Error::Reserved("the reserved part of the header"));
+    }
     let mut at = HEADER + COLUMN_ENTRY * usize::from(columns) + 8 * rows;
     for (column, field) in schema.fields().iter().enumerate() {
         let entry = HEADER + COLUMN_ENTRY * column;
         if bytes.len() < entry + COLUMN_ENTRY {
             return Err(Error::Length { actual: bytes.len(), stated });
+        }
+        if bytes[entry + 2..entry + 4] != [0; 2] {
+            return Err(Error::Reserved("the reserved part of a column's entry"));
         }
         if bytes[entry] != field.ty as u8 || bytes[entry + 1] != u8::from(field.optional) {
             return Err(Error::Schema { column, schema: schema.to_string() });
@@ -97,11 +110,15 @@ fn check_column(bytes: &[u8], column: usize, ty: Type, optional: bool, rows: usi
     };
     let validity_len = if optional { rows.div_ceil(8) } else { 0 };
     expect(4, "validity", if optional { at } else { 0 }, validity_len)?;
-    at += pad8(validity_len);
+    let validity = optional.then(|| &bytes[at..at + validity_len]);
+    at = check_gap(bytes, at + validity_len)?;
     let data_len = ty.width().map_or(4 * (rows + 1), |width| width * rows);
     expect(8, "data", at, data_len)?;
     let data = &bytes[at..at + data_len];
-    at += pad8(data_len);
+    at = check_gap(bytes, at + data_len)?;
+    if let Some(bits) = validity {
+        check_absent(column, ty, bits, data, rows)?;
+    }
     if ty.width().is_some() {
         expect(12, "heap", 0, 0)?;
         if ty == Type::Bool && data.iter().fold(0, |all, b| all | b) > 1 {
@@ -113,7 +130,33 @@ fn check_column(bytes: &[u8], column: usize, ty: Type, optional: bool, rows: usi
     expect(12, "heap", at, heap_len)?;
     let heap = &bytes[at..at + heap_len];
     check_heap(column, ty, data, heap)?;
-    Ok(at + pad8(heap_len))
+    check_gap(bytes, at + heap_len)
+}
+
+/// The bytes from `at` to the next multiple of 8 are there and zero; returns where the next part begins.
+fn check_gap(bytes: &[u8], at: usize) -> Result<usize, Error> {
+    let end = pad8(at);
+    match bytes.get(at..end) {
+        Some(gap) if gap.iter().all(|b| *b == 0) => Ok(end),
+        _ => Err(Error::Reserved("the gap behind a part of a column")),
+    }
+}
+
+/// Bits behind the last row are 0, and absent values are zero or empty.
+fn check_absent(column: usize, ty: Type, bits: &[u8], data: &[u8], rows: usize) -> Result<(), Error> {
+    if !rows.is_multiple_of(8) && bits.last().is_some_and(|last| last >> (rows % 8) != 0) {
+        return Err(Error::Reserved("a validity bit behind the last row"));
+    }
+    for row in (0..rows).filter(|row| bits[row / 8] >> (row % 8) & 1 == 0) {
+        let empty = match ty.width() {
+            Some(width) => data[width * row..width * (row + 1)].iter().all(|b| *b == 0),
+            None => data[4 * row..4 * row + 4] == data[4 * row + 4..4 * row + 8],
+        };
+        if !empty {
+            return Err(Error::Value(column));
+        }
+    }
+    Ok(())
 }
 
 /// Offsets start at 0 and never fall; text is UTF-8 and no offset splits a character.

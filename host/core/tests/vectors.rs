@@ -1,0 +1,211 @@
+//! The vectors beside the contract (`wit/…/vectors`), which every SDK runs too: the bytes of blocks, where keys
+//! live, which plans are refused and why.
+//!
+//! `TIDEMILL_BLESS=1` writes the computed bytes and hashes of blocks and keys into the files; never the plans' errors.
+
+#![allow(clippy::unwrap_used)]
+
+mod cells;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use cells::{Cell, Row, build, read};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use tidemill_core::block::Block;
+use tidemill_core::key;
+use tidemill_core::plan::{Graph, Plan, Settings, check};
+use tidemill_core::schema::{Schema, Type};
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../wit/tidemill-job@0.1.0/vectors").join(name)
+}
+
+fn load<T: for<'a> Deserialize<'a>>(name: &str) -> T {
+    let text = std::fs::read_to_string(path(name)).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Compares with the file, or rewrites it when blessing.
+fn settle<T: Serialize>(name: &str, computed: &T) {
+    let text = layout(&serde_json::to_value(computed).unwrap());
+    if std::env::var_os("TIDEMILL_BLESS").is_some() {
+        return std::fs::write(path(name), text).unwrap();
+    }
+    let stored: Json = load(name);
+    assert_eq!(layout(&stored), text, "{name} differs; TIDEMILL_BLESS=1 rewrites it");
+}
+
+/// The order of a case's fields in a file.
+const ORDER: [&str; 12] = ["name", "schema", "schema_id", "times", "row", "rows", "hex", "key", "hash", "group", "workers", "error"];
+
+/// JSON with one case per paragraph and one field per line, so that a difference is easy to see.
+fn layout(file: &Json) -> String {
+    let mut out = String::from("{");
+    for (i, (section, cases)) in file.as_object().unwrap().iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        write!(out, "{comma}\n{}: [", Json::from(section.as_str())).unwrap();
+        for (i, case) in cases.as_array().unwrap().iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            let fields = ORDER.iter().filter_map(|key| Some(format!("  \"{key}\": {}", case.get(key)?)));
+            let fields: Vec<String> = fields.collect();
+            write!(out, "{comma}\n {{\n{}\n }}", fields.join(",\n")).unwrap();
+        }
+        out.push_str("\n]");
+    }
+    out + "\n}\n"
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
+
+/// Cells as block.md says vectors write them.
+fn cell(json: &Json, ty: Type) -> Cell {
+    let text = || json.as_str().unwrap_or_else(|| panic!("{json} is no {}", ty.name()));
+    match ty {
+        _ if json.is_null() => Cell::Absent,
+        Type::Bool => Cell::Bool(json.as_bool().unwrap()),
+        Type::I32 => Cell::I32(json.as_i64().unwrap().try_into().unwrap()),
+        Type::I64 => Cell::I64(text().parse().unwrap()),
+        Type::F64 => Cell::F64(u64::from_str_radix(text(), 16).unwrap()),
+        Type::String => Cell::String(text().to_owned()),
+        Type::Bytes => Cell::Bytes(unhex(text())),
+    }
+}
+
+fn cells(schema: &Schema, row: &[Json]) -> Vec<Cell> {
+    assert_eq!(row.len(), schema.fields().len());
+    row.iter().zip(schema.fields()).map(|(json, field)| cell(json, field.ty)).collect()
+}
+
+#[derive(Deserialize, Serialize)]
+struct Blocks {
+    good: Vec<BlockCase>,
+    refused: Vec<RefusedBlock>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct BlockCase {
+    name: String,
+    schema: String,
+    #[serde(default)]
+    schema_id: String,
+    times: Vec<String>,
+    rows: Vec<Vec<Json>>,
+    #[serde(default)]
+    hex: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct RefusedBlock {
+    name: String,
+    schema: String,
+    hex: String,
+    error: String,
+}
+
+#[test]
+fn blocks_have_these_bytes() {
+    let mut blocks: Blocks = load("blocks.json");
+    for case in &mut blocks.good {
+        let schema: Schema = case.schema.parse().unwrap();
+        let times = case.times.iter().map(|t| t.parse::<i64>().unwrap());
+        let rows: Vec<Row> = times.zip(case.rows.iter().map(|row| cells(&schema, row))).collect();
+        assert_eq!((rows.len(), rows.len()), (case.times.len(), case.rows.len()), "{}", case.name);
+        let block = build(&schema, &rows).unwrap();
+        assert_eq!(read(&Block::from_bytes(block.as_bytes().to_vec(), &schema).unwrap()), rows, "{}", case.name);
+        case.schema_id = format!("{:016x}", schema.id());
+        case.hex = hex(block.as_bytes());
+    }
+    settle("blocks.json", &blocks);
+    for case in &blocks.refused {
+        let error = Block::from_bytes(unhex(&case.hex), &case.schema.parse().unwrap()).expect_err(&case.name).to_string();
+        assert!(error.contains(&case.error), "{}: {error}", case.name);
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Keys {
+    keys: Vec<KeyCase>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct KeyCase {
+    schema: String,
+    row: Vec<Json>,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    hash: String,
+    #[serde(default)]
+    group: u32,
+    /// The worker at parallelism 2, 3 and 4.
+    #[serde(default)]
+    workers: [usize; 3],
+}
+
+#[test]
+fn keys_live_there() {
+    let mut keys: Keys = load("keys.json");
+    for case in &mut keys.keys {
+        let schema: Schema = case.schema.parse().unwrap();
+        let block = build(&schema, &[(0, cells(&schema, &case.row))]).unwrap();
+        let columns: Vec<usize> = (0..schema.fields().len()).collect();
+        let mut encoded = Vec::new();
+        key::encode_row(&block, 0, &columns, &mut encoded);
+        let hash = key::hash(&encoded);
+        key::hashes(&block, &columns, |row, h| assert_eq!((row, h), (0, hash), "{}", case.schema));
+        (case.key, case.hash, case.group) = (hex(&encoded), format!("{hash:016x}"), key::group(hash));
+        case.workers = [2, 3, 4].map(|parallelism| key::worker(case.group, parallelism));
+    }
+    settle("keys.json", &keys);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plans {
+    good: Vec<PlanCase>,
+    refused: Vec<PlanCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanCase {
+    name: String,
+    plan: Json,
+    /// A part of each problem that must be reported, in order.
+    #[serde(default)]
+    errors: Vec<String>,
+}
+
+#[test]
+fn good_plans_pass_and_resolve() {
+    let plans: Plans = load("plans.json");
+    for case in plans.good {
+        let plan: Plan = serde_json::from_value(case.plan).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        check(&plan).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let graph = Graph::resolve(&plan, &Settings::default());
+        assert_eq!(graph.order.len(), plan.operators.len(), "{}", case.name);
+        let again: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+        assert_eq!(again, plan, "{}: what is written reads back", case.name);
+    }
+}
+
+#[test]
+fn bad_plans_are_refused_with_every_problem() {
+    let plans: Plans = load("plans.json");
+    for case in plans.refused {
+        let problems = match serde_json::from_value::<Plan>(case.plan) {
+            Ok(plan) => check(&plan).expect_err(&case.name).0,
+            Err(error) => vec![error.to_string()],
+        };
+        let same = problems.len() == case.errors.len() && problems.iter().zip(&case.errors).all(|(p, e)| p.contains(e));
+        assert!(same, "{}:\n  expected {:#?}\n  reported {problems:#?}", case.name, case.errors);
+    }
+}

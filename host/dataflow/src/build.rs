@@ -1,0 +1,375 @@
+//! From a resolved plan to timely operators, the same on every worker.
+//!
+//! A chain of guest operators becomes one operator; a chain that assigns event time right behind a source becomes part
+//! of the source. Whatever goes wrong while a worker builds its share is recorded as the job's failure, and the
+//! dataflow is built all the same: workers must agree on its shape, and its sources end at once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_core::block::Block;
+use tidemill_core::connect::Reader;
+use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::plan::{Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Kind, LATE, Operator, Partition, Port, WindowSpec};
+use tidemill_core::schema::Schema;
+use timely::dataflow::operators::probe::Handle as Probe;
+use timely::dataflow::operators::Probe as _;
+use timely::dataflow::{Scope, Stream};
+use timely::worker::Worker;
+
+use crate::control::Control;
+use crate::harness::{Input, Logic, Tick, operator};
+use crate::operators::chain::Chain;
+use crate::operators::guest_call::{GuestCall, Instance};
+use crate::operators::process::{KeyedInput, Process};
+use crate::operators::rolling::Rolling;
+use crate::operators::sink::Sink;
+use crate::operators::source::{MakeReader, Prelude, SourceSpec, source};
+use crate::operators::union::Union;
+use crate::operators::window::WindowOperator;
+use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
+use crate::parcel::Parcel;
+use crate::report::{Cause, Failure, Report};
+use crate::route::Route;
+use crate::run::JobSpec;
+use crate::ticks::Ticks;
+
+/// How long a worker without work sleeps at most before it looks at the stop switch.
+const PARK: Duration = Duration::from_millis(5);
+
+/// Runs the job on `graph.workers()` threads.
+pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, Failure> {
+    let ticks = Arc::new(Ticks::new(spec.options.tick_ms));
+    let workers = spec.graph.workers();
+    let mut config = timely::Config::process(workers);
+    // Spinning before a park costs more CPU at partial load than it saves in latency.
+    config.worker = config.worker.idle_spin(Duration::ZERO);
+    let shared = Arc::clone(control);
+    let run = move |worker: &mut Worker| {
+        let job = Job { spec: spec.clone(), control: Arc::clone(&shared), ticks: Arc::clone(&ticks) };
+        worker.dataflow::<Tick, _, _>(|scope| job.build(scope));
+        while worker.has_dataflows() {
+            worker.step_or_park(Some(PARK));
+        }
+    };
+    let engine = |cause: String| Failure { operator: "engine".to_owned(), cause: Cause::Limit(cause), record: None };
+    let guards = timely::execute(config, run).map_err(engine)?;
+    for result in guards.join() {
+        result.map_err(|panic| engine(format!("a worker ended in a panic: {panic}")))?;
+    }
+    match control.take_failure() {
+        Some(failure) => Err(failure),
+        None => Ok(Report { snapshot: control.snapshot(), stopped: control.is_stopping() }),
+    }
+}
+
+/// What one worker needs to build.
+struct Job {
+    spec: JobSpec,
+    control: Arc<Control>,
+    ticks: Arc<Ticks>,
+}
+
+/// Streams built so far, by operator and port.
+type Streams<'s> = HashMap<(OperatorId, Port), Stream<'s, Tick, Parcel>>;
+
+impl Job {
+    fn build(&self, scope: Scope<'_, Tick>) {
+        let probe = Probe::new();
+        let instance = self.instance();
+        let mut streams: Streams<'_> = HashMap::new();
+        for &id in &self.spec.graph.order {
+            let operator = &self.spec.plan.operators[id as usize];
+            let built = match &operator.kind {
+                Kind::Source(_) => self.source(scope, id, &instance, &probe),
+                _ if self.is_head(id) => self.operator(scope, id, &instance, &mut streams),
+                _ => continue,
+            };
+            for (port, stream) in built {
+                let (operator, port_of) = port;
+                if self.spec.graph.consumers(operator, port_of).next().is_none() {
+                    stream.clone().probe_with(&probe);
+                }
+                streams.insert(port, stream);
+            }
+        }
+    }
+
+    /// This worker's instance of the component, with all chains linked.
+    fn instance(&self) -> Instance {
+        let make = || -> Result<Box<dyn Guest>, guest::Error> {
+            if self.spec.graph.chains.is_empty() {
+                return Ok(Box::new(NoGuest));
+            }
+            let mut guest = self.spec.factory.instantiate()?;
+            for (id, chain) in self.spec.graph.chains.iter().enumerate() {
+                guest.link(id as ChainId, &chain.members)?;
+            }
+            Ok(guest)
+        };
+        let guest = make().unwrap_or_else(|error| {
+            self.control.fail(Failure { operator: "component".to_owned(), cause: Cause::Guest(error), record: None });
+            Box::new(NoGuest)
+        });
+        Rc::new(RefCell::new(guest))
+    }
+
+    /// Whether the operator is one of the engine's own: not inside a chain, and not run by a source.
+    fn is_head(&self, id: OperatorId) -> bool {
+        let graph = &self.spec.graph;
+        match graph.nodes[id as usize].chain {
+            None => true,
+            Some(chain) => graph.chains[chain as usize].members[0] == id && self.prelude_source(id).is_none(),
+        }
+    }
+
+    /// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the
+    /// only reader of that port on the same workers.
+    fn prelude_source(&self, head: OperatorId) -> Option<(OperatorId, Port)> {
+        let (plan, graph) = (&self.spec.plan, &self.spec.graph);
+        let chain = &graph.chains[graph.nodes[head as usize].chain? as usize];
+        let last = *chain.members.last()?;
+        let edge = graph.inputs(head).next()?;
+        let stamps = matches!(plan.operators[last as usize].kind, Kind::Timestamps(_));
+        let from_source = matches!(plan.operators[edge.from as usize].kind, Kind::Source(_));
+        let only = graph.consumers(edge.from, edge.port).count() == 1;
+        (stamps && from_source && only && edge.partition == Partition::Forward).then_some((edge.from, edge.port))
+    }
+
+    fn source<'s>(
+        &self,
+        scope: Scope<'s, Tick>,
+        id: OperatorId,
+        instance: &Instance,
+        probe: &Probe<Tick>,
+    ) -> Vec<((OperatorId, Port), Stream<'s, Tick, Parcel>)> {
+        let (plan, graph, worker) = (&self.spec.plan, &self.spec.graph, scope.index());
+        let operator = &plan.operators[id as usize];
+        let Kind::Source(kind) = &operator.kind else { return Vec::new() };
+        let mut ports: Vec<(OperatorId, Port)> = (0..operator.outputs.len() as Port).map(|port| (id, port)).collect();
+        let dead_letters = graph.consumers(id, DEAD_LETTER).next().map(|_| {
+            ports.push((id, DEAD_LETTER));
+            ports.len() - 1
+        });
+        let heads = graph.chains.iter().map(|c| c.members[0]);
+        let prelude = heads.filter_map(|head| self.prelude_source(head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port))).next();
+        let mut watermarks = kind.watermarks;
+        let prelude = prelude.map(|(head, port)| {
+            let chain = graph.nodes[head as usize].chain.expect("a chain's head is in a chain");
+            let members = graph.chains[chain as usize].members.clone();
+            ports.extend(self.read_ports(&members));
+            if let Some(Kind::Timestamps(strategy)) = members.last().map(|&last| &plan.operators[last as usize].kind) {
+                watermarks = Some(*strategy);
+            }
+            let call = GuestCall::new(Arc::clone(plan), Rc::clone(instance), chain, members, ports.clone());
+            Prelude { call, port: port as usize, schema: operator.outputs[port as usize].schema.clone() }
+        });
+        let opened = Arc::clone(&self.spec.sources[&id]);
+        let spec = SourceSpec {
+            name: operator.name.clone(),
+            id: id as usize,
+            bounded: opened.bounded(),
+            outputs: ports.len(),
+            dead_letters,
+            watermarks,
+            prelude,
+            clock: self.needs_clock(),
+            options: self.spec.options.clone(),
+            control: Arc::clone(&self.control),
+            ticks: Arc::clone(&self.ticks),
+            probe: probe.clone(),
+        };
+        let (readers, control, name) = (graph.nodes[id as usize].parallelism.workers, Arc::clone(&self.control), operator.name.clone());
+        let make: MakeReader = Box::new(move |waker| -> Option<Box<dyn Reader>> {
+            if worker >= readers {
+                return None;
+            }
+            opened
+                .reader(worker, readers, waker)
+                .map_err(|error| control.fail(Failure { operator: name, cause: Cause::Connector(error), record: None }))
+                .ok()
+        });
+        ports.into_iter().zip(source(scope, spec, make)).collect()
+    }
+
+    /// The ports of a chain's members that somebody outside the chain reads.
+    fn read_ports(&self, members: &[OperatorId]) -> Vec<(OperatorId, Port)> {
+        let graph = &self.spec.graph;
+        let mut ports = Vec::new();
+        for &member in members {
+            let declared = self.spec.plan.operators[member as usize].outputs.len() as Port;
+            for port in (0..declared).chain([LATE, DEAD_LETTER]) {
+                let outside = |e: &&Edge| !members.contains(&e.to) || port != 0;
+                if graph.consumers(member, port).any(|e| outside(&e)) {
+                    ports.push((member, port));
+                }
+            }
+        }
+        ports
+    }
+
+    fn needs_clock(&self) -> bool {
+        self.spec.plan.operators.iter().any(|o| match &o.kind {
+            Kind::Process(spec) => spec.timers.iter().any(|t| t.domain == Domain::Processing),
+            Kind::Window(spec) => spec.domain == Domain::Processing,
+            _ => false,
+        })
+    }
+
+    /// Builds any operator but a source.
+    fn operator<'s>(
+        &self,
+        scope: Scope<'s, Tick>,
+        id: OperatorId,
+        instance: &Instance,
+        streams: &mut Streams<'s>,
+    ) -> Vec<((OperatorId, Port), Stream<'s, Tick, Parcel>)> {
+        let (plan, graph) = (&self.spec.plan, &self.spec.graph);
+        let spec = &plan.operators[id as usize];
+        let edges: Vec<&Edge> = graph.inputs(id).collect();
+        let chain = graph.nodes[id as usize].chain;
+        let members = chain.map_or_else(|| vec![id], |chain| graph.chains[chain as usize].members.clone());
+        let mut ports = self.read_ports(&members);
+        let host_main = chain.is_none() && !matches!(spec.kind, Kind::Sink(_));
+        if host_main && !ports.contains(&(id, 0)) {
+            ports.insert(0, (id, 0));
+        }
+        if ports.is_empty() {
+            // Something has to reach the probe.
+            ports.push((*members.last().unwrap_or(&id), 0));
+        }
+        let call = || {
+            let chain = chain.expect("a guest operator is in a chain");
+            GuestCall::new(Arc::clone(plan), Rc::clone(instance), chain, members.clone(), ports.clone())
+        };
+        let logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
+        let inputs = edges.iter().map(|edge| self.input(edge, spec, scope, streams)).collect();
+        let built = operator(scope, &spec.name, id as usize, inputs, ports.len(), Arc::clone(&self.control), logic);
+        ports.into_iter().zip(built).collect()
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one operator, known to its caller only")]
+    fn logic(
+        &self,
+        id: OperatorId,
+        spec: &Operator,
+        edges: &[&Edge],
+        ports: &[(OperatorId, Port)],
+        members: &[OperatorId],
+        call: impl Fn() -> GuestCall,
+        worker: usize,
+    ) -> Box<dyn Logic> {
+        let schema = edges[0].schema.clone();
+        let output = || spec.outputs.first().map(|o| o.schema.clone()).unwrap_or_default();
+        match &spec.kind {
+            Kind::Source(_) => unreachable!("sources are built apart"),
+            Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Timestamps(_) => {
+                let last = &self.spec.plan.operators[*members.last().unwrap_or(&id) as usize];
+                let watermarks = if let Kind::Timestamps(strategy) = last.kind { Some(strategy) } else { None };
+                Box::new(Chain::new(call(), schema, watermarks))
+            }
+            Kind::Process(_) => {
+                let input = |e: &&Edge| KeyedInput { key: key_columns(spec, e), schema: e.schema.clone() };
+                Box::new(Process::new(call(), edges.iter().map(input).collect()))
+            }
+            Kind::Window(window) => {
+                let key = key_columns(spec, edges[0]);
+                let compute = self.compute(window, &schema, &output(), key.len(), call);
+                let late = ports.iter().position(|p| *p == (id, LATE));
+                let log = Arc::clone(&self.spec.options.log);
+                Box::new(WindowOperator::new(spec.name.clone(), window, schema, key, compute, late, log))
+            }
+            Kind::Rolling(rolling) => Box::new(Rolling::new(key_columns(spec, edges[0]), &rolling.aggregate, &schema, output())),
+            Kind::Union => Box::new(Union),
+            Kind::Sink(_) => {
+                let writers = self.spec.graph.nodes[id as usize].parallelism.workers;
+                let writer = if worker < writers { self.spec.sinks[&id].writer(worker, writers).map(Some) } else { Ok(None) };
+                let writer = writer.unwrap_or_else(|error| {
+                    self.control.fail(Failure { operator: spec.name.clone(), cause: Cause::Connector(error), record: None });
+                    None
+                });
+                Box::new(Sink::new(spec.name.clone(), writer, Arc::clone(&self.control)))
+            }
+        }
+    }
+
+    fn compute(&self, window: &WindowSpec, input: &Schema, output: &Schema, keys: usize, call: impl Fn() -> GuestCall) -> Box<dyn Compute> {
+        match &window.compute {
+            ComputeSpec::Guest => Box::new(GuestCompute { call: call(), input: input.clone() }),
+            ComputeSpec::Host(aggregate) => Box::new(HostCompute::new(aggregate, input, output, keys)),
+        }
+    }
+
+    fn input<'s>(&self, edge: &Edge, spec: &Operator, scope: Scope<'s, Tick>, streams: &Streams<'s>) -> Input<'s> {
+        let nodes = &self.spec.graph.nodes;
+        let stream = streams[&(edge.from, edge.port)].clone();
+        if edge.partition == Partition::Forward || scope.peers() == 1 {
+            return Input { stream, route: None };
+        }
+        let key = match &edge.partition {
+            Partition::Custom(field) => edge.schema.index_of(field).into_iter().collect(),
+            _ => key_columns(spec, edge),
+        };
+        let route = Route {
+            partition: edge.partition.clone(),
+            key,
+            schema: edge.schema.clone(),
+            parallelism: nodes[edge.to as usize].parallelism.workers,
+            upstream: nodes[edge.from as usize].parallelism.workers,
+            worker: scope.index(),
+        };
+        Input { stream, route: Some(route) }
+    }
+}
+
+/// The columns of the key fields of an edge's receiver.
+fn key_columns(operator: &Operator, edge: &Edge) -> Vec<usize> {
+    let fields = operator.key(edge.input as usize).unwrap_or_default();
+    fields.iter().filter_map(|field| edge.schema.index_of(field)).collect()
+}
+
+/// Stands in where a job has no guest operator, or where the component could not be instantiated.
+struct NoGuest;
+
+impl NoGuest {
+    fn none<T>(&self, export: &'static str) -> Result<T, guest::Error> {
+        Err(guest::Error::Contract { export, message: "there is no instance of the component".to_owned() })
+    }
+}
+
+impl Guest for NoGuest {
+    fn link(&mut self, _: ChainId, _: &[OperatorId]) -> Result<(), guest::Error> {
+        self.none("link")
+    }
+
+    fn process(&mut self, _: ChainId, _: u32, _: Moment, _: &Block, _: &[u32], _: &[Slot]) -> Result<Outcome, guest::Error> {
+        self.none("process")
+    }
+
+    fn on_timer(&mut self, _: ChainId, _: Moment, _: &Block, _: &[Slot]) -> Result<Outcome, guest::Error> {
+        self.none("on-timer")
+    }
+
+    fn fire(&mut self, _: ChainId, _: Moment, _: &Block, _: &[u32], _: &[Slot]) -> Result<Outcome, guest::Error> {
+        self.none("fire")
+    }
+
+    fn merge(&mut self, _: OperatorId, _: &[Slot], _: &[Slot]) -> Result<(), guest::Error> {
+        self.none("merge")
+    }
+
+    fn export_state(&mut self, _: OperatorId, _: &[Slot]) -> Result<Block, guest::Error> {
+        self.none("export-state")
+    }
+
+    fn import_state(&mut self, _: OperatorId, _: &[Slot], _: &Block) -> Result<(), guest::Error> {
+        self.none("import-state")
+    }
+
+    fn drop_state(&mut self, _: OperatorId, _: &[Slot]) -> Result<(), guest::Error> {
+        self.none("drop-state")
+    }
+}

@@ -1,0 +1,136 @@
+//! What the outside may ask of a running job, and what it may see of it: a stop switch and counters.
+//!
+//! Counters are atomics that operators add to once a block, never once a record.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use tidemill_core::{TIME_MIN, TimeMs};
+
+use crate::report::Failure;
+
+/// Handle on a running job, shared between its workers and whoever watches it.
+#[derive(Debug)]
+pub struct Control {
+    stop: AtomicBool,
+    drain: AtomicBool,
+    failure: Mutex<Option<Failure>>,
+    failed: AtomicBool,
+    pub(crate) operators: Vec<OperatorCounters>,
+}
+
+/// Counters of one operator, summed over workers.
+#[derive(Debug, Default)]
+pub(crate) struct OperatorCounters {
+    pub(crate) records_in: AtomicU64,
+    pub(crate) records_out: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) late: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) dead_lettered: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) busy_ns: AtomicU64,
+    pub(crate) guest_ns: AtomicU64,
+    pub(crate) watermarks: Vec<AtomicI64>,
+}
+
+/// What an operator has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OperatorStats {
+    /// Records received, or read by a source.
+    pub records_in: u64,
+    /// Records emitted, or written by a sink.
+    pub records_out: u64,
+    /// Bytes read by a source.
+    pub bytes_in: u64,
+    /// Records too late for their window.
+    pub late: u64,
+    /// Records skipped by the error policy.
+    pub skipped: u64,
+    /// Records handed to the dead-letter port.
+    pub dead_lettered: u64,
+    /// Records emitted on a port that nobody reads.
+    pub dropped: u64,
+    /// Time spent in the operator, all workers, in nanoseconds.
+    pub busy_ns: u64,
+    /// The part of it spent in the guest.
+    pub guest_ns: u64,
+    /// The least watermark over its workers.
+    pub watermark: TimeMs,
+}
+
+/// All operators, by id.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// One per operator of the plan.
+    pub operators: Vec<OperatorStats>,
+}
+
+impl Control {
+    /// For a plan of `operators` operators run by `workers` workers.
+    pub fn new(operators: usize, workers: usize) -> Control {
+        let counters = || OperatorCounters {
+            watermarks: std::iter::repeat_with(|| AtomicI64::new(TIME_MIN)).take(workers).collect(),
+            ..OperatorCounters::default()
+        };
+        Control {
+            stop: AtomicBool::new(false),
+            drain: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            failed: AtomicBool::new(false),
+            operators: std::iter::repeat_with(counters).take(operators).collect(),
+        }
+    }
+
+    /// Sources stop; what is in flight is finished; windows that are open stay open and are not emitted.
+    pub fn stop(&self) {
+        self.stop.store(true, Relaxed);
+    }
+
+    /// Like [`Control::stop`], but event time goes to its end first, so that every window and timer fires.
+    pub fn drain(&self) {
+        self.drain.store(true, Relaxed);
+        self.stop.store(true, Relaxed);
+    }
+
+    /// The job fails: the first failure is kept, sources stop, operators discard.
+    pub(crate) fn fail(&self, failure: Failure) {
+        let mut slot = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slot.get_or_insert(failure);
+        self.failed.store(true, Relaxed);
+    }
+
+    pub(crate) fn take_failure(&self) -> Option<Failure> {
+        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// Whether the job has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.load(Relaxed)
+    }
+
+    /// The counters as they are now.
+    pub fn snapshot(&self) -> Snapshot {
+        let stats = |c: &OperatorCounters| OperatorStats {
+            records_in: c.records_in.load(Relaxed),
+            records_out: c.records_out.load(Relaxed),
+            bytes_in: c.bytes_in.load(Relaxed),
+            late: c.late.load(Relaxed),
+            skipped: c.skipped.load(Relaxed),
+            dead_lettered: c.dead_lettered.load(Relaxed),
+            dropped: c.dropped.load(Relaxed),
+            busy_ns: c.busy_ns.load(Relaxed),
+            guest_ns: c.guest_ns.load(Relaxed),
+            watermark: c.watermarks.iter().map(|w| w.load(Relaxed)).min().unwrap_or(TIME_MIN),
+        };
+        Snapshot { operators: self.operators.iter().map(stats).collect() }
+    }
+}

@@ -1,0 +1,292 @@
+//! The frame of every operator but the source: reads parcels, merges watermarks, calls a [`Logic`], sends what it emitted.
+//!
+//! The watermark contract (semantics.md #4) is kept here and nowhere else: a watermark is handed to the logic, which
+//! emits everything it releases, and only then passed on. Operators hold no capability of
+//! their own: what they emit leaves with the capability of the parcel that caused it, so a tick
+//! is complete exactly when its parcels have been processed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidemill_core::block::Block;
+use tidemill_core::guest::Moment;
+use tidemill_core::watermark::{Advance, Merge};
+use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
+use timely::communication::Pull;
+use timely::dataflow::channels::Message;
+use timely::dataflow::channels::pact::{DistributorPact, LogPuller, Pipeline};
+use timely::dataflow::channels::pushers::Output;
+use timely::dataflow::operators::InputCapability;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::generic::InputHandleCore;
+use timely::dataflow::{Scope, Stream};
+
+use crate::control::{Control, OperatorCounters};
+use crate::parcel::{Item, Mark, Parcel, Payload, Signal};
+use crate::report::Failure;
+use crate::route::{Route, Router};
+
+/// timely's timestamp: the number of a slice of processing.
+pub(crate) type Tick = u64;
+
+/// What an operator does. Every method emits through the context; an error fails the job.
+pub(crate) trait Logic {
+    /// Records on an input.
+    fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure>;
+
+    /// Event time has risen to `watermark`: emit everything it releases.
+    fn watermark(&mut self, watermark: TimeMs, cx: &mut Context) -> Result<(), Failure> {
+        let _ = (watermark, cx);
+        Ok(())
+    }
+
+    /// Processing time has risen to `now`.
+    fn clock(&mut self, now: TimeMs, cx: &mut Context) -> Result<(), Failure> {
+        let _ = (now, cx);
+        Ok(())
+    }
+
+    /// The activation ends: nothing more to read at the moment.
+    fn rest(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// No input will ever come again (also after a stop, when event time did not reach its end).
+    fn end(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// What a logic sees and where it emits.
+pub(crate) struct Context {
+    /// Event time before the record at hand, and processing time.
+    pub(crate) at: Moment,
+    /// Units of progress an item carries: the number of workers.
+    weight: u32,
+    /// This worker, as the sender of marks.
+    worker: u32,
+    /// The watermark the operator itself has made, when it assigns event time.
+    made: TimeMs,
+    outputs: Vec<Vec<Item>>,
+    control: Arc<Control>,
+    operator: usize,
+}
+
+impl Context {
+    pub(crate) fn new(outputs: usize, (worker, peers): (usize, usize), control: Arc<Control>, operator: usize) -> Context {
+        let at = Moment { watermark: TIME_MIN, now: TIME_MIN };
+        let (worker, weight) = (worker as u32, peers as u32);
+        Context { at, weight, worker, made: TIME_MIN, outputs: vec![Vec::new(); outputs], control, operator }
+    }
+
+    /// Sends records on an output of the operator.
+    pub(crate) fn emit(&mut self, output: usize, block: Block) {
+        self.outputs[output].push(Item { weight: self.weight, payload: Payload::Block(block) });
+    }
+
+    /// What has been emitted since the last time.
+    pub(crate) fn take(&mut self) -> Vec<Vec<Item>> {
+        self.outputs.iter_mut().map(std::mem::take).collect()
+    }
+
+    /// The operator's counters.
+    pub(crate) fn counters(&self) -> &OperatorCounters {
+        &self.control.operators[self.operator]
+    }
+
+    /// Sends a watermark of the operator's own making on every output, when it has risen.
+    pub(crate) fn mark_watermark(&mut self, watermark: TimeMs) {
+        if watermark > self.made {
+            self.made = watermark;
+            self.mark(Mark { sender: self.worker, signal: Signal::Watermark(watermark) });
+        }
+    }
+
+    /// Sends a mark on every output.
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        for output in &mut self.outputs {
+            output.push(Item { weight: self.weight, payload: Payload::Mark(mark) });
+        }
+    }
+}
+
+/// One input of an operator, before it is built.
+pub(crate) struct Input<'s> {
+    /// Where parcels come from.
+    pub(crate) stream: Stream<'s, Tick, Parcel>,
+    /// How they are spread; `None` for the same worker.
+    pub(crate) route: Option<Route>,
+}
+
+type Piped = LogPuller<timely::communication::allocator::thread::ThreadPuller<Message<Tick, Parcel>>>;
+type Exchanged = LogPuller<Box<dyn Pull<Message<Tick, Parcel>>>>;
+
+/// The two kinds of input timely has.
+enum Handle {
+    Piped(InputHandleCore<Tick, Parcel, Piped>),
+    Exchanged(InputHandleCore<Tick, Parcel, Exchanged>),
+}
+
+impl Handle {
+    fn for_each(&mut self, each: impl FnMut(InputCapability<Tick>, &mut Parcel)) {
+        match self {
+            Handle::Piped(handle) => handle.for_each(each),
+            Handle::Exchanged(handle) => handle.for_each(each),
+        }
+    }
+}
+
+/// Builds an operator with `outputs` ports around `logic`; returns its streams.
+pub(crate) fn operator<'s>(
+    scope: Scope<'s, Tick>,
+    name: &str,
+    id: usize,
+    inputs: Vec<Input<'s>>,
+    outputs: usize,
+    control: Arc<Control>,
+    logic: Box<dyn Logic>,
+) -> Vec<Stream<'s, Tick, Parcel>> {
+    let (worker, peers) = (scope.index(), scope.peers());
+    let mut builder = OperatorBuilder::new(name.to_owned(), scope);
+    let mut handles = Vec::new();
+    let mut bases = Vec::new();
+    let mut senders = 0;
+    for input in inputs {
+        bases.push(senders);
+        senders += if input.route.is_some() { peers } else { 1 };
+        handles.push(match input.route {
+            None => Handle::Piped(builder.new_input(input.stream, Pipeline)),
+            Some(route) => Handle::Exchanged(builder.new_input(input.stream, DistributorPact(|peers| Router::new(route, peers)))),
+        });
+    }
+    let (mut pushers, streams): (Vec<_>, Vec<_>) = (0..outputs).map(|_| builder.new_output::<Parcel>()).unzip();
+    let piped: Vec<bool> = handles.iter().map(|h| matches!(h, Handle::Piped(_))).collect();
+    let mut frame = Frame {
+        merge: Merge::new(senders),
+        cx: Context::new(outputs, (worker, peers), Arc::clone(&control), id),
+        logic,
+        worker,
+        ended: false,
+    };
+    builder.build(move |capabilities| {
+        drop(capabilities);
+        move |frontiers: &[timely::progress::frontier::MutableAntichain<Tick>]| {
+            let start = Instant::now();
+            let mut read = false;
+            for (input, handle) in handles.iter_mut().enumerate() {
+                handle.for_each(|capability, parcel| {
+                    read = true;
+                    for item in parcel.items.drain(..) {
+                        let base = |sender: u32| bases[input] + if piped[input] { 0 } else { sender as usize };
+                        frame.item(input, item.payload, base);
+                    }
+                    frame.send(&mut pushers, &capability);
+                });
+            }
+            frame.rest(frontiers.iter().all(|f| f.is_empty()));
+            if read {
+                frame.cx.counters().busy_ns.fetch_add(start.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    });
+    streams
+}
+
+/// The state of one operator on one worker.
+struct Frame {
+    merge: Merge,
+    cx: Context,
+    logic: Box<dyn Logic>,
+    worker: usize,
+    ended: bool,
+}
+
+impl Frame {
+    fn item(&mut self, input: usize, payload: Payload, base: impl Fn(u32) -> usize) {
+        if self.cx.control.has_failed() {
+            return;
+        }
+        let result = match payload {
+            Payload::Block(block) => {
+                self.cx.counters().records_in.fetch_add(block.rows() as u64, std::sync::atomic::Ordering::Relaxed);
+                self.logic.block(input, block, &mut self.cx)
+            }
+            Payload::Mark(Mark { sender, signal }) => self.signal(base(sender), signal),
+        };
+        if let Err(failure) = result {
+            self.cx.control.fail(failure);
+        }
+    }
+
+    fn signal(&mut self, sender: usize, signal: Signal) -> Result<(), Failure> {
+        let advance = match signal {
+            Signal::Watermark(watermark) => self.merge.watermark(sender, watermark),
+            Signal::Idle => self.merge.idle(sender),
+            Signal::Clock(now) => return self.clock(now),
+        };
+        match advance {
+            Advance::None => {}
+            Advance::To(watermark) => self.advance(watermark)?,
+            Advance::Idle(watermark) => {
+                self.advance(watermark)?;
+                self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Idle });
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, watermark: TimeMs) -> Result<(), Failure> {
+        if watermark > self.cx.at.watermark {
+            self.logic.watermark(watermark, &mut self.cx)?;
+            self.cx.at.watermark = watermark;
+            self.cx.counters().watermarks[self.worker].store(watermark, std::sync::atomic::Ordering::Relaxed);
+            if watermark == TIME_MAX {
+                // The input has ended: processing time ends with it, so that nothing waits for ever.
+                self.clock(TIME_MAX)?;
+            }
+        }
+        self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Watermark(watermark) });
+        Ok(())
+    }
+
+    fn clock(&mut self, now: TimeMs) -> Result<(), Failure> {
+        if now <= self.cx.at.now {
+            return Ok(());
+        }
+        self.cx.at.now = now;
+        self.logic.clock(now, &mut self.cx)?;
+        if now != TIME_MAX {
+            self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Clock(now) });
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, pushers: &mut [Output<Tick, Parcel>], capability: &InputCapability<Tick>) {
+        let rows: usize = self.cx.outputs.iter().flatten().map(Item::rows).sum();
+        if rows > 0 {
+            self.cx.counters().records_out.fetch_add(rows as u64, std::sync::atomic::Ordering::Relaxed);
+        }
+        for (items, pusher) in self.cx.outputs.iter_mut().zip(pushers) {
+            if !items.is_empty() {
+                let mut parcel = Parcel { items: std::mem::take(items) };
+                pusher.activate().give(capability, &mut parcel);
+            }
+        }
+    }
+
+    fn rest(&mut self, over: bool) {
+        if self.ended {
+            return;
+        }
+        let mut result = if self.cx.control.has_failed() { Ok(()) } else { self.logic.rest() };
+        if over {
+            self.ended = true;
+            if !self.cx.control.has_failed() {
+                result = result.and_then(|()| self.logic.end());
+            }
+        }
+        if let Err(failure) = result {
+            self.cx.control.fail(failure);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Keys on one worker: a map from canonical key bytes to a value, in order of insertion.
+//!
+//! The hash that routed a record is not carried along; it is computed again from the key columns, which costs less than
+//! eight more bytes a record. Keys of up to [`INLINE`] bytes live inside the entry.
+
+use hashbrown::HashTable;
+use tidemill_core::block::{Block, Builder};
+use tidemill_core::key;
+use tidemill_core::schema::{Schema, Type};
+
+/// Key bytes kept without an allocation: two i64 fields, or a word of twelve letters.
+const INLINE: usize = 23;
+
+#[derive(Clone, Debug)]
+enum KeyBytes {
+    Inline(u8, [u8; INLINE]),
+    Heap(Box<[u8]>),
+}
+
+impl KeyBytes {
+    fn new(bytes: &[u8]) -> KeyBytes {
+        if bytes.len() > INLINE {
+            return KeyBytes::Heap(bytes.into());
+        }
+        let mut inline = [0; INLINE];
+        inline[..bytes.len()].copy_from_slice(bytes);
+        KeyBytes::Inline(bytes.len() as u8, inline)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            KeyBytes::Inline(len, bytes) => &bytes[..usize::from(*len)],
+            KeyBytes::Heap(bytes) => bytes,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    hash: u64,
+    key: KeyBytes,
+    value: V,
+}
+
+/// See the module. Indexes are stable until the entry is removed, then reused.
+#[derive(Debug)]
+pub(crate) struct KeyMap<V> {
+    table: HashTable<u32>,
+    entries: Vec<Option<Entry<V>>>,
+    free: Vec<u32>,
+}
+
+impl<V> Default for KeyMap<V> {
+    fn default() -> KeyMap<V> {
+        KeyMap { table: HashTable::new(), entries: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<V> KeyMap<V> {
+    /// The index of a key, inserted with `value()` when new.
+    pub(crate) fn index(&mut self, hash: u64, key: &[u8], value: impl FnOnce() -> V) -> u32 {
+        let entries = &mut self.entries;
+        let same = |&i: &u32| entries[i as usize].as_ref().is_some_and(|e| e.hash == hash && e.key.as_slice() == key);
+        if let Some(&index) = self.table.find(hash, same) {
+            return index;
+        }
+        let entry = Some(Entry { hash, key: KeyBytes::new(key), value: value() });
+        let index = match self.free.pop() {
+            Some(index) => {
+                entries[index as usize] = entry;
+                index
+            }
+            None => {
+                entries.push(entry);
+                (entries.len() - 1) as u32
+            }
+        };
+        self.table.insert_unique(hash, index, |&i| entries[i as usize].as_ref().map_or(0, |e| e.hash));
+        index
+    }
+
+    /// The value of a key.
+    pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<&V> {
+        let same = |&i: &u32| self.entries[i as usize].as_ref().is_some_and(|e| e.hash == hash && e.key.as_slice() == key);
+        let index = *self.table.find(hash, same)?;
+        self.entries[index as usize].as_ref().map(|e| &e.value)
+    }
+
+    /// The value at an index.
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut V> {
+        self.entries.get_mut(index as usize)?.as_mut().map(|e| &mut e.value)
+    }
+
+    /// The key at an index.
+    pub(crate) fn key(&self, index: u32) -> Option<&[u8]> {
+        self.entries.get(index as usize)?.as_ref().map(|e| e.key.as_slice())
+    }
+
+    /// Removes an entry; its index may come back.
+    pub(crate) fn remove(&mut self, index: u32) -> Option<V> {
+        let entry = self.entries.get_mut(index as usize)?.take()?;
+        if let Ok(occupied) = self.table.find_entry(entry.hash, |&i| i == index) {
+            occupied.remove();
+        }
+        self.free.push(index);
+        Some(entry.value)
+    }
+
+    /// Hash, key and value of every entry, in order of index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &[u8], &V)> {
+        self.entries.iter().flatten().map(|e| (e.hash, e.key.as_slice(), &e.value))
+    }
+}
+
+/// Calls `each(row, hash, key)` for every row of a block.
+pub(crate) fn for_each_key(block: &Block, columns: &[usize], mut each: impl FnMut(usize, u64, &[u8])) {
+    if let [one] = columns {
+        let column = block.column(*one);
+        if column.ty() == Type::I64 && !column.optional() {
+            for (row, cell) in column.raw().as_chunks::<8>().0.iter().enumerate() {
+                each(row, key::hash(cell), cell);
+            }
+            return;
+        }
+    }
+    let mut bytes = Vec::new();
+    for row in 0..block.rows() {
+        bytes.clear();
+        key::encode_row(block, row, columns, &mut bytes);
+        each(row, key::hash(&bytes), &bytes);
+    }
+}
+
+/// Writes a canonical key back into the first columns of a builder.
+pub(crate) fn push_key(builder: &mut Builder, schema: &Schema, mut key: &[u8]) {
+    let mut take = |n: usize| {
+        let (head, tail) = key.split_at(n);
+        key = tail;
+        head
+    };
+    for (index, field) in schema.fields().iter().enumerate() {
+        let column = builder.column(index);
+        if field.optional && take(1) == [0] {
+            column.push_absent();
+            continue;
+        }
+        let eight = |b: &[u8]| -> [u8; 8] { b.try_into().expect("a canonical key has eight bytes here") };
+        match field.ty {
+            Type::Bool => column.push_bool(take(1) == [1]),
+            Type::I32 => column.push_i32(i32::from_le_bytes(take(4).try_into().expect("a canonical key has four bytes here"))),
+            Type::I64 => column.push_i64(i64::from_le_bytes(eight(take(8)))),
+            Type::F64 => column.push_f64(f64::from_le_bytes(eight(take(8)))),
+            Type::String | Type::Bytes => {
+                let len = u32::from_le_bytes(take(4).try_into().expect("a canonical key has four bytes here"));
+                column.push_heap(take(len as usize));
+            }
+        }
+    }
+}
+
+/// The schema of the key fields of a record schema.
+pub(crate) fn key_schema(schema: &Schema, columns: &[usize]) -> Schema {
+    Schema::new(columns.iter().map(|&c| schema.fields()[c].clone()).collect()).unwrap_or_default()
+}

@@ -1,0 +1,10 @@
+//! One operator per file; each is a [`crate::harness::Logic`], except the source, which has no input.
+
+pub(crate) mod chain;
+pub(crate) mod guest_call;
+pub(crate) mod process;
+pub(crate) mod rolling;
+pub(crate) mod sink;
+pub(crate) mod source;
+pub(crate) mod union;
+pub(crate) mod window;

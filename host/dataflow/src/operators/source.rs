@@ -1,0 +1,331 @@
+//! The source: polls a reader, makes watermarks per split, keeps the pace by ticks and credits.
+//!
+//! It holds the only capabilities of the dataflow, one per output, all at the current tick. **It downgrades them at every
+//! activation**, also when it has nothing to read: a source that stood at an old tick would hold the probe, and
+//! with it every other source, until their credit ran out. It drops them when the input has ended or the job
+//! stops, which is how the dataflow comes to its end.
+//!
+//! When the job assigns event time in a guest chain directly behind the source, that chain runs here, so that
+//! its times are still known by split (semantics.md #6).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime};
+
+use tidemill_core::block::Block;
+use tidemill_core::connect::{Batch, Polled, Reader, SplitTime, Waker};
+use tidemill_core::guest::Moment;
+use tidemill_core::plan::Watermarks;
+use tidemill_core::schema::Schema;
+use tidemill_core::watermark::of_splits;
+use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
+use timely::dataflow::channels::pushers::Output;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::probe::Handle as Probe;
+use timely::dataflow::{Scope, Stream};
+
+use crate::control::Control;
+use crate::harness::{Context, Tick};
+use crate::operators::guest_call::{GuestCall, dead_letter};
+use crate::parcel::{Item, Mark, Parcel, Signal};
+use crate::report::{Cause, Failure};
+use crate::run::Options;
+use crate::ticks::{Credits, Ticks};
+
+/// Blocks read in one activation at most: enough to make good use of the caches, few enough that marks and other
+/// operators get their turn.
+const POLLS_PER_ACTIVATION: usize = 4;
+/// How long a source that is out of credit waits before it looks again: the probe does not wake it.
+const NAP_CREDIT: Duration = Duration::from_millis(1);
+/// How long a source without input waits before it moves on to the current tick, unless its reader wakes it.
+const NAP_INPUT: Duration = Duration::from_millis(5);
+
+/// Makes the reader of this worker once the source's place in the dataflow, and so its waker, is known; `None` when
+/// this worker is beyond the operator's parallelism.
+pub(crate) type MakeReader = Box<dyn FnOnce(Waker) -> Option<Box<dyn Reader>>>;
+
+/// A guest chain that assigns event time, run inside the source.
+pub(crate) struct Prelude {
+    /// The chain.
+    pub(crate) call: GuestCall,
+    /// The output of the source that it reads.
+    pub(crate) port: usize,
+    /// The schema of that output.
+    pub(crate) schema: Schema,
+}
+
+/// What a source needs to run on one worker.
+pub(crate) struct SourceSpec {
+    pub(crate) name: String,
+    pub(crate) id: usize,
+    pub(crate) bounded: bool,
+    /// The operator's own outputs, then the prelude's.
+    pub(crate) outputs: usize,
+    /// The output for dead letters, when somebody reads it.
+    pub(crate) dead_letters: Option<usize>,
+    pub(crate) watermarks: Option<Watermarks>,
+    pub(crate) prelude: Option<Prelude>,
+    /// Whether anything behind needs processing time.
+    pub(crate) clock: bool,
+    pub(crate) options: Options,
+    pub(crate) control: Arc<Control>,
+    pub(crate) ticks: Arc<Ticks>,
+    pub(crate) probe: Probe<Tick>,
+}
+
+/// Builds the source; returns its streams.
+pub(crate) fn source<'s>(scope: Scope<'s, Tick>, spec: SourceSpec, make_reader: MakeReader) -> Vec<Stream<'s, Tick, Parcel>> {
+    let (worker, peers) = (scope.index(), scope.peers());
+    let mut builder = OperatorBuilder::new(spec.name.clone(), scope);
+    let activator = scope.activator_for(builder.operator_info().address);
+    let (mut pushers, streams): (Vec<_>, Vec<_>) = (0..spec.outputs).map(|_| builder.new_output::<Parcel>()).unzip();
+    let alarm = Mutex::new(scope.worker().sync_activator_for(builder.operator_info().address.to_vec()));
+    let reader = make_reader(Arc::new(move || {
+        // A worker that has ended no longer listens: nothing to wake.
+        let _ = alarm.lock().unwrap_or_else(PoisonError::into_inner).activate();
+    }));
+    builder.build(move |capabilities| {
+        let mut state = State::new(spec, reader, worker, peers, capabilities);
+        // One alarm at a time: every activation would otherwise leave one more behind.
+        let mut alarm_at: Option<Instant> = None;
+        move |_frontiers| match state.activate(&mut pushers) {
+            Next::Now => activator.activate(),
+            Next::Nap(nap) => {
+                let now = Instant::now();
+                if alarm_at.is_none_or(|at| at <= now) {
+                    alarm_at = Some(now + nap);
+                    activator.activate_after(nap);
+                }
+            }
+            Next::Never => {}
+        }
+    });
+    streams
+}
+
+/// When to be activated again.
+enum Next {
+    Now,
+    Nap(Duration),
+    Never,
+}
+
+struct State {
+    spec: SourceSpec,
+    reader: Option<Box<dyn Reader>>,
+    worker: usize,
+    capabilities: Vec<Capability<Tick>>,
+    cx: Context,
+    credits: Credits,
+    /// The watermark told last.
+    told: TimeMs,
+    told_idle: bool,
+    clock_told: TimeMs,
+    /// Since when each split has been polled without a record; `None` while it has some.
+    quiet_since: Vec<Option<Instant>>,
+}
+
+impl State {
+    fn new(
+        spec: SourceSpec,
+        reader: Option<Box<dyn Reader>>,
+        worker: usize,
+        peers: usize,
+        capabilities: Vec<Capability<Tick>>,
+    ) -> State {
+        let cx = Context::new(spec.outputs, (worker, peers), Arc::clone(&spec.control), spec.id);
+        let bytes = spec.options.bytes_in_flight / peers;
+        let credits = Credits::new(spec.options.ticks_in_flight, bytes);
+        State {
+            spec,
+            reader,
+            worker,
+            capabilities,
+            cx,
+            credits,
+            told: TIME_MIN,
+            told_idle: false,
+            clock_told: TIME_MIN,
+            quiet_since: Vec::new(),
+        }
+    }
+
+    fn activate(&mut self, pushers: &mut [Output<Tick, Parcel>]) -> Next {
+        if self.capabilities.is_empty() {
+            return Next::Never;
+        }
+        let tick = self.spec.ticks.now();
+        self.capabilities.iter_mut().for_each(|c| if *c.time() < tick { c.downgrade(&tick) });
+        let next = self.step(tick).unwrap_or_else(|failure| {
+            self.spec.control.fail(failure);
+            Next::Never
+        });
+        self.send(pushers);
+        if let Next::Never = next {
+            self.capabilities.clear();
+        }
+        next
+    }
+
+    fn step(&mut self, tick: Tick) -> Result<Next, Failure> {
+        if self.spec.control.has_failed() {
+            return Ok(Next::Never);
+        }
+        if self.spec.control.is_stopping() {
+            if self.spec.control.is_draining() {
+                self.tell(Some(TIME_MAX));
+            }
+            return Ok(Next::Never);
+        }
+        self.tell_clock();
+        let done = self.spec.probe.with_frontier(|f| f.first().copied().unwrap_or(tick));
+        if !self.credits.may_read(tick, done) {
+            return Ok(Next::Nap(NAP_CREDIT));
+        }
+        if self.reader.is_none() {
+            self.tell(Some(TIME_MAX));
+            return Ok(Next::Never);
+        }
+        let start = Instant::now();
+        let next = self.read(tick);
+        self.cx.counters().busy_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+        next
+    }
+
+    fn read(&mut self, tick: Tick) -> Result<Next, Failure> {
+        for _ in 0..POLLS_PER_ACTIVATION {
+            let reader = self.reader.as_deref_mut().expect("a worker without a reader does not read");
+            let polled = reader.poll(self.spec.options.block_rows).map_err(|error| Failure {
+                operator: self.spec.name.clone(),
+                cause: Cause::Connector(error),
+                record: None,
+            })?;
+            match polled {
+                Polled::Batch(batch) => {
+                    let bytes = self.batch(batch)?;
+                    self.credits.spend(tick, bytes);
+                    self.tell_progress(false);
+                }
+                Polled::Pending => {
+                    self.tell_progress(true);
+                    return Ok(Next::Nap(NAP_INPUT));
+                }
+                Polled::Ended => {
+                    self.tell(Some(TIME_MAX));
+                    return Ok(Next::Never);
+                }
+            }
+        }
+        Ok(Next::Now)
+    }
+
+    /// Emits the records of a batch; returns their bytes.
+    fn batch(&mut self, batch: Batch) -> Result<usize, Failure> {
+        let counters = self.cx.counters();
+        counters.records_in.fetch_add(batch.records, Relaxed);
+        counters.bytes_in.fetch_add(batch.bytes, Relaxed);
+        if let Some(quiet) = self.quiet_since.get_mut(batch.split) {
+            *quiet = None;
+        }
+        let mut bytes = 0;
+        for (port, block) in batch.blocks {
+            bytes += block.as_bytes().len();
+            match &self.spec.prelude {
+                Some(prelude) if prelude.port == port => self.run_prelude(batch.split, block)?,
+                _ => self.cx.emit(port, block),
+            }
+        }
+        let lettered = batch.bad.len() as u64;
+        let counters = self.cx.counters();
+        counters.dead_lettered.fetch_add(lettered, Relaxed);
+        counters.skipped.fetch_add(batch.bad_count.saturating_sub(lettered), Relaxed);
+        if let Some(output) = self.spec.dead_letters {
+            for bad in batch.bad {
+                self.cx.emit(output, dead_letter(&self.spec.name, &bad.place, &bad.reason, &bad.record, TIME_MIN));
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Runs the chain that assigns event time, and tells the reader the times it gave.
+    fn run_prelude(&mut self, split: usize, block: Block) -> Result<(), Failure> {
+        let prelude = self.spec.prelude.as_ref().expect("only called with a prelude");
+        let at = Moment { watermark: self.told, now: self.clock_told };
+        let shown = (&block, &prelude.schema);
+        let mut outcome = prelude.call.call(&self.cx, Some(shown), |guest, chain| guest.process(chain, 0, at, &block, &[], &[]))?;
+        let greatest = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).max();
+        prelude.call.settle(&mut outcome, shown, &mut self.cx)?;
+        if let (Some(time), Some(reader)) = (greatest, self.reader.as_deref_mut()) {
+            reader.observe(split, time);
+        }
+        Ok(())
+    }
+
+    /// Tells the watermark when it has risen, and idleness when it has come.
+    fn tell_progress(&mut self, polled_nothing: bool) {
+        let Some(strategy) = self.spec.watermarks else { return };
+        let splits = self.reader.as_deref().map_or(&[][..], |r| r.splits()).to_vec();
+        let now = Instant::now();
+        self.note_quiet(&splits, polled_nothing, now);
+        let limit = self.spec.options.idle_ms.filter(|_| !self.spec.bounded).map(Duration::from_millis);
+        let idle = |i: usize| match (limit, self.quiet_since.get(i)) {
+            (Some(limit), Some(Some(since))) => now.duration_since(*since) >= limit,
+            _ => false,
+        };
+        let watermark = of_splits(strategy, &splits, idle);
+        self.tell(watermark);
+    }
+
+    fn note_quiet(&mut self, splits: &[SplitTime], polled_nothing: bool, now: Instant) {
+        self.quiet_since.resize(splits.len(), None);
+        if polled_nothing {
+            for quiet in &mut self.quiet_since {
+                quiet.get_or_insert(now);
+            }
+        }
+    }
+
+    /// `None` means idle.
+    fn tell(&mut self, watermark: Option<TimeMs>) {
+        let sender = self.worker as u32;
+        match watermark {
+            Some(watermark) if watermark > self.told || (self.told_idle && watermark > TIME_MIN) => {
+                self.told = self.told.max(watermark);
+                self.told_idle = false;
+                self.cx.mark(Mark { sender, signal: Signal::Watermark(self.told) });
+                self.cx.counters().watermarks[self.worker].store(self.told, Relaxed);
+            }
+            None if !self.told_idle => {
+                self.told_idle = true;
+                self.cx.mark(Mark { sender, signal: Signal::Idle });
+                (self.spec.options.log)(&self.spec.name, &format!("worker {sender} is idle: its watermark no longer holds anybody back"));
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_clock(&mut self) {
+        if !self.spec.clock {
+            return;
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as TimeMs);
+        if now > self.clock_told {
+            self.clock_told = now;
+            self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Clock(now) });
+        }
+    }
+
+    fn send(&mut self, pushers: &mut [Output<Tick, Parcel>]) {
+        let mut rows = 0;
+        let outputs = self.cx.take();
+        for ((items, pusher), capability) in outputs.into_iter().zip(pushers).zip(&self.capabilities) {
+            rows += items.iter().map(Item::rows).sum::<usize>();
+            if !items.is_empty() {
+                let mut parcel = Parcel { items };
+                pusher.activate().give(capability, &mut parcel);
+            }
+        }
+        self.cx.counters().records_out.fetch_add(rows as u64, Relaxed);
+    }
+}

@@ -1,0 +1,256 @@
+//! Tumbling and sliding windows as panes (semantics.md #9-#13, #21).
+//!
+//! A window is a run of whole **panes**: one for tumbling windows, `size / slide` of them where the slide divides the
+//! size, so that a record is added once and shared by all its windows. Where it does not divide, each
+//! window is a pane of its own and a record is added to every one.
+//!
+//! Invariant: a pane lives until its last window is past its allowed lateness; a window fires once when the watermark
+//! passes its last millisecond, and again at once for each later record that is not too late (#7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+use tidemill_core::block::Block;
+use tidemill_core::guest::Slot;
+use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
+use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
+
+use super::Work;
+use crate::harness::Context;
+use crate::keyed::{KeyMap, for_each_key};
+use crate::report::Failure;
+
+/// The records of a stretch of time, by key.
+struct Pane {
+    start: TimeMs,
+    keys: KeyMap<Slot>,
+}
+
+/// See the module.
+pub(super) struct Aligned {
+    size_ms: TimeMs,
+    slide_ms: TimeMs,
+    offset_ms: TimeMs,
+    lateness_ms: TimeMs,
+    /// Panes are shared by windows.
+    shared: bool,
+    /// By start.
+    panes: Vec<Pane>,
+    /// The pane of the last record: the next one is probably in it too.
+    last: usize,
+    /// The watermark up to which windows have fired.
+    fired_to: TimeMs,
+    /// No window is due before this watermark.
+    next_due: TimeMs,
+    /// How often a window has fired, by end and key; kept only with allowed lateness.
+    firings: BTreeMap<TimeMs, HashMap<Box<[u8]>, i32, foldhash::fast::FixedState>>,
+}
+
+impl Aligned {
+    pub(super) fn new(size_ms: TimeMs, slide_ms: TimeMs, offset_ms: TimeMs, lateness_ms: TimeMs) -> Aligned {
+        Aligned {
+            size_ms,
+            slide_ms,
+            offset_ms,
+            lateness_ms,
+            shared: panes_per_window(size_ms, slide_ms).is_some(),
+            panes: Vec::new(),
+            last: 0,
+            fired_to: TIME_MIN,
+            next_due: TIME_MAX,
+            firings: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the rows of a block; too late ones go to `late`. Event time is the rows', unless `now` is given.
+    pub(super) fn add(
+        &mut self,
+        block: &Block,
+        now: Option<TimeMs>,
+        watermark: TimeMs,
+        work: &mut Work,
+        late: &mut Vec<u32>,
+        cx: &mut Context,
+    ) -> Result<(), Failure> {
+        let times = block.times();
+        let key = std::mem::take(&mut work.key);
+        let mut result = Ok(());
+        for_each_key(block, &key, |row, hash, key| {
+            if result.is_err() {
+                return;
+            }
+            let time = now.unwrap_or_else(|| times.get(row));
+            if !self.add_row(row, time, hash, key, watermark, work) {
+                late.push(row as u32);
+            } else if self.lateness_ms > 0 {
+                result = self.refire(block, time, hash, key, watermark, work, cx);
+            }
+        });
+        work.key = key;
+        result?;
+        work.flush(block, cx)
+    }
+
+    /// Files a row under its panes; false when all its windows are too late.
+    fn add_row(&mut self, row: usize, time: TimeMs, hash: u64, key: &[u8], watermark: TimeMs, work: &mut Work) -> bool {
+        if self.shared {
+            let start = match self.panes.get(self.last) {
+                Some(pane) if pane.start <= time && time.checked_sub(pane.start).is_some_and(|into| into < self.slide_ms) => pane.start,
+                _ => window_start(time, self.offset_ms, self.slide_ms),
+            };
+            if self.window(start).is_late(self.lateness_ms, watermark) {
+                return false;
+            }
+            let slot = self.slot(start, hash, key, work);
+            work.assign(row, slot);
+            return true;
+        }
+        let mut any = false;
+        for window in sliding(time, self.offset_ms, self.size_ms, self.slide_ms) {
+            if !window.is_late(self.lateness_ms, watermark) {
+                let slot = self.slot(window.start, hash, key, work);
+                work.assign(row, slot);
+                any = true;
+            }
+        }
+        // A slide longer than the size leaves gaps: a record in one belongs to no window, which is not late.
+        any || sliding(time, self.offset_ms, self.size_ms, self.slide_ms).next().is_none()
+    }
+
+    fn window(&self, start: TimeMs) -> Window {
+        Window { start, end: start.saturating_add(self.size_ms) }
+    }
+
+    fn slot(&mut self, start: TimeMs, hash: u64, key: &[u8], work: &mut Work) -> Slot {
+        if self.panes.get(self.last).is_none_or(|pane| pane.start != start) {
+            self.last = match self.panes.binary_search_by_key(&start, |p| p.start) {
+                Ok(index) => index,
+                Err(index) => {
+                    self.panes.insert(index, Pane { start, keys: KeyMap::default() });
+                    self.note_due(start);
+                    index
+                }
+            };
+        }
+        let keys = &mut self.panes[self.last].keys;
+        let index = keys.index(hash, key, || work.slot());
+        *keys.get_mut(index).expect("the key was just looked up")
+    }
+
+    /// The ends of the windows that a pane is part of, earliest first.
+    fn ends(&self, start: TimeMs) -> impl Iterator<Item = TimeMs> + use<> {
+        let (size_ms, step) = (self.size_ms, if self.shared { self.slide_ms } else { self.size_ms });
+        (1..=size_ms / step).map(move |i| start.saturating_add(step.saturating_mul(i)))
+    }
+
+    fn note_due(&mut self, start: TimeMs) {
+        let fired_to = self.fired_to;
+        let due = self.ends(start).map(|end| end.saturating_sub(1)).find(|&due| due > fired_to);
+        let cleanup = self.window(start).cleanup_time(self.lateness_ms);
+        self.next_due = self.next_due.min(due.unwrap_or(cleanup));
+    }
+
+    /// Fires what `to` releases, in order of window end, and lets go of panes that are over.
+    pub(super) fn advance(&mut self, to: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+        if to < self.next_due {
+            self.fired_to = self.fired_to.max(to);
+            return Ok(());
+        }
+        let ends: BTreeSet<TimeMs> = self
+            .panes
+            .iter()
+            .flat_map(|p| self.ends(p.start))
+            .filter(|end| end.saturating_sub(1) > self.fired_to && end.saturating_sub(1) <= to)
+            .collect();
+        for end in ends {
+            self.fire_window(end, work);
+            work.fire_all(cx)?;
+        }
+        self.fired_to = self.fired_to.max(to);
+        self.clean_up(to, work, cx)?;
+        self.next_due = TIME_MAX;
+        let starts: Vec<TimeMs> = self.panes.iter().map(|p| p.start).collect();
+        starts.into_iter().for_each(|start| self.note_due(start));
+        Ok(())
+    }
+
+    /// The panes of the window that ends at `end`.
+    fn panes_of(&self, end: TimeMs) -> &[Pane] {
+        let start = end.saturating_sub(self.size_ms);
+        let from = self.panes.partition_point(|p| p.start < start);
+        let to = if self.shared { self.panes.partition_point(|p| p.start < end) } else { self.panes.partition_point(|p| p.start <= start) };
+        &self.panes[from..to]
+    }
+
+    fn fire_window(&mut self, end: TimeMs, work: &mut Work) {
+        let window = Window { start: end.saturating_sub(self.size_ms), end };
+        let counts = (self.lateness_ms > 0).then(|| self.firings.remove(&end).unwrap_or_default());
+        let mut counts = counts;
+        let mut count = |key: &[u8]| match &mut counts {
+            Some(counts) => {
+                let next = counts.entry(key.into()).or_insert(0);
+                *next += 1;
+                *next - 1
+            }
+            None => 0,
+        };
+        match self.panes_of(end) {
+            [] => {}
+            [pane] => pane.keys.iter().for_each(|(_, key, &slot)| work.fire(window, count(key), key, [slot])),
+            panes => {
+                let mut merged: KeyMap<Vec<Slot>> = KeyMap::default();
+                for pane in panes {
+                    for (hash, key, &slot) in pane.keys.iter() {
+                        let index = merged.index(hash, key, || Vec::with_capacity(panes.len()));
+                        merged.get_mut(index).expect("the key was just looked up").push(slot);
+                    }
+                }
+                merged.iter().for_each(|(_, key, slots)| work.fire(window, count(key), key, slots.iter().copied()));
+            }
+        }
+        if let Some(counts) = counts {
+            self.firings.insert(end, counts);
+        }
+    }
+
+    /// A record for windows that have fired already but are not too late fires them again, for its key, at once (#7).
+    #[allow(clippy::too_many_arguments, reason = "the parts of one record, and where they go")]
+    fn refire(
+        &mut self,
+        block: &Block,
+        time: TimeMs,
+        hash: u64,
+        key: &[u8],
+        watermark: TimeMs,
+        work: &mut Work,
+        cx: &mut Context,
+    ) -> Result<(), Failure> {
+        let over = |w: &Window| w.max_time() <= watermark && !w.is_late(self.lateness_ms, watermark);
+        let mut windows: Vec<Window> = sliding(time, self.offset_ms, self.size_ms, self.slide_ms).filter(over).collect();
+        if windows.is_empty() {
+            return Ok(());
+        }
+        work.flush(block, cx)?;
+        windows.reverse();
+        for window in windows {
+            let slots: Vec<Slot> = self.panes_of(window.end).iter().filter_map(|p| p.keys.find(hash, key).copied()).collect();
+            let counts = self.firings.entry(window.end).or_default();
+            let firing = counts.entry(key.into()).or_insert(0);
+            *firing += 1;
+            work.fire(window, *firing - 1, key, slots);
+        }
+        work.fire_all(cx)
+    }
+
+    fn clean_up(&mut self, to: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+        let over = self.panes.iter().take_while(|p| self.window(p.start).is_late(self.lateness_ms, to)).count();
+        let mut slots = Vec::new();
+        for pane in self.panes.drain(..over) {
+            slots.extend(pane.keys.iter().map(|(_, _, &slot)| slot));
+        }
+        self.last = self.last.saturating_sub(over);
+        let lateness_ms = self.lateness_ms;
+        self.firings.retain(|end, _| end.saturating_sub(1).saturating_add(lateness_ms) > to);
+        work.release(slots, cx)
+    }
+}

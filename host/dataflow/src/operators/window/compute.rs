@@ -1,0 +1,126 @@
+//! Who computes a window: the guest by calls over slots, or the host itself.
+
+use tidemill_core::block::{Block, Builder};
+use tidemill_core::guest::Slot;
+use tidemill_core::plan::Aggregate;
+use tidemill_core::schema::Schema;
+
+use super::host_compute::{Accumulators, Folded};
+use crate::harness::Context;
+use crate::operators::guest_call::GuestCall;
+use crate::report::Failure;
+
+/// Windows to fire, one per row.
+pub(crate) struct Fired<'a> {
+    /// Key fields, start, end, firing; the time is the window's last millisecond.
+    pub(crate) block: &'a Block,
+    /// Its schema.
+    pub(crate) schema: &'a Schema,
+    /// Row `i` is the merge of `slots[offsets[i]..offsets[i + 1]]`.
+    pub(crate) offsets: &'a [u32],
+    /// See `offsets`.
+    pub(crate) slots: &'a [Slot],
+}
+
+/// Keeps one accumulator per slot.
+pub(crate) trait Compute {
+    /// Adds row `rows[i]` to slot `slots[i]`.
+    fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
+    /// Emits the results of windows; their accumulators stay.
+    fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure>;
+    /// Merges `sources[i]` into `targets[i]`, in order; the sources are empty afterwards.
+    fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure>;
+    /// Empties slots.
+    fn drop_slots(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
+}
+
+/// The guest computes.
+pub(crate) struct GuestCompute {
+    pub(crate) call: GuestCall,
+    /// Schema of the records.
+    pub(crate) input: Schema,
+}
+
+impl Compute for GuestCompute {
+    fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
+        let at = cx.at;
+        let every_row_once = rows.len() == block.rows() && rows.iter().enumerate().all(|(i, &row)| i == row as usize);
+        let rows = if every_row_once { &[] } else { rows };
+        let shown = (block, &self.input);
+        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.process(chain, 0, at, block, rows, slots))?;
+        self.call.settle(&mut outcome, shown, cx)
+    }
+
+    fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure> {
+        let at = cx.at;
+        let shown = (fired.block, fired.schema);
+        let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.fire(chain, at, fired.block, fired.offsets, fired.slots);
+        let mut outcome = self.call.call(cx, Some(shown), call)?;
+        self.call.settle(&mut outcome, shown, cx)
+    }
+
+    fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure> {
+        self.call.call(cx, None, |guest, _| guest.merge(self.call.head(), targets, sources))
+    }
+
+    fn drop_slots(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
+        self.call.call(cx, None, |guest, _| guest.drop_state(self.call.head(), slots))
+    }
+}
+
+/// The host computes.
+pub(crate) struct HostCompute {
+    accumulators: Accumulators,
+    builder: Builder,
+    /// Key fields in front of `start` and `end`; 0 for `min_by` and `max_by`, whose record holds the key.
+    key_columns: usize,
+}
+
+impl HostCompute {
+    pub(crate) fn new(aggregate: &Aggregate, input: &Schema, output: &Schema, key_columns: usize) -> HostCompute {
+        let whole = matches!(aggregate, Aggregate::MinBy(_) | Aggregate::MaxBy(_));
+        HostCompute {
+            accumulators: Accumulators::new(aggregate, input),
+            builder: Builder::new(output),
+            key_columns: if whole { 0 } else { key_columns },
+        }
+    }
+}
+
+impl Compute for HostCompute {
+    fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
+        self.accumulators.add_all(block, rows, slots);
+        Ok(())
+    }
+
+    fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure> {
+        let keys = self.key_columns;
+        // The fire block is the key, start, end, firing; the result the key, start, end, value.
+        let bounds = fired.schema.fields().len() - 3;
+        let rows: Vec<u32> = (0..fired.block.rows() as u32).collect();
+        fired.block.times().iter().for_each(|time| self.builder.push_time(time));
+        for column in 0..keys {
+            self.builder.column(column).push_cells(fired.block.column(column), &rows);
+        }
+        self.builder.column(keys).push_cells(fired.block.column(bounds), &rows);
+        self.builder.column(keys + 1).push_cells(fired.block.column(bounds + 1), &rows);
+        for span in fired.offsets.windows(2) {
+            let slots = &fired.slots[span[0] as usize..span[1] as usize];
+            self.accumulators.push(&mut self.builder, keys + 2, Folded::Many(slots));
+        }
+        if let Some(block) = self.builder.finish() {
+            cx.emit(0, block);
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, targets: &[Slot], sources: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
+        targets.iter().zip(sources).for_each(|(&target, &source)| self.accumulators.merge(target, source));
+        Ok(())
+    }
+
+    fn drop_slots(&mut self, slots: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
+        slots.iter().for_each(|&slot| self.accumulators.clear(slot));
+        Ok(())
+    }
+}

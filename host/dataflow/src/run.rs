@@ -1,0 +1,66 @@
+//! Running a job: one timely worker per thread until the input ends, the job is stopped or it fails.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tidemill_core::connect::{Sink, Source};
+use tidemill_core::guest::{Factory, OperatorId};
+use tidemill_core::plan::{Graph, Plan};
+
+use crate::control::Control;
+use crate::report::{Failure, Report};
+
+/// Receives what the engine has to tell the user: operator name and message.
+pub type Log = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
+/// Everything a job needs to run.
+#[derive(Clone)]
+pub struct JobSpec {
+    /// The plan, checked.
+    pub plan: Arc<Plan>,
+    /// The plan resolved.
+    pub graph: Arc<Graph>,
+    /// Makes the component's instances.
+    pub factory: Arc<dyn Factory>,
+    /// The opened source of every source operator.
+    pub sources: HashMap<OperatorId, Arc<dyn Source>>,
+    /// The opened sink of every sink operator.
+    pub sinks: HashMap<OperatorId, Arc<dyn Sink>>,
+    /// Tuning.
+    pub options: Options,
+}
+
+/// Tuning of the engine; the defaults are what the figures in `benches/RESULTS.md` were measured with.
+#[derive(Clone)]
+pub struct Options {
+    /// Length of a tick in milliseconds.
+    pub tick_ms: u64,
+    /// Records a source hands on in one block at most.
+    pub block_rows: usize,
+    /// Ticks between a source and the sinks at most.
+    pub ticks_in_flight: u64,
+    /// Bytes of records between sources and sinks at most, all workers together.
+    pub bytes_in_flight: usize,
+    /// A split of an unbounded source that was polled this long without a record is idle; `None` turns it off.
+    pub idle_ms: Option<u64>,
+    /// Where warnings go.
+    pub log: Log,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            tick_ms: 10,
+            block_rows: 2048,
+            ticks_in_flight: 8,
+            bytes_in_flight: 64 << 20,
+            idle_ms: Some(10_000),
+            log: Arc::new(|_, _| {}),
+        }
+    }
+}
+
+/// Runs a job to its end on `graph.workers()` threads. `control` must have been made for this plan.
+pub fn run(spec: JobSpec, control: &Arc<Control>) -> Result<Report, Failure> {
+    crate::build::execute(spec, control)
+}
