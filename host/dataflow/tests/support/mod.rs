@@ -1,0 +1,258 @@
+//! A job without files and without wasm: rows from memory, results into memory, closures for a guest.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tidemill_core::block::{Block, Builder, Value};
+use tidemill_core::connect::{Batch, Error, Polled, Reader, Sink, Source, SplitTime, Waker, Writer};
+use tidemill_core::guest::{self, ChainId, Emission, Factory, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::plan::{Graph, Plan, Settings};
+use tidemill_core::schema::Schema;
+use tidemill_core::{TIME_MIN, TimeMs};
+use tidemill_dataflow::{Control, Failure, JobSpec, Options, Report, run};
+
+/// `key:i64,value:i64` with an event time.
+pub type Row = (TimeMs, i64, i64);
+
+/// Rows dealt out to readers in turn; each reader's share is one split.
+pub struct Rows(pub Vec<Row>);
+
+struct RowReader {
+    rows: Vec<Row>,
+    at: usize,
+    split: [SplitTime; 1],
+}
+
+impl Source for Rows {
+    fn reader(&self, worker: usize, peers: usize, _: Waker) -> Result<Box<dyn Reader>, Error> {
+        let rows = self.0.iter().copied().enumerate().filter(|(i, _)| i % peers == worker).map(|(_, r)| r).collect();
+        Ok(Box::new(RowReader { rows, at: 0, split: [SplitTime { max_time: TIME_MIN, ended: false }] }))
+    }
+
+    fn bounded(&self) -> bool {
+        true
+    }
+}
+
+impl Reader for RowReader {
+    fn poll(&mut self, rows: usize) -> Result<Polled, Error> {
+        let share = &self.rows[self.at..(self.at + rows).min(self.rows.len())];
+        self.at += share.len();
+        if share.is_empty() {
+            self.split[0].ended = true;
+            return Ok(Polled::Ended);
+        }
+        let mut builder = Builder::new(&schema());
+        for (time, key, value) in share {
+            builder.push_time(*time);
+            builder.column(0).push_i64(*key);
+            builder.column(1).push_i64(*value);
+            self.split[0].max_time = self.split[0].max_time.max(*time);
+        }
+        let records = share.len() as u64;
+        Ok(Polled::Batch(Batch { blocks: vec![(0, builder.finish().unwrap())], records, ..Batch::default() }))
+    }
+
+    fn splits(&self) -> &[SplitTime] {
+        &self.split
+    }
+
+    fn observe(&mut self, _: usize, max_time: TimeMs) {
+        self.split[0].max_time = self.split[0].max_time.max(max_time);
+    }
+}
+
+/// The schema of [`Rows`].
+pub fn schema() -> Schema {
+    "key:i64,value:i64".parse().unwrap()
+}
+
+/// Results as text: `time|a,b,c`.
+#[derive(Clone, Default)]
+pub struct Lines(pub Arc<Mutex<Vec<String>>>);
+
+struct LineWriter(Lines);
+
+impl Sink for Lines {
+    fn writer(&self, _: usize, _: usize) -> Result<Box<dyn Writer>, Error> {
+        Ok(Box::new(LineWriter(self.clone())))
+    }
+}
+
+impl Writer for LineWriter {
+    fn write(&mut self, block: &Block) -> Result<(), Error> {
+        let mut lines = self.0.0.lock().unwrap();
+        for row in 0..block.rows() {
+            let cells: Vec<String> = (0..block.columns())
+                .map(|c| match block.column(c).value(row) {
+                    Value::I64(v) => v.to_string(),
+                    Value::I32(v) => v.to_string(),
+                    Value::String(v) => v.to_owned(),
+                    other => format!("{other:?}"),
+                })
+                .collect();
+            lines.push(format!("{}|{}", block.time(row), cells.join(",")));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A guest of closures: sums by slot, and whatever `on_process` and `on_timer` do.
+pub struct SumGuest {
+    pub sums: HashMap<Slot, (i64, i64)>,
+    pub chains: HashMap<ChainId, Vec<OperatorId>>,
+    pub custom: Custom,
+}
+
+/// Replaces `process` and `on_timer` of a [`SumGuest`].
+#[derive(Clone, Default)]
+pub struct Custom {
+    pub process: Option<ProcessFn>,
+    pub timer: Option<ProcessFn>,
+}
+
+pub type ProcessFn = Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, OperatorId, Moment, &Block, &[Slot]) -> Result<Outcome, guest::Error> + Send + Sync>;
+
+/// Makes [`SumGuest`]s.
+#[derive(Clone, Default)]
+pub struct SumFactory(pub Custom);
+
+impl Factory for SumFactory {
+    fn instantiate(&self) -> Result<Box<dyn Guest>, guest::Error> {
+        Ok(Box::new(SumGuest { sums: HashMap::new(), chains: HashMap::new(), custom: self.0.clone() }))
+    }
+}
+
+impl Guest for SumGuest {
+    fn link(&mut self, chain: ChainId, members: &[OperatorId]) -> Result<(), guest::Error> {
+        self.chains.insert(chain, members.to_vec());
+        Ok(())
+    }
+
+    fn process(&mut self, chain: ChainId, _: u32, at: Moment, block: &Block, rows: &[u32], slots: &[Slot]) -> Result<Outcome, guest::Error> {
+        if let Some(process) = &self.custom.process {
+            let head = self.chains[&chain][0];
+            return process(&mut self.sums, head, at, block, slots);
+        }
+        for (i, slot) in slots.iter().enumerate() {
+            let row = rows.get(i).map_or(i, |r| *r as usize);
+            let sum = self.sums.entry(*slot).or_default();
+            sum.0 += block.column(1).i64s().get(row);
+            sum.1 += 1;
+        }
+        Ok(Outcome::default())
+    }
+
+    fn on_timer(&mut self, chain: ChainId, at: Moment, block: &Block, slots: &[Slot]) -> Result<Outcome, guest::Error> {
+        let head = self.chains[&chain][0];
+        (self.custom.timer.as_ref().unwrap())(&mut self.sums, head, at, block, slots)
+    }
+
+    /// Emits `key, start, end, firing, sum, count`.
+    fn fire(&mut self, chain: ChainId, _: Moment, block: &Block, offsets: &[u32], slots: &[Slot]) -> Result<Outcome, guest::Error> {
+        let mut builder = Builder::new(&"key:i64,start:i64,end:i64,firing:i32,sum:i64,count:i64".parse().unwrap());
+        for row in 0..block.rows() {
+            builder.push_time(block.time(row));
+            (0..4).for_each(|c| builder.column(c).push_cell(block.column(c), row));
+            let span = &slots[offsets[row] as usize..offsets[row + 1] as usize];
+            let total = span.iter().filter_map(|s| self.sums.get(s)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+            builder.column(4).push_i64(total.0);
+            builder.column(5).push_i64(total.1);
+        }
+        let emitted = vec![Emission { operator: self.chains[&chain][0], port: 0, block: builder.finish().unwrap() }];
+        Ok(Outcome { emitted, ..Outcome::default() })
+    }
+
+    fn merge(&mut self, _: OperatorId, targets: &[Slot], sources: &[Slot]) -> Result<(), guest::Error> {
+        for (target, source) in targets.iter().zip(sources) {
+            let gone = self.sums.remove(source).unwrap_or_default();
+            let sum = self.sums.entry(*target).or_default();
+            *sum = (sum.0 + gone.0, sum.1 + gone.1);
+        }
+        Ok(())
+    }
+
+    fn export_state(&mut self, _: OperatorId, _: &[Slot]) -> Result<Block, guest::Error> {
+        unreachable!("no test exports here")
+    }
+
+    fn import_state(&mut self, _: OperatorId, _: &[Slot], _: &Block) -> Result<(), guest::Error> {
+        unreachable!("no test imports here")
+    }
+
+    fn drop_state(&mut self, _: OperatorId, slots: &[Slot]) -> Result<(), guest::Error> {
+        slots.iter().for_each(|s| {
+            self.sums.remove(s);
+        });
+        Ok(())
+    }
+}
+
+/// A job: source `rows`, whatever operators the JSON says, one sink for each operator of kind sink.
+pub struct Job {
+    pub rows: Vec<Row>,
+    pub operators: serde_json::Value,
+    pub parallelism: usize,
+    pub options: Options,
+    pub custom: Custom,
+    pub watermarks: serde_json::Value,
+}
+
+impl Job {
+    pub fn new(rows: &[Row], operators: serde_json::Value) -> Job {
+        Job { rows: rows.to_vec(), operators, parallelism: 1, options: Options::default(), custom: Custom::default(), watermarks: "monotonic".into() }
+    }
+
+    /// Runs it; the sorted lines of every sink by name.
+    pub fn run(&self) -> Result<(HashMap<String, Vec<String>>, Report), Failure> {
+        let source = serde_json::json!({"name": "rows", "kind": {"source": {"binding": "rows", "format": "json", "time": "t",
+            "watermarks": self.watermarks}}, "outputs": [{"schema": "key:i64,value:i64"}]});
+        let mut operators = vec![source];
+        operators.extend(self.operators.as_array().unwrap().iter().cloned());
+        let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.1.0", "operators": operators})).unwrap();
+        let graph = Graph::resolve(&plan, &Settings { parallelism: Some(self.parallelism), ..Settings::default() });
+        let mut sinks = HashMap::new();
+        let mut open: HashMap<OperatorId, Arc<dyn Sink>> = HashMap::new();
+        for (id, operator) in plan.operators.iter().enumerate().filter(|(_, o)| o.kind_name() == "sink") {
+            let lines = Lines::default();
+            sinks.insert(operator.name.clone(), lines.clone());
+            open.insert(id as OperatorId, Arc::new(lines));
+        }
+        let source: Arc<dyn Source> = Arc::new(Rows(self.rows.clone()));
+        let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
+        let spec = JobSpec {
+            plan: Arc::new(plan),
+            graph: Arc::new(graph),
+            factory: Arc::new(SumFactory(self.custom.clone())),
+            sources: HashMap::from([(0, source)]),
+            sinks: open,
+            options: self.options.clone(),
+        };
+        let report = run(spec, &control)?;
+        let sorted = |lines: &Lines| {
+            let mut lines = lines.0.lock().unwrap().clone();
+            lines.sort();
+            lines
+        };
+        Ok((sinks.iter().map(|(name, lines)| (name.clone(), sorted(lines))).collect(), report))
+    }
+
+    /// The sorted lines of the sink `out`.
+    pub fn out(&self) -> Vec<String> {
+        self.run().expect("the job runs").0.remove("out").unwrap()
+    }
+}
+
+/// A sink named `out` reading `from`.
+pub fn sink(from: &str) -> serde_json::Value {
+    serde_json::json!({"name": "out", "kind": {"sink": {"binding": "out", "format": "json"}}, "inputs": [{"from": from}]})
+}
