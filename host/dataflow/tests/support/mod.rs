@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tidemill_core::block::{Block, Builder, Value};
 use tidemill_core::connect::{Batch, Error, Polled, Reader, Sink, Source, SplitTime, Waker, Writer};
@@ -15,19 +17,27 @@ use tidemill_dataflow::{Control, Failure, JobSpec, Options, Report, run};
 /// `key:i64,value:i64` with an event time.
 pub type Row = (TimeMs, i64, i64);
 
+/// Rows read and not yet written, and how many that was at most.
+#[derive(Default)]
+pub struct Gauge {
+    now: AtomicI64,
+    pub most: AtomicI64,
+}
+
 /// Rows dealt out to readers in turn; each reader's share is one split.
-pub struct Rows(pub Vec<Row>);
+pub struct Rows(pub Vec<Row>, pub Arc<Gauge>);
 
 struct RowReader {
     rows: Vec<Row>,
     at: usize,
     split: [SplitTime; 1],
+    gauge: Arc<Gauge>,
 }
 
 impl Source for Rows {
     fn reader(&self, worker: usize, peers: usize, _: Waker) -> Result<Box<dyn Reader>, Error> {
         let rows = self.0.iter().copied().enumerate().filter(|(i, _)| i % peers == worker).map(|(_, r)| r).collect();
-        Ok(Box::new(RowReader { rows, at: 0, split: [SplitTime { max_time: TIME_MIN, ended: false }] }))
+        Ok(Box::new(RowReader { rows, at: 0, split: [SplitTime { max_time: TIME_MIN, ended: false }], gauge: Arc::clone(&self.1) }))
     }
 
     fn bounded(&self) -> bool {
@@ -51,6 +61,8 @@ impl Reader for RowReader {
             self.split[0].max_time = self.split[0].max_time.max(*time);
         }
         let records = share.len() as u64;
+        let under_way = self.gauge.now.fetch_add(records as i64, Relaxed) + records as i64;
+        self.gauge.most.fetch_max(under_way, Relaxed);
         Ok(Polled::Batch(Batch { blocks: vec![(0, builder.finish().unwrap())], records, ..Batch::default() }))
     }
 
@@ -70,7 +82,12 @@ pub fn schema() -> Schema {
 
 /// Results as text: `time|a,b,c`.
 #[derive(Clone, Default)]
-pub struct Lines(pub Arc<Mutex<Vec<String>>>);
+pub struct Lines {
+    lines: Arc<Mutex<Vec<String>>>,
+    gauge: Arc<Gauge>,
+    /// How long a write takes.
+    delay: Duration,
+}
 
 struct LineWriter(Lines);
 
@@ -82,7 +99,10 @@ impl Sink for Lines {
 
 impl Writer for LineWriter {
     fn write(&mut self, block: &Block) -> Result<(), Error> {
-        let mut lines = self.0.0.lock().unwrap();
+        // A slow disk or network, not a way to wait for somebody.
+        std::thread::sleep(self.0.delay);
+        self.0.gauge.now.fetch_sub(block.rows() as i64, Relaxed);
+        let mut lines = self.0.lines.lock().unwrap();
         for row in 0..block.rows() {
             let cells: Vec<String> = (0..block.columns())
                 .map(|c| match block.column(c).value(row) {
@@ -205,11 +225,13 @@ pub struct Job {
     pub options: Options,
     pub custom: Custom,
     pub watermarks: serde_json::Value,
+    pub gauge: Arc<Gauge>,
+    pub delay: Duration,
 }
 
 impl Job {
     pub fn new(rows: &[Row], operators: serde_json::Value) -> Job {
-        Job { rows: rows.to_vec(), operators, parallelism: 1, options: Options::default(), custom: Custom::default(), watermarks: "monotonic".into() }
+        Job { rows: rows.to_vec(), operators, parallelism: 1, options: Options::default(), custom: Custom::default(), watermarks: "monotonic".into(), gauge: Arc::default(), delay: Duration::ZERO }
     }
 
     /// Runs it; the sorted lines of every sink by name.
@@ -223,11 +245,11 @@ impl Job {
         let mut sinks = HashMap::new();
         let mut open: HashMap<OperatorId, Arc<dyn Sink>> = HashMap::new();
         for (id, operator) in plan.operators.iter().enumerate().filter(|(_, o)| o.kind_name() == "sink") {
-            let lines = Lines::default();
+            let lines = Lines { gauge: Arc::clone(&self.gauge), delay: self.delay, ..Lines::default() };
             sinks.insert(operator.name.clone(), lines.clone());
             open.insert(id as OperatorId, Arc::new(lines));
         }
-        let source: Arc<dyn Source> = Arc::new(Rows(self.rows.clone()));
+        let source: Arc<dyn Source> = Arc::new(Rows(self.rows.clone(), Arc::clone(&self.gauge)));
         let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
         let spec = JobSpec {
             plan: Arc::new(plan),
@@ -239,7 +261,7 @@ impl Job {
         };
         let report = run(spec, &control)?;
         let sorted = |lines: &Lines| {
-            let mut lines = lines.0.lock().unwrap().clone();
+            let mut lines = lines.lines.lock().unwrap().clone();
             lines.sort();
             lines
         };
