@@ -20,5 +20,5 @@ mod ticks;
 mod timers;
 
 pub use control::{Control, OperatorStats, Snapshot};
-pub use report::{Failure, Report};
+pub use report::{Cause, Failure, Report};
 pub use run::{JobSpec, Log, Options, run};

@@ -3,7 +3,7 @@
 mod check;
 mod graph;
 
-pub use check::{Error, check};
+pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_RECORD_MAX, check, host_output};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
 
 use serde::{Deserialize, Serialize};
@@ -173,7 +173,7 @@ pub struct SourceSpec {
 
 /// How watermarks follow event time (semantics.md #3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Watermarks {
     /// Times never fall: the watermark is the greatest time minus 1 ms.
     Monotonic,
@@ -283,7 +283,7 @@ pub struct WindowSpec {
 
 /// Which windows a record belongs to (semantics.md #9-#15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Assigner {
     /// Every record in one window of this size.
     Tumbling {

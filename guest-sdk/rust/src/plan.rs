@@ -1,0 +1,242 @@
+//! The plan document (`plan.md` of the contract), as the SDK writes it.
+//!
+//! Only what the fluent API can say is here; the host's reader is the authority.
+
+use serde::Serialize;
+
+use crate::schema::Schema;
+
+/// The version of the contract this SDK speaks.
+pub(crate) const CONTRACT: &str = "0.1.0";
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Plan<'a> {
+    pub(crate) contract: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+    pub(crate) operators: Vec<&'a Operator>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Operator {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) inputs: Vec<Input>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) outputs: Vec<Output>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parallelism: Option<u32>,
+    #[serde(skip_serializing_if = "OnError::is_fail")]
+    pub(crate) on_error: OnError,
+}
+
+/// What happens to a record that an operator refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// The job fails, naming the record.
+    #[default]
+    Fail,
+    /// The record is counted and left out.
+    Skip,
+    /// The record goes to the operator's dead letters.
+    DeadLetter,
+}
+
+impl OnError {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_fail(&self) -> bool {
+        *self == OnError::Fail
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Input {
+    pub(crate) from: String,
+    #[serde(skip_serializing_if = "is_main")]
+    pub(crate) port: String,
+    #[serde(skip_serializing_if = "Partition::is_forward")]
+    pub(crate) partition: Partition,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Partition {
+    #[default]
+    Forward,
+    Rebalance,
+    Shuffle,
+    Rescale,
+    Broadcast,
+    Global,
+    Custom(String),
+}
+
+impl Partition {
+    fn is_forward(&self) -> bool {
+        *self == Partition::Forward
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Output {
+    #[serde(skip_serializing_if = "is_main")]
+    pub(crate) name: String,
+    #[serde(serialize_with = "text")]
+    pub(crate) schema: Schema,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) variant: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    Source(Source),
+    Map,
+    Filter,
+    FlatMap,
+    KeyBy,
+    Timestamps(Watermarks),
+    Process(Process),
+    Window(Window),
+    Rolling(Rolling),
+    Union,
+    Sink(Binding),
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Source {
+    #[serde(flatten)]
+    pub(crate) binding: Binding,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) watermarks: Option<Watermarks>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Binding {
+    pub(crate) binding: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) default: Option<String>,
+    pub(crate) format: FormatName,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FormatName {
+    Json,
+    Csv,
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Watermarks {
+    Monotonic,
+    Bounded { ms: i64 },
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Process {
+    pub(crate) keys: Vec<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) state: Vec<State>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) timers: Vec<Timer>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct State {
+    pub(crate) name: String,
+    pub(crate) kind: StateKind,
+    #[serde(serialize_with = "text")]
+    pub(crate) schema: Schema,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StateKind {
+    Value,
+    List,
+    Map,
+    Accumulator,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Timer {
+    pub(crate) name: String,
+    pub(crate) domain: Domain,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Domain {
+    #[default]
+    Event,
+    Processing,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Window {
+    #[serde(rename = "key")]
+    pub(crate) key: Vec<String>,
+    pub(crate) assigner: Assigner,
+    pub(crate) domain: Domain,
+    pub(crate) lateness_ms: i64,
+    pub(crate) compute: Compute,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) state: Vec<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Assigner {
+    Tumbling { size_ms: i64, offset_ms: i64 },
+    Sliding { size_ms: i64, slide_ms: i64, offset_ms: i64 },
+    Session { gap_ms: i64 },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Compute {
+    Guest,
+    Host(Aggregate),
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Rolling {
+    pub(crate) key: Vec<String>,
+    pub(crate) aggregate: Aggregate,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Aggregate {
+    Count,
+    Sum(String),
+    Min(String),
+    Max(String),
+    MinBy(String),
+    MaxBy(String),
+}
+
+/// The name of the port that every operator has.
+pub(crate) const MAIN: &str = "out";
+/// The implied port of windows for records that came too late.
+pub(crate) const LATE: &str = "late";
+/// The implied port of operators whose policy is [`OnError::DeadLetter`].
+pub(crate) const DEAD_LETTER: &str = "dead-letter";
+
+fn is_main(name: &str) -> bool {
+    name == MAIN
+}
+
+fn text<S: serde::Serializer>(schema: &Schema, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(schema)
+}

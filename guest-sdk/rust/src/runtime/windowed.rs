@@ -1,0 +1,156 @@
+//! Windows that the job computes: records are added to accumulators, accumulators are merged, results are made.
+
+use std::rc::Rc;
+
+use super::chain::{Erased, Operator, restore};
+use super::stateless::{into_port, open};
+use super::{AnyPort, Call, Exits, Head, Moment, Outcome, Port, Push, Slots, ValueTable, erase};
+use crate::block::Block;
+use crate::record::{Cursor, Key, Record};
+use crate::stream::Emit;
+use crate::window::Window;
+
+/// What is computed in a window. An accumulator that is not there yet is `None`.
+pub(crate) trait Compute: 'static {
+    type Key: Key;
+    type In: Record;
+    type Acc: Record + Clone;
+    type Out: Record;
+
+    /// Adds a record.
+    fn add(&self, acc: &mut Option<Self::Acc>, record: &Self::In);
+
+    /// Adds a record that nobody else needs.
+    fn add_owned(&self, acc: &mut Option<Self::Acc>, record: Self::In) {
+        self.add(acc, &record);
+    }
+
+    /// Adds what `from` holds to `into`.
+    fn merge(&self, into: &mut Option<Self::Acc>, from: &Self::Acc);
+
+    /// Emits the results.
+    fn finish(&self, window: &Window<'_, Self::Key>, acc: &Self::Acc, out: &mut Emit<'_, Self::Out>);
+}
+
+/// The operator of a window.
+pub(crate) struct WindowOperator<C: Compute> {
+    pub(crate) id: u32,
+    pub(crate) call: Rc<Call>,
+    pub(crate) compute: Rc<C>,
+    pub(crate) out: Rc<Port<C::Out>>,
+    pub(crate) accs: Rc<ValueTable<C::Acc>>,
+    pub(crate) slots: Rc<Slots>,
+}
+
+impl<C: Compute> Operator for WindowOperator<C> {
+    fn ports(&self) -> Vec<Rc<dyn AnyPort>> {
+        vec![self.out.clone()]
+    }
+
+    fn tail(&self) -> Erased {
+        erase(into_port(&self.out))
+    }
+
+    fn stage(&self, _: Erased) -> Option<Erased> {
+        None
+    }
+
+    fn head(&self, down: Option<Erased>) -> Box<dyn Head> {
+        Box::new(Linked {
+            id: self.id,
+            call: self.call.clone(),
+            compute: self.compute.clone(),
+            accs: self.accs.clone(),
+            slots: self.slots.clone(),
+            down: down.map_or_else(|| into_port(&self.out), restore),
+        })
+    }
+
+    fn slots(&self) -> Option<&Slots> {
+        Some(&self.slots)
+    }
+
+    fn merge(&self, target: u32, source: u32) {
+        self.slots.reserve(&[target, source]);
+        if let Some(from) = self.accs.0.entry(source).take() {
+            self.compute.merge(&mut self.accs.0.entry(target), &from);
+        }
+    }
+}
+
+struct Linked<C: Compute> {
+    id: u32,
+    call: Rc<Call>,
+    compute: Rc<C>,
+    accs: Rc<ValueTable<C::Acc>>,
+    slots: Rc<Slots>,
+    down: Push<C::Out>,
+}
+
+impl<C: Compute> Head for Linked<C> {
+    fn process(&mut self, _: u32, _: Moment, block: &Block<'_>, rows: &[u32], slots: &[u32], exits: &Exits) -> Outcome {
+        let readers = open::<C::In>(block);
+        self.slots.reserve(slots);
+        exits.call.at(self.id);
+        if rows.is_empty() {
+            for (row, &slot) in slots.iter().enumerate() {
+                exits.call.row(row);
+                self.compute.add_owned(&mut self.accs.0.entry(slot), C::In::read(&readers, row));
+            }
+            return Outcome::default();
+        }
+        let mut i = 0;
+        while i < rows.len() {
+            let row = rows[i] as usize;
+            exits.call.row(row);
+            let record = C::In::read(&readers, row);
+            while rows.get(i + 1) == Some(&rows[i]) {
+                self.compute.add(&mut self.accs.0.entry(slots[i]), &record);
+                i += 1;
+            }
+            self.compute.add_owned(&mut self.accs.0.entry(slots[i]), record);
+            i += 1;
+        }
+        Outcome::default()
+    }
+
+    fn fire(&mut self, _: Moment, block: &Block<'_>, offsets: &[u32], slots: &[u32], exits: &Exits) -> Outcome {
+        let keys = <C::Key as Record>::COLUMNS;
+        let mut columns = Cursor::new(block);
+        let opened = <C::Key as Record>::open(&mut columns).and_then(|key| {
+            Ok((key, columns.open::<i64>()?, columns.open::<i64>()?, columns.open::<i32>()?))
+        });
+        let (key, starts, ends, firings) = opened.unwrap_or_else(|error| panic!("the host gave a wrong block of {keys} key columns: {error}"));
+        self.slots.reserve(slots);
+        for (row, time) in block.times().iter().enumerate() {
+            exits.begin(row);
+            exits.call.at(self.id);
+            let read_key = || <C::Key as Record>::read(&key, row);
+            let window = Window {
+                key: &read_key,
+                start: i64::from_le_bytes(starts[row]),
+                end: i64::from_le_bytes(ends[row]),
+                firing: i32::from_le_bytes(firings[row]),
+            };
+            let mut out = Emit::new(&mut self.down, i64::from_le_bytes(*time), self.id, &self.call);
+            let range = &slots[offsets[row] as usize..offsets[row + 1] as usize];
+            if let [one] = range {
+                if let Some(acc) = &*self.accs.0.entry(*one) {
+                    self.compute.finish(&window, acc, &mut out);
+                }
+            } else {
+                let mut merged = None;
+                for &slot in range {
+                    if let Some(acc) = &*self.accs.0.entry(slot) {
+                        self.compute.merge(&mut merged, acc);
+                    }
+                }
+                if let Some(acc) = &merged {
+                    self.compute.finish(&window, acc, &mut out);
+                }
+            }
+            exits.end();
+        }
+        Outcome::default()
+    }
+}

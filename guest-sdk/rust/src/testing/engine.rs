@@ -1,0 +1,491 @@
+//! The kit's host: runs the operators of a plan one record after the other, in one thread.
+//!
+//! Operators stand in the plan behind what they read, so that going through them by index is going downstream. A record
+//! is carried through all operators before the next is looked at; a watermark is applied to one operator after
+//! the other, and what it releases is carried through first.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::aggregate::{self, Acc};
+use super::keyed::{Place, Slots, Timers};
+use super::row::{Row, Value, decode, encode};
+use super::window;
+use crate::job::Job;
+use crate::plan::{self, Compute, DEAD_LETTER, Domain, Kind, LATE, OnError};
+use crate::runtime::{Host, Instance, Level, Moment, Outcome};
+use crate::schema::{Column, Schema};
+
+/// What an instance says to its host.
+#[derive(Default)]
+pub(super) struct Recorder {
+    emitted: RefCell<Vec<(u32, u32, Vec<u8>)>>,
+    pub(super) log: RefCell<Vec<String>>,
+}
+
+impl Host for Recorder {
+    fn log(&self, level: Level, operator: u32, message: &str) {
+        self.log.borrow_mut().push(format!("{level:?} operator {operator}: {message}"));
+    }
+
+    fn emit(&self, operator: u32, port: u32, block: &[u8]) {
+        self.emitted.borrow_mut().push((operator, port, block.to_vec()));
+    }
+
+    fn report_failure(&self, operator: u32, row: u32, message: &str) {
+        self.log.borrow_mut().push(format!("operator {operator} fails at row {row}: {message}"));
+    }
+}
+
+/// What the host keeps of one operator.
+#[derive(Default)]
+struct Keeping {
+    slots: Slots,
+    timers: Timers,
+    rolling: BTreeMap<Vec<Value>, Acc>,
+    /// Open windows: end, start and key, and how often it fired.
+    windows: BTreeMap<(i64, i64, Vec<Value>), Open>,
+}
+
+#[derive(Clone, Default)]
+struct Open {
+    fired: i32,
+    acc: Acc,
+}
+
+/// A running job.
+pub(super) struct Engine {
+    instance: Instance,
+    pub(super) host: Rc<Recorder>,
+    keeping: Vec<Keeping>,
+    /// The chain that each guest operator is the head of; other members have none.
+    heads: Vec<bool>,
+    /// The operator at the end of the chain of each head.
+    watermarks: Vec<i64>,
+    pub(super) now: i64,
+    /// What left each port.
+    pub(super) collected: BTreeMap<(usize, String), Vec<Row>>,
+    pub(super) refused: Vec<String>,
+    /// Only this operator runs.
+    only: Option<usize>,
+}
+
+impl Engine {
+    pub(super) fn start(
+        job: impl FnOnce(&mut Job) -> crate::Result<()>,
+        arguments: &[(String, String)],
+        only: Option<&str>,
+    ) -> Result<Engine, String> {
+        let host = Rc::new(Recorder::default());
+        let (instance, _) = Instance::plan(job, arguments, host.clone())?;
+        let nodes = &instance.graph().nodes;
+        let only = only.map(|name| {
+            let found = nodes.iter().position(|node| node.plan.name == name);
+            found.unwrap_or_else(|| panic!("the job has no operator {name:?}"))
+        });
+        let mut engine = Engine {
+            host,
+            keeping: nodes.iter().map(|_| Keeping::default()).collect(),
+            heads: vec![false; nodes.len()],
+            watermarks: vec![i64::MIN; nodes.len()],
+            now: 0,
+            collected: BTreeMap::new(),
+            refused: Vec::new(),
+            only,
+            instance,
+        };
+        engine.link();
+        Ok(engine)
+    }
+
+    /// Links chains by the host's rule: a stateless operator joins the one before it, if it is its only reader.
+    fn link(&mut self) {
+        let mut chains: Vec<Vec<u32>> = Vec::new();
+        for id in 0..self.keeping.len() {
+            if self.instance.graph().nodes[id].guest.is_none() {
+                continue;
+            }
+            let before = self.fuses_behind(id).and_then(|from| chains.iter_mut().find(|chain| chain.last() == Some(&(from as u32))));
+            match before.filter(|_| self.only.is_none()) {
+                Some(chain) => chain.push(id as u32),
+                None => {
+                    self.heads[id] = true;
+                    chains.push(vec![id as u32]);
+                }
+            }
+        }
+        chains.iter().for_each(|members| self.instance.link(members[0], members));
+    }
+
+    fn fuses_behind(&self, id: usize) -> Option<usize> {
+        let plan = self.plan(id);
+        let [input] = plan.inputs.as_slice() else { return None };
+        let from = self.find(&input.from);
+        let readers = self.readers(from, plan::MAIN).len();
+        let stateless = matches!(plan.kind, Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Timestamps(_));
+        let behind = self.instance.graph().nodes[from].guest.is_some() && !matches!(self.plan(from).kind, Kind::Timestamps(_));
+        (stateless && behind && input.port == plan::MAIN && input.partition == plan::Partition::Forward && readers == 1).then_some(from)
+    }
+
+    pub(super) fn plan(&self, id: usize) -> &plan::Operator {
+        &self.instance.graph().nodes[id].plan
+    }
+
+    pub(super) fn find(&self, name: &str) -> usize {
+        let found = self.instance.graph().nodes.iter().position(|node| node.plan.name == name);
+        found.unwrap_or_else(|| panic!("the job has no operator {name:?}"))
+    }
+
+    pub(super) fn operators(&self) -> usize {
+        self.keeping.len()
+    }
+
+    /// The operators and inputs that read a port.
+    fn readers(&self, from: usize, port: &str) -> Vec<(usize, usize)> {
+        let name = &self.plan(from).name;
+        let inputs = (0..self.operators()).flat_map(|id| self.plan(id).inputs.iter().enumerate().map(move |(input, spec)| (id, input, spec)));
+        inputs.filter(|(_, _, spec)| spec.from == *name && spec.port == port).map(|(id, input, _)| (id, input)).collect()
+    }
+
+    /// The schema of a port.
+    pub(super) fn schema(&self, id: usize, port: &str) -> Schema {
+        match port {
+            LATE => self.input_schema(id, 0),
+            DEAD_LETTER => Schema::of::<crate::record::DeadLetter>(),
+            _ => {
+                let output = self.plan(id).outputs.iter().find(|output| output.name == port);
+                output.unwrap_or_else(|| panic!("operator {:?} has no output {port:?}", self.plan(id).name)).schema.clone()
+            }
+        }
+    }
+
+    pub(super) fn input_schema(&self, id: usize, input: usize) -> Schema {
+        let spec = &self.plan(id).inputs[input];
+        self.schema(self.find(&spec.from), &spec.port)
+    }
+
+    /// Hands rows that left a port to its readers.
+    pub(super) fn carry(&mut self, from: usize, port: &str, rows: Vec<Row>) {
+        if rows.is_empty() {
+            return;
+        }
+        if self.only.is_none_or(|only| only == from) {
+            self.collected.entry((from, port.to_owned())).or_default().extend(rows.iter().cloned());
+        }
+        for (to, input) in self.readers(from, port) {
+            if self.only.is_none() {
+                self.accept(to, input, rows.clone());
+            }
+        }
+    }
+
+    /// Gives rows to an input of an operator.
+    pub(super) fn accept(&mut self, id: usize, input: usize, rows: Vec<Row>) {
+        match &self.plan(id).kind {
+            Kind::Source(_) => panic!("{:?} is a source: it has no input", self.plan(id).name),
+            Kind::Sink(_) => self.collected.entry((id, plan::MAIN.to_owned())).or_default().extend(rows),
+            Kind::Union => self.carry(id, plan::MAIN, rows),
+            Kind::Rolling(_) => self.roll(id, &rows),
+            Kind::Window(_) => rows.into_iter().for_each(|row| self.window(id, row)),
+            Kind::Process(_) => self.process(id, input, &rows),
+            Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Timestamps(_) => {
+                let bytes = encode(&rows, &self.input_schema(id, input));
+                let outcome = self.instance.process(id as u32, input as u32, self.at(id), &bytes, &[], &[]);
+                self.settle(id, outcome, &rows);
+            }
+        }
+    }
+
+    fn at(&self, id: usize) -> Moment {
+        Moment { watermark: self.watermarks[id], now: self.now }
+    }
+
+    /// Does what a call asked for and carries on what it emitted.
+    fn settle(&mut self, id: usize, outcome: Outcome, rows: &[Row]) {
+        for op in outcome.timers {
+            let key = self.keeping[id].slots.key(op.slot);
+            self.keeping[id].timers.apply(op, key);
+        }
+        if !outcome.cleared.is_empty() {
+            self.instance.drop_state(id as u32, &outcome.cleared);
+            outcome.cleared.iter().for_each(|&slot| self.keeping[id].slots.forget(slot));
+        }
+        for failure in outcome.failures {
+            self.refuse(failure.operator as usize, &failure.message, rows.get(failure.row as usize));
+        }
+        for (operator, port, bytes) in self.host.emitted.take() {
+            let operator = operator as usize;
+            let output = &self.plan(operator).outputs[port as usize];
+            let (name, rows) = (output.name.clone(), decode(&bytes, &output.schema));
+            self.observe(operator, &rows);
+            self.carry(operator, &name, rows);
+        }
+    }
+
+    fn refuse(&mut self, operator: usize, message: &str, row: Option<&Row>) {
+        let plan = self.plan(operator);
+        let (name, policy) = (plan.name.clone(), plan.on_error);
+        assert!(policy != OnError::Fail || self.only.is_some(), "operator {name:?} refused a record and the job fails: {message}");
+        self.refused.push(message.to_owned());
+        if policy == OnError::DeadLetter {
+            let record = row.map(|row| format!("{:?}", row.values)).unwrap_or_default();
+            let letter = crate::record::DeadLetter { operator: name, place: "test".to_owned(), reason: message.to_owned(), record };
+            let time = row.map_or(i64::MIN, |row| row.time);
+            self.carry(operator, DEAD_LETTER, vec![super::row::row_of(&letter, time)]);
+        }
+    }
+
+    /// Watermarks are made behind an operator that gives event times.
+    fn observe(&mut self, id: usize, rows: &[Row]) {
+        if let (Kind::Timestamps(watermarks), None) = (&self.plan(id).kind, self.only) {
+            let watermark = rows.iter().map(|row| watermark(*watermarks, row.time)).max();
+            self.watermarks[id] = self.watermarks[id].max(watermark.unwrap_or(i64::MIN));
+        }
+    }
+
+    fn key(&self, names: &[String], schema: &Schema, row: &Row) -> Vec<Value> {
+        names.iter().map(|name| row.values[index(schema, name)].clone()).collect()
+    }
+
+    fn process(&mut self, id: usize, input: usize, rows: &[Row]) {
+        let schema = self.input_schema(id, input);
+        let Kind::Process(spec) = &self.plan(id).kind else { return };
+        let names = spec.keys[input].clone();
+        let places: Vec<Place> = rows.iter().map(|row| (self.key(&names, &schema, row), None)).collect();
+        let slots: Vec<u32> = places.iter().map(|place| self.keeping[id].slots.slot(place)).collect();
+        let outcome = self.instance.process(id as u32, input as u32, self.at(id), &encode(rows, &schema), &[], &slots);
+        self.settle(id, outcome, rows);
+        self.fire_timers(id);
+    }
+
+    fn fire_timers(&mut self, id: usize) {
+        let Kind::Process(spec) = &self.plan(id).kind else { return };
+        let domains: Vec<Domain> = spec.timers.iter().map(|timer| timer.domain).collect();
+        let (names, schema) = (spec.keys[0].clone(), self.input_schema(id, 0));
+        let key_columns = names.iter().map(|name| schema.columns[index(&schema, name)].clone());
+        let schema = Schema { columns: key_columns.collect() }.with([Column::of::<i32>("timer")]);
+        let (watermark, now) = (self.watermarks[id], self.now);
+        let limit = |timer: u32| if domains[timer as usize] == Domain::Event { watermark } else { now };
+        while let Some((time, timer, key)) = self.keeping[id].timers.due(limit) {
+            let slot = self.keeping[id].slots.slot(&(key.clone(), None));
+            let row = Row { time, values: key.into_iter().chain([Value::I32(timer as i32)]).collect() };
+            let rows = [row];
+            let outcome = self.instance.on_timer(id as u32, self.at(id), &encode(&rows, &schema), &[slot]);
+            self.settle(id, outcome, &rows);
+        }
+    }
+
+    fn roll(&mut self, id: usize, rows: &[Row]) {
+        let schema = self.input_schema(id, 0);
+        let Kind::Rolling(spec) = &self.plan(id).kind else { return };
+        let (names, kind) = (spec.key.clone(), spec.aggregate.clone());
+        let column = aggregate::field(&kind).map_or(usize::MAX, |field| index(&schema, field));
+        for row in rows {
+            let key = self.key(&names, &schema, row);
+            let acc = self.keeping[id].rolling.entry(key.clone()).or_default();
+            acc.add(&kind, column, row);
+            let result = acc.result(&kind);
+            let values = if aggregate::is_record(&kind) { result } else { key.into_iter().chain(result).collect() };
+            self.carry(id, plan::MAIN, vec![Row { time: row.time, values }]);
+        }
+    }
+
+    fn window(&mut self, id: usize, row: Row) {
+        let schema = self.input_schema(id, 0);
+        let Kind::Window(spec) = &self.plan(id).kind else { return };
+        let (names, assigner, lateness, domain) = (spec.key.clone(), spec.assigner, spec.lateness_ms, spec.domain);
+        let (time, clock) = match domain {
+            Domain::Event => (row.time, self.watermarks[id]),
+            Domain::Processing => (self.now, self.now),
+        };
+        let key = self.key(&names, &schema, &row);
+        let mut open = window::assign(assigner, time);
+        if let plan::Assigner::Session { .. } = assigner {
+            open = open.into_iter().map(|window| self.cover(id, &key, window)).collect();
+        }
+        let before = open.len();
+        open.retain(|window| domain == Domain::Processing || !window::is_late(*window, lateness, clock));
+        if open.is_empty() && before > 0 {
+            return self.carry(id, LATE, vec![row]);
+        }
+        for window in open {
+            if let plan::Assigner::Session { .. } = assigner {
+                self.merge_sessions(id, &key, window);
+            }
+            self.add_to_window(id, &key, window, &row);
+            if window.1 - 1 <= clock {
+                self.fire(id, (window.1, window.0, key.clone()));
+            }
+        }
+    }
+
+    /// The session that a new one grows into with those that it touches.
+    fn cover(&self, id: usize, key: &[Value], mut window: (i64, i64)) -> (i64, i64) {
+        loop {
+            let open = self.keeping[id].windows.keys().filter(|(_, _, k)| k == key).map(|(end, start, _)| (*start, *end));
+            let grown = open.filter(|other| window::touch(window, *other)).fold(window, |a, b| (a.0.min(b.0), a.1.max(b.1)));
+            if grown == window {
+                return window;
+            }
+            window = grown;
+        }
+    }
+
+    /// Merges the sessions inside of `window` into it.
+    fn merge_sessions(&mut self, id: usize, key: &[Value], window: (i64, i64)) {
+        let guest = self.is_guest(id);
+        let inside = |(end, start, k): &&(i64, i64, Vec<Value>)| k == key && window::touch(window, (*start, *end)) && (*start, *end) != window;
+        let parts: Vec<_> = self.keeping[id].windows.keys().filter(inside).cloned().collect();
+        for (end, start, key) in parts {
+            let part = self.keeping[id].windows.remove(&(end, start, key.clone())).unwrap_or_default();
+            let aggregate = self.aggregate(id);
+            let whole = self.keeping[id].windows.entry((window.1, window.0, key.clone())).or_default();
+            if let Some(aggregate) = aggregate {
+                whole.acc.merge(&aggregate, part.acc);
+            }
+            if guest {
+                let source = self.keeping[id].slots.slot(&(key.clone(), Some((start, end))));
+                let target = self.keeping[id].slots.slot(&(key, Some(window)));
+                self.instance.merge(id as u32, &[target], &[source]);
+                self.instance.drop_state(id as u32, &[source]);
+                self.keeping[id].slots.forget(source);
+            }
+        }
+    }
+
+    fn add_to_window(&mut self, id: usize, key: &[Value], window: (i64, i64), row: &Row) {
+        let schema = self.input_schema(id, 0);
+        let aggregate = self.aggregate(id);
+        let open = self.keeping[id].windows.entry((window.1, window.0, key.to_vec())).or_default();
+        if let Some(aggregate) = aggregate {
+            let column = aggregate::field(&aggregate).map_or(usize::MAX, |field| index(&schema, field));
+            open.acc.add(&aggregate, column, row);
+        } else {
+            let slot = self.keeping[id].slots.slot(&(key.to_vec(), Some(window)));
+            let rows = std::slice::from_ref(row);
+            let outcome = self.instance.process(id as u32, 0, self.at(id), &encode(rows, &schema), &[0], &[slot]);
+            self.settle(id, outcome, rows);
+        }
+    }
+
+    fn is_guest(&self, id: usize) -> bool {
+        self.instance.graph().nodes[id].guest.is_some()
+    }
+
+    /// What a window's host computes.
+    fn aggregate(&self, id: usize) -> Option<plan::Aggregate> {
+        match &self.plan(id).kind {
+            Kind::Window(plan::Window { compute: Compute::Host(aggregate), .. }) => Some(aggregate.clone()),
+            _ => None,
+        }
+    }
+
+    fn fire(&mut self, id: usize, place: (i64, i64, Vec<Value>)) {
+        let Some(open) = self.keeping[id].windows.get_mut(&place) else { return };
+        let (firing, acc) = (open.fired, open.acc.clone());
+        open.fired += 1;
+        let (end, start, key) = place;
+        let bounds = [Value::I64(start), Value::I64(end)];
+        if let Some(aggregate) = self.aggregate(id) {
+            let head = if aggregate::is_record(&aggregate) { Vec::new() } else { key };
+            let values = head.into_iter().chain(bounds).chain(acc.result(&aggregate)).collect();
+            return self.carry(id, plan::MAIN, vec![Row { time: end - 1, values }]);
+        }
+        let slot = self.keeping[id].slots.slot(&(key.clone(), Some((start, end))));
+        let input = self.input_schema(id, 0);
+        let Kind::Window(spec) = &self.plan(id).kind else { return };
+        let columns = spec.key.iter().map(|name| input.columns[index(&input, name)].clone()).collect();
+        let schema = Schema { columns }.with([Column::of::<i64>("start"), Column::of::<i64>("end"), Column::of::<i32>("firing")]);
+        let rows = [Row { time: end - 1, values: key.into_iter().chain(bounds).chain([Value::I32(firing)]).collect() }];
+        let outcome = self.instance.fire(id as u32, self.at(id), &encode(&rows, &schema), &[0, 1], &[slot]);
+        self.settle(id, outcome, &rows);
+    }
+
+    /// Fires and removes windows whose time has come.
+    fn close_windows(&mut self, id: usize) {
+        let Kind::Window(spec) = &self.plan(id).kind else { return };
+        let (domain, lateness) = (spec.domain, spec.lateness_ms);
+        let clock = if domain == Domain::Event { self.watermarks[id] } else { self.now };
+        let due: Vec<_> = self.keeping[id].windows.iter().filter(|((end, ..), open)| end - 1 <= clock && open.fired == 0).map(|(k, _)| k.clone()).collect();
+        due.into_iter().for_each(|place| self.fire(id, place));
+        let over: Vec<_> = self.keeping[id].windows.keys().filter(|(end, start, _)| window::is_late((*start, *end), lateness, clock)).cloned().collect();
+        for place in over {
+            self.keeping[id].windows.remove(&place);
+            if self.is_guest(id) {
+                let (end, start, key) = place;
+                let slot = self.keeping[id].slots.slot(&(key, Some((start, end))));
+                self.instance.drop_state(id as u32, &[slot]);
+                self.keeping[id].slots.forget(slot);
+            }
+        }
+    }
+
+    /// Raises an operator's watermark and, unless it runs alone, that of all behind it.
+    pub(super) fn watermark(&mut self, id: usize, watermark: i64) {
+        self.watermarks[id] = self.watermarks[id].max(watermark);
+        self.release(id);
+        self.spread();
+    }
+
+    /// Brings every operator's watermark to the least of its inputs'.
+    pub(super) fn spread(&mut self) {
+        if self.only.is_some() {
+            return;
+        }
+        for id in 0..self.operators() {
+            let inputs = self.plan(id).inputs.iter().map(|input| self.watermarks[self.find(&input.from)]);
+            let Some(least) = inputs.min() else { continue };
+            let ended = least == i64::MAX;
+            if matches!(self.plan(id).kind, Kind::Timestamps(_)) && !ended {
+                continue;
+            }
+            if least > self.watermarks[id] {
+                self.watermarks[id] = least;
+                self.release(id);
+            }
+        }
+    }
+
+    /// Sets the clock.
+    pub(super) fn set_now(&mut self, now: i64) {
+        self.now = self.now.max(now);
+        (0..self.operators()).for_each(|id| self.release(id));
+    }
+
+    fn release(&mut self, id: usize) {
+        self.fire_timers(id);
+        self.close_windows(id);
+    }
+
+    /// The timers of an operator: name and time.
+    pub(super) fn timers(&self, id: usize) -> Vec<(String, i64)> {
+        let Kind::Process(spec) = &self.plan(id).kind else { return Vec::new() };
+        self.keeping[id].timers.all().map(|(timer, time)| (spec.timers[timer as usize].name.clone(), time)).collect()
+    }
+
+    /// Exports the state of an operator, drops it and loads it again: what a restart does.
+    pub(super) fn restart(&mut self, id: usize) {
+        if !self.is_guest(id) || !matches!(self.plan(id).kind, Kind::Process(_) | Kind::Window(_)) {
+            return;
+        }
+        let slots = self.keeping[id].slots.all();
+        let bytes = self.instance.export_state(id as u32, &slots).to_vec();
+        self.instance.drop_state(id as u32, &slots);
+        self.instance.import_state(id as u32, &slots, &bytes).unwrap_or_else(|error| panic!("state does not survive a restart: {error}"));
+        assert_eq!(bytes, self.instance.export_state(id as u32, &slots), "state that was restored is exported as it was");
+    }
+}
+
+/// The watermark that follows from an event time.
+pub(super) fn watermark(watermarks: plan::Watermarks, time: i64) -> i64 {
+    match watermarks {
+        plan::Watermarks::Monotonic => time.saturating_sub(1),
+        plan::Watermarks::Bounded { ms } => time.saturating_sub(ms).saturating_sub(1),
+    }
+}
+
+fn index(schema: &Schema, name: &str) -> usize {
+    let found = schema.columns.iter().position(|column| column.name == name);
+    found.unwrap_or_else(|| panic!("there is no column {name:?} in {schema}"))
+}

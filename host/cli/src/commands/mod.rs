@@ -1,0 +1,9 @@
+//! One command per file; each declares its flags and wires the crates together.
+
+pub(crate) mod build;
+pub(crate) mod datagen;
+pub(crate) mod inspect;
+pub(crate) mod new;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod test;

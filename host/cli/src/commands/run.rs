@@ -1,0 +1,183 @@
+//! `tidemill run`: a job in the foreground, in this process, until its input ends or somebody stops it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use tidemill_core::connect;
+use tidemill_core::guest::OperatorId;
+use tidemill_core::plan::{Graph, Kind};
+use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
+
+use crate::bindings::{self, Ends};
+use crate::fault::{Fault, Outcome};
+use crate::meter::{MeteredSink, MeteredSource, Once};
+use crate::monitor::{self, Monitor, Sample};
+use crate::prepare::{self, Prepared};
+use crate::progress::{Progress, View};
+use crate::settings::{self, JobArgs, Mode, RunArgs, Settings};
+use crate::value::Timeout;
+use crate::{console, interrupt, process, report};
+
+/// Run a job here and now, until its input ends
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  tidemill run wordcount.wasm --bind lines=file:book.txt --bind counts=stdout:
+  tidemill run nexmark.wasm --arg query=q5 --bind events=file:events.json --bind results=file:out -p 4
+  tidemill run job.toml --report json --report-file figures.json")]
+pub(crate) struct RunCommand {
+    #[command(flatten)]
+    job: JobArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Tell what the run did and cost, as one JSON object on standard error
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    report: Option<ReportFormat>,
+    /// Write the report to this file instead
+    #[arg(long, value_name = "FILE")]
+    report_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// One object; units stand in the names
+    Json,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &RunCommand, start: Instant) -> Outcome<()> {
+    let settings = settings::gather(&command.job, &command.run)?;
+    let prepared = prepare::prepare(&settings)?;
+    let bounds = bindings::resolve(&prepared.plan, &settings.bindings)?;
+    let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream)?;
+    let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
+    let name = settings.job_name(prepared.plan.name.as_deref());
+    let wants_report = command.report.is_some() || command.report_file.is_some();
+    let run = Run::new(prepared, graph, ends, &settings)?;
+    interrupt::stop_on_signal(Arc::clone(&run.control))?;
+    run.watched(wants_report, &name, start, command.report_file.as_deref())
+}
+
+/// A job about to run, with what is needed to watch it.
+pub(crate) struct Run {
+    pub(crate) control: Arc<Control>,
+    spec: JobSpec,
+    sources: Vec<OperatorId>,
+    sinks: Vec<OperatorId>,
+    endless: bool,
+    first_record: Once,
+    first_output: Once,
+}
+
+impl Run {
+    /// Puts together what the engine needs.
+    ///
+    /// # Errors
+    /// When the component cannot be instantiated for this plan.
+    pub(crate) fn new(prepared: Prepared, graph: Graph, ends: Ends, settings: &Settings) -> Outcome<Run> {
+        let Prepared { component, plan, document } = prepared;
+        let factory = component.factory(&settings.args, document, Arc::clone(&plan));
+        let (first_record, first_output) = (Once::default(), Once::default());
+        let endless = ends.sources.values().any(|s| !s.bounded());
+        let meter_source = |(id, inner)| (id, Arc::new(MeteredSource { inner, first: first_record.clone() }) as Arc<dyn connect::Source>);
+        let meter_sink = |(id, inner)| (id, Arc::new(MeteredSink { inner, first: first_output.clone() }) as Arc<dyn connect::Sink>);
+        let ids = |wanted: fn(&Kind) -> bool| {
+            plan.operators.iter().enumerate().filter(|(_, op)| wanted(&op.kind)).map(|(id, _)| id as OperatorId).collect()
+        };
+        let (sources, sinks) = (ids(|k| matches!(k, Kind::Source(_))), ids(|k| matches!(k, Kind::Sink(_))));
+        let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
+        let spec = JobSpec {
+            sources: ends.sources.into_iter().map(meter_source).collect(),
+            sinks: ends.sinks.into_iter().map(meter_sink).collect(),
+            graph: Arc::new(graph),
+            plan,
+            factory,
+            options: options(settings),
+        };
+        Ok(Run { control, spec, sources, sinks, endless, first_record, first_output })
+    }
+
+    /// Runs to the end, silently.
+    pub(crate) fn quiet(self) -> Outcome<Option<Report>> {
+        ended(tidemill_dataflow::run(self.spec, &self.control))
+    }
+
+    /// Runs to the end with a progress line, a summary and a report where they are wanted.
+    fn watched(self, wants_report: bool, name: &str, start: Instant, report_file: Option<&std::path::Path>) -> Outcome<()> {
+        let no_thread = |e: std::io::Error| Fault::failed("cannot start a thread").because(&e);
+        let monitor = match wants_report {
+            true => Some(Monitor::start(Arc::clone(&self.control), self.sources.clone()).map_err(no_thread)?),
+            false => None,
+        };
+        let view =
+            View { control: Arc::clone(&self.control), sources: self.sources.clone(), sinks: self.sinks.clone(), endless: self.endless };
+        let progress = Progress::start(view).map_err(no_thread)?;
+        let (plan, workers) = (Arc::clone(&self.spec.plan), self.spec.graph.workers());
+        let result = tidemill_dataflow::run(self.spec, &self.control);
+        let end = monitor::sample(&self.control, &self.sources);
+        let samples = monitor.map(Monitor::finish).unwrap_or_default();
+        if let Some(progress) = progress {
+            progress.finish();
+        }
+        let Some(ended) = ended(result)? else { return Ok(()) };
+        let facts = report::Facts {
+            job: name,
+            plan: &plan,
+            workers,
+            stopped: ended.stopped,
+            start,
+            first_record: self.first_record.get(),
+            first_output: self.first_output.get(),
+            end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
+            steady: monitor::steady(&samples, end),
+            peak_rss_bytes: process::peak_rss_bytes(),
+            snapshot: ended.snapshot,
+        };
+        if console::watched() {
+            console::note(&report::summary(&facts));
+        }
+        if wants_report { tell(&report::json(&facts).to_string(), report_file) } else { Ok(()) }
+    }
+}
+
+fn options(settings: &Settings) -> Options {
+    let defaults = Options::default();
+    let idle_ms = match (settings.mode, settings.idle_timeout) {
+        // Where every input ends, a quiet one is only slow (design: off for batch).
+        (Mode::Batch, _) | (_, Some(Timeout::Off)) => None,
+        (_, Some(Timeout::After(ms))) => Some(ms),
+        (_, None) => defaults.idle_ms,
+    };
+    Options { idle_ms, log: Arc::new(|operator: &str, message: &str| console::log("warn", operator, message)), ..defaults }
+}
+
+/// A reader that has left is how pipes end, not a failure; there is nothing to report then.
+fn ended(result: Result<Report, Failure>) -> Outcome<Option<Report>> {
+    match result {
+        Ok(report) => Ok(Some(report)),
+        Err(Failure { cause: Cause::Connector(connect::Error::Closed), .. }) => Ok(None),
+        Err(failure) => Err(fault(&failure)),
+    }
+}
+
+fn fault(failure: &Failure) -> Fault {
+    let hint = match &failure.cause {
+        Cause::Connector(connect::Error::Record { .. }) | Cause::Refused(_) => {
+            Some("the job decides what happens to such a record: its operator's on-error may be skip or dead-letter")
+        }
+        Cause::Guest(tidemill_core::guest::Error::Deadline { .. }) => Some("look for an endless loop, or do less in one call"),
+        Cause::Guest(tidemill_core::guest::Error::Limit { .. }) => Some("--memory gives the component more, where memory is what it lacks"),
+        _ => None,
+    };
+    Fault::failed(failure.to_string()).maybe_hint(hint.map(str::to_owned))
+}
+
+fn tell(report: &str, file: Option<&std::path::Path>) -> Outcome<()> {
+    match file {
+        None => console::raw(report),
+        Some(path) => std::fs::write(path, format!("{report}\n"))
+            .map_err(|e| Fault::failed(format!("the job is done, but its report cannot be written to {}", path.display())).because(&e))?,
+    }
+    Ok(())
+}

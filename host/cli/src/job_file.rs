@@ -1,0 +1,148 @@
+//! `job.toml`: the flags of `tidemill run` in a file, so that a job and its bindings can be kept together.
+//!
+//! ```toml
+//! component = "sensor-average.wasm"   # relative to this file
+//! parallelism = 2
+//! idle-timeout = "10s"
+//!
+//! [args]
+//! window = "10s"
+//!
+//! [bindings]
+//! readings = "file:in.json"           # relative to this file
+//! ```
+//!
+//! Unknown keys are refused by name: a misspelt limit must not be silently absent.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::fault::{Fault, Outcome};
+use crate::suggest;
+
+/// A job file as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct JobFile {
+    pub(crate) component: PathBuf,
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) args: BTreeMap<String, Scalar>,
+    #[serde(default)]
+    pub(crate) bindings: BTreeMap<String, String>,
+    pub(crate) parallelism: Option<Scalar>,
+    pub(crate) mode: Option<String>,
+    pub(crate) memory: Option<Scalar>,
+    pub(crate) idle_timeout: Option<String>,
+}
+
+/// The keys of [`JobFile`], for suggestions.
+const KEYS: [&str; 8] = ["component", "name", "args", "bindings", "parallelism", "mode", "memory", "idle-timeout"];
+/// Bytes of a job file at most: a person writes a screenful.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// `window = 10` and `window = "10"` are the same argument.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Scalar {
+    Text(String),
+    Whole(i64),
+    Truth(bool),
+    Real(f64),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scalar::Text(text) => f.write_str(text),
+            Scalar::Whole(n) => write!(f, "{n}"),
+            Scalar::Truth(b) => write!(f, "{b}"),
+            Scalar::Real(x) => write!(f, "{x}"),
+        }
+    }
+}
+
+/// Reads a job file and makes its paths usable from the current directory.
+///
+/// # Errors
+/// A missing file is refused; a file that cannot be understood is a usage error naming line and key.
+pub(crate) fn read(path: &Path) -> Outcome<JobFile> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).map(|m| m.len());
+    let text = match size {
+        Ok(size) if size > BYTES_MAX => return Err(Fault::usage(format!("job file {shown} has {size} bytes, more than {BYTES_MAX}"))),
+        _ => std::fs::read_to_string(path).map_err(|e| Fault::refused(format!("cannot read job file {shown}")).because(&e))?,
+    };
+    let mut file = parse(&text).map_err(|fault| Fault { message: format!("job file {shown} {}", fault.message), ..fault })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    file.component = folder.join(&file.component);
+    file.bindings.values_mut().for_each(|url| *url = relative_to(folder, url));
+    Ok(file)
+}
+
+fn parse(text: &str) -> Outcome<JobFile> {
+    toml::from_str(text).map_err(|error| {
+        let message = error.message().to_owned();
+        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        let place = line.map(|n| format!("line {n}: ")).unwrap_or_default();
+        let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        let hint = unknown.and_then(|name| suggest::hint(name, KEYS));
+        Fault::usage("cannot be understood").cause(format!("{place}{message}")).maybe_hint(hint)
+    })
+}
+
+/// `file:in.json` of a file in `folder`, seen from the current directory. Other URLs stay as they are.
+fn relative_to(folder: &Path, url: &str) -> String {
+    match url.strip_prefix("file:") {
+        Some(path) if !path.starts_with('/') && !folder.as_os_str().is_empty() => format!("file:{}/{path}", folder.display()),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_a_file_may_say() {
+        let file = parse(concat!(
+            "component = 'a.wasm'\nname = 'n'\nparallelism = 2\nmode = 'batch'\nmemory = '1GiB'\nidle-timeout = '5s'\n",
+            "[args]\nquery = 'q5'\nsize = 10\nexact = true\nratio = 0.5\n[bindings]\nevents = 'file:e.json'\n"
+        ));
+        let file = file.unwrap();
+        assert_eq!(file.parallelism.unwrap().to_string(), "2");
+        let args: Vec<String> = file.args.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(args, ["exact=true", "query=q5", "ratio=0.5", "size=10"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_neighbour() {
+        let fault = parse("component = 'a.wasm'\nparalelism = 2\n").unwrap_err();
+        assert_eq!(fault.exit, crate::fault::Exit::Usage);
+        assert!(fault.causes[0].starts_with("line 2: unknown field `paralelism`"), "{fault:?}");
+        assert_eq!(fault.hint.as_deref(), Some("did you mean `parallelism`?"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = Path::new("jobs/one");
+        assert_eq!(relative_to(folder, "file:in.json?format=csv"), "file:jobs/one/in.json?format=csv");
+        assert_eq!(relative_to(folder, "file:/in.json"), "file:/in.json");
+        assert_eq!(relative_to(folder, "stdin:"), "stdin:");
+        assert_eq!(relative_to(Path::new(""), "file:in.json"), "file:in.json");
+    }
+
+    #[test]
+    fn a_file_is_read_from_disk_with_its_paths_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job.toml");
+        std::fs::write(&path, "component = 'a.wasm'\n[bindings]\nx = 'file:b'\n").unwrap();
+        let file = read(&path).unwrap();
+        assert_eq!(file.component, folder.path().join("a.wasm"));
+        assert_eq!(file.bindings["x"], format!("file:{}/b", folder.path().display()));
+        assert_eq!(read(&folder.path().join("none.toml")).unwrap_err().exit, crate::fault::Exit::Refused);
+    }
+}

@@ -1,0 +1,133 @@
+//! From a file on disk to a checked plan: what `run`, `test`, `plan` and `inspect` begin with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tidemill_core::guest::Limits;
+use tidemill_core::plan::{self, Graph, Plan};
+use tidemill_guest::{Component, Level, LoadError, LoadOptions, LogSink};
+
+use crate::console;
+use crate::fault::{Fault, Outcome};
+use crate::settings::Settings;
+
+/// A component that has given its plan.
+pub(crate) struct Prepared {
+    pub(crate) component: Component,
+    pub(crate) plan: Arc<Plan>,
+    /// The plan as the component wrote it; every instance must write the same.
+    pub(crate) document: String,
+}
+
+/// Loads the component, asks it for its plan and checks that.
+///
+/// # Errors
+/// Everything is refused that cannot run, with all that is wrong with a plan at once.
+pub(crate) fn prepare(settings: &Settings) -> Outcome<Prepared> {
+    let shown = settings.component().display();
+    let component = load(settings.component(), settings.memory_bytes)?;
+    let (plan, document) = component.plan(&settings.args).map_err(|e| {
+        let fault = Fault::refused(format!("{shown} gives no plan for {}", arguments(&settings.args))).because(&e);
+        fault.maybe_hint(hint(&e))
+    })?;
+    plan::check(&plan).map_err(|e| {
+        let fault = Fault::refused(format!("the plan of {shown} cannot run"));
+        e.0.iter().fold(fault, |fault, line| fault.cause(line.clone()))
+    })?;
+    Ok(Prepared { component, plan: Arc::new(plan), document })
+}
+
+/// Reads and compiles a component, or takes the compiled one from the cache.
+///
+/// # Errors
+/// A file that cannot be read, and whatever is wrong with the component.
+pub(crate) fn load(path: &Path, memory_bytes: Option<usize>) -> Outcome<Component> {
+    let bytes = read(path)?;
+    let mut limits = Limits::default();
+    if let Some(bytes) = memory_bytes {
+        limits.memory_bytes = bytes;
+    }
+    let options = LoadOptions { cache_dir: cache_dir(), limits, log: Arc::new(GuestLog) };
+    Component::load(&bytes, &options).map_err(|e| {
+        let hint = hint(&e);
+        Fault::refused(format!("cannot use {}", path.display())).because(&e).maybe_hint(hint)
+    })
+}
+
+/// Reads a component's file.
+///
+/// # Errors
+/// A missing file, a folder, one without permission.
+pub(crate) fn read(path: &Path) -> Outcome<Vec<u8>> {
+    std::fs::read(path).map_err(|e| {
+        let fault = Fault::refused(format!("cannot read component {}", path.display()));
+        if path.is_dir() {
+            let hint = format!("`tidemill build {}` makes a component of a project", path.display());
+            return fault.cause("it is a folder").hint(hint);
+        }
+        fault.because(&e)
+    })
+}
+
+/// Resolves a checked plan with what the command line and the opened ends say.
+pub(crate) fn resolve(plan: &Plan, settings: &Settings, limits: Vec<(u32, usize, String)>) -> Graph {
+    let given = plan::Settings { parallelism: settings.parallelism, from_job_file: settings.parallelism_from_file, limits };
+    Graph::resolve(plan, &given)
+}
+
+fn arguments(args: &[(String, String)]) -> String {
+    match args {
+        [] => "no arguments".to_owned(),
+        _ => args.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn hint(error: &LoadError) -> Option<String> {
+    match error {
+        LoadError::Guest(tidemill_core::guest::Error::Refused { .. }) => {
+            Some("arguments are given as --arg NAME=VALUE; the job decides which it takes".to_owned())
+        }
+        LoadError::Guest(_) => Some("the component failed before any record was read: its code that builds the job is at fault".to_owned()),
+        _ => None,
+    }
+}
+
+/// `$XDG_CACHE_HOME/tidemill`, else `$HOME/.cache/tidemill`; without either nothing is cached.
+fn cache_dir() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache"))).map(|base| base.join("tidemill/components"))
+}
+
+/// What components log goes where messages go. Lower levels than `info` are for `--log-level` of a later day: dropped.
+struct GuestLog;
+
+impl LogSink for GuestLog {
+    fn log(&self, level: Level, operator: &str, message: &str) {
+        match level {
+            Level::Trace | Level::Debug => {}
+            Level::Info => console::log("info", operator, message),
+            Level::Warn => console::log("warn", operator, message),
+            Level::Error => console::log("error", operator, message),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_told_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let fault = read(folder.path()).unwrap_err();
+        assert_eq!(fault.causes, ["it is a folder"]);
+        assert!(fault.hint.unwrap().contains("tidemill build"));
+    }
+
+    #[test]
+    fn arguments_are_named_as_they_were_given() {
+        assert_eq!(arguments(&[]), "no arguments");
+        assert_eq!(arguments(&[("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())]), "a=1 b=");
+    }
+}

@@ -1,0 +1,187 @@
+//! What a run was asked for: the flags laid over the job file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::fault::{Fault, Outcome};
+use crate::job_file::{self, JobFile, Scalar};
+use crate::value::{self, Timeout};
+
+/// Which job, with which arguments, how wide: what `run`, `plan` and `test` have in common.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct JobArgs {
+    /// The component, or a job file that names it
+    #[arg(value_name = "JOB.wasm|job.toml")]
+    pub(crate) job: PathBuf,
+    /// An argument of the job, e.g. --arg query=q5; may be given again for another
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = value::pair)]
+    pub(crate) args: Vec<(String, String)>,
+    /// Workers for every operator that does not state its own, e.g. --parallelism 4 [default: 1]
+    #[arg(long, short = 'p', value_name = "N", value_parser = value::parallelism)]
+    pub(crate) parallelism: Option<usize>,
+}
+
+/// Whether the input has to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Runs until the input ends, if it does
+    #[default]
+    Stream,
+    /// Refuses inputs without an end
+    Batch,
+}
+
+/// The flags that change how a job runs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RunArgs {
+    /// A name for this run, for logs and reports [default: the plan's, else the file's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Where a source or sink reads or writes, e.g. --bind readings=file:in.json
+    #[arg(long = "bind", value_name = "NAME=URL", value_parser = value::binding)]
+    pub(crate) binds: Vec<(String, String)>,
+    /// Whether the input has to end [default: stream]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    /// Memory that each worker's instance of the component may use, e.g. --memory 1GiB [default: 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = value::bytes)]
+    pub(crate) memory: Option<u64>,
+    /// How long a quiet split of an endless source may hold event time back, e.g. 10s or off [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = value::timeout)]
+    pub(crate) idle_timeout: Option<Timeout>,
+}
+
+/// Everything decided, defaults aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) component: PathBuf,
+    pub(crate) name: Option<String>,
+    pub(crate) args: Vec<(String, String)>,
+    pub(crate) bindings: BTreeMap<String, String>,
+    pub(crate) parallelism: Option<usize>,
+    pub(crate) parallelism_from_file: bool,
+    pub(crate) mode: Mode,
+    pub(crate) memory_bytes: Option<usize>,
+    pub(crate) idle_timeout: Option<Timeout>,
+}
+
+/// Lays flags over the job file.
+///
+/// # Errors
+/// A name given twice, or a job file that is missing or cannot be understood.
+pub(crate) fn gather(job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
+    let is_file = job.job.extension().is_some_and(|e| e == "toml");
+    let file = if is_file { job_file::read(&job.job)? } else { JobFile { component: job.job.clone(), ..JobFile::default() } };
+    lay_over(file, job, run).map_err(|fault| match is_file {
+        true => Fault { message: format!("{} (job file {})", fault.message, job.job.display()), ..fault },
+        false => fault,
+    })
+}
+
+fn lay_over(file: JobFile, job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
+    let mut args: BTreeMap<String, String> = file.args.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+    args.extend(unique("--arg", &job.args)?);
+    let mut bindings = file.bindings.clone();
+    bindings.extend(unique("--bind", &run.binds)?);
+    let file_parallelism = key("parallelism", file.parallelism.as_ref().map(Scalar::to_string).as_deref(), value::parallelism)?;
+    let file_memory = key("memory", file.memory.as_ref().map(Scalar::to_string).as_deref(), value::bytes)?;
+    let file_idle = key("idle-timeout", file.idle_timeout.as_deref(), value::timeout)?;
+    let file_mode = key("mode", file.mode.as_deref(), |text| Mode::from_str(text, false).map_err(|_| "write stream or batch".to_owned()))?;
+    let memory = run.memory.or(file_memory);
+    let memory_bytes =
+        memory.map(usize::try_from).transpose().map_err(|_| Fault::usage("--memory is more than this machine can address"))?;
+    Ok(Settings {
+        component: file.component,
+        name: run.name.clone().or(file.name),
+        args: args.into_iter().collect(),
+        bindings,
+        parallelism: job.parallelism.or(file_parallelism),
+        parallelism_from_file: job.parallelism.is_none() && file_parallelism.is_some(),
+        mode: run.mode.or(file_mode).unwrap_or_default(),
+        memory_bytes,
+        idle_timeout: run.idle_timeout.or(file_idle),
+    })
+}
+
+fn key<T>(name: &str, text: Option<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Outcome<Option<T>> {
+    text.map(|text| parse(text).map_err(|e| Fault::usage(format!("{name} = {text:?}: {e}")))).transpose()
+}
+
+fn unique(flag: &str, pairs: &[(String, String)]) -> Outcome<Vec<(String, String)>> {
+    for (i, (name, _)) in pairs.iter().enumerate() {
+        if pairs[..i].iter().any(|(other, _)| other == name) {
+            return Err(Fault::usage(format!("{flag} {name}=… is given twice")).hint("keep one of them"));
+        }
+    }
+    Ok(pairs.to_vec())
+}
+
+impl Settings {
+    /// The run's name, in falling precedence: flag, job file, plan, the component's file name.
+    pub(crate) fn job_name(&self, plan: Option<&str>) -> String {
+        let stem = || self.component.file_stem().unwrap_or(self.component.as_os_str()).to_string_lossy().into_owned();
+        self.name.clone().or_else(|| plan.map(str::to_owned)).unwrap_or_else(stem)
+    }
+
+    /// The component's path.
+    pub(crate) fn component(&self) -> &Path {
+        &self.component
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn job(args: &[(&str, &str)], parallelism: Option<usize>) -> JobArgs {
+        let args = args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        JobArgs { job: PathBuf::from("a.wasm"), args, parallelism }
+    }
+
+    fn file() -> JobFile {
+        JobFile {
+            component: PathBuf::from("a.wasm"),
+            args: BTreeMap::from([("query".to_owned(), Scalar::Text("q1".to_owned())), ("n".to_owned(), Scalar::Whole(3))]),
+            parallelism: Some(Scalar::Whole(2)),
+            memory: Some(Scalar::Text("1GiB".to_owned())),
+            idle_timeout: Some("off".to_owned()),
+            ..JobFile::default()
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let settings = lay_over(file(), &job(&[("query", "q5")], Some(4)), &RunArgs::default()).unwrap();
+        assert_eq!(settings.args, [("n".to_owned(), "3".to_owned()), ("query".to_owned(), "q5".to_owned())]);
+        assert_eq!((settings.parallelism, settings.parallelism_from_file), (Some(4), false));
+        assert_eq!((settings.memory_bytes, settings.idle_timeout), (Some(1 << 30), Some(Timeout::Off)));
+    }
+
+    #[test]
+    fn the_file_counts_where_no_flag_is() {
+        let settings = lay_over(file(), &job(&[], None), &RunArgs::default()).unwrap();
+        assert_eq!((settings.parallelism, settings.parallelism_from_file), (Some(2), true));
+    }
+
+    #[test]
+    fn wrong_values_in_the_file_name_their_key() {
+        let wrong = JobFile { parallelism: Some(Scalar::Whole(0)), ..file() };
+        let fault = lay_over(wrong, &job(&[], None), &RunArgs::default()).unwrap_err();
+        assert!(fault.message.starts_with("parallelism = \"0\""), "{fault:?}");
+    }
+
+    #[test]
+    fn a_name_given_twice_is_a_usage_error() {
+        let fault = lay_over(file(), &job(&[("a", "1"), ("a", "2")], None), &RunArgs::default()).unwrap_err();
+        assert_eq!(fault.exit, crate::fault::Exit::Usage);
+    }
+
+    #[test]
+    fn the_name_falls_back_to_the_file() {
+        let settings = lay_over(file(), &job(&[], None), &RunArgs::default()).unwrap();
+        assert_eq!((settings.job_name(None).as_str(), settings.job_name(Some("p")).as_str()), ("a", "p"));
+    }
+}

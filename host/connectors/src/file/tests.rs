@@ -1,0 +1,390 @@
+//! Files, stripes and parts, on real directories.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+use tidemill_core::TIME_MIN;
+use tidemill_core::block::{Block, Builder};
+use tidemill_core::connect::{Error, Polled, Sink};
+use tidemill_core::schema::Schema;
+
+use super::*;
+use crate::testing::{self, all_lines, drain};
+
+fn url(dir: &TempDir, rest: &str) -> String {
+    format!("file:{}/{rest}", dir.path().display())
+}
+
+fn read(url: &str, schema: &str, format: &str, on_error: &str) -> Result<Vec<String>, Error> {
+    let source = crate::open_source(url, &testing::source(schema, format, "", on_error))?;
+    let batches = drain(&mut *testing::reader(&*source), 3)?;
+    Ok(all_lines(&batches))
+}
+
+/// Readers over the files of a pattern, with stripes of a size that no real source has.
+fn share_of(dir: &TempDir, pattern: &str, stripe_bytes: u64) -> Arc<Shared> {
+    let operator = testing::source("n:i64", "json", r#""time":"at""#, "fail");
+    let layout = Arc::new(Layout::of(&operator, Format::Json).unwrap());
+    let url = Url::parse(&url(dir, pattern), &[]).unwrap();
+    Arc::new(share(&url, layout, Format::Json, stripe_bytes).unwrap())
+}
+
+/// Lines of one file: a number of their own, a time that rises but for some disorder, and padding.
+fn content(lines: &[(u8, u8)], first: usize, end: &str) -> (String, i64) {
+    let (mut text, mut newest, mut disorder) = (String::new(), i64::MIN, 0);
+    for (i, (late, pad)) in lines.iter().enumerate() {
+        let time = 10 * i as i64 - i64::from(*late);
+        newest = newest.max(time);
+        disorder = disorder.max(newest - time);
+        let blank = if pad % 7 == 0 { end } else { "" };
+        text += &format!("{blank}{{\"n\":{},\"at\":{time},\"pad\":\"{}\"}}{end}", first + i, "x".repeat(usize::from(*pad)));
+    }
+    (text, disorder)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever the files, the stripes and the order in which workers come to read: every line is read once; no worker is told of a time
+    /// that one of its later records lies further behind than the file's own disorder; an ended split stays ended.
+    #[test]
+    fn stripes_lose_nothing_and_never_run_ahead(
+        files in proptest::collection::vec(proptest::collection::vec((any::<u8>(), any::<u8>()), 0..40), 1..4),
+        stripe_bytes in 1u64..700,
+        peers in 1usize..5,
+        rows in 1usize..9,
+        turns in proptest::collection::vec(0usize..8, 1..64),
+        crlf: bool,
+        cut: bool,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut expected = 0;
+        let mut disorders = Vec::new();
+        for (index, lines) in files.iter().enumerate() {
+            let (mut text, disorder) = content(lines, expected, if crlf { "\r\n" } else { "\n" });
+            if cut {
+                text.truncate(text.trim_end().len());
+            }
+            fs::write(dir.path().join(format!("{index}.json")), text).unwrap();
+            expected += lines.len();
+            disorders.push(disorder);
+        }
+        let shared = share_of(&dir, "*.json", stripe_bytes);
+        // Readers come into being when they are first polled: a late start is the rule here.
+        let mut readers: Vec<Option<reader::FileReader>> = (0..peers).map(|_| None).collect();
+        let mut finished = vec![false; peers];
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut turns = turns.iter().cycle();
+        while finished.iter().any(|f| !f) {
+            let turn = turns.next().unwrap();
+            let worker = (*turn..turn + peers).map(|w| w % peers).find(|&w| !finished[w]).unwrap();
+            let reader = readers[worker].get_or_insert_with(|| reader::FileReader::new(shared.clone(), peers));
+            let before = reader.splits().to_vec();
+            match reader.poll(rows).unwrap() {
+                Polled::Batch(batch) => {
+                    prop_assert!(batch.records as usize <= rows);
+                    for block in batch.blocks.iter().map(|(_, block)| block) {
+                        let split = before[batch.split];
+                        prop_assert!(!split.ended);
+                        prop_assert!(block.times().iter().all(|t| t >= split.max_time.saturating_sub(disorders[batch.split])));
+                        testing::lines(block).into_iter().for_each(|l| *seen.entry(l).or_default() += 1);
+                    }
+                }
+                Polled::Pending => prop_assert!(false, "a file never pends"),
+                Polled::Ended => finished[worker] = true,
+            }
+            let after = readers[worker].as_ref().unwrap().splits();
+            prop_assert!(before.iter().zip(after).all(|(b, a)| a.max_time >= b.max_time && (a.ended || !b.ended)));
+            prop_assert!(!finished[worker] || after.iter().all(|s| s.ended));
+        }
+        prop_assert_eq!(seen.len(), expected);
+        prop_assert!(seen.values().all(|&n| n == 1));
+    }
+}
+
+#[test]
+fn files_of_one_time_range_advance_together() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.json", "b.json"] {
+        let (text, _) = content(&[(0, 50); 200], 0, "\n");
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let shared = share_of(&dir, "*.json", 500);
+    let mut reader = reader::FileReader::new(shared, 1);
+    while let Polled::Batch(_) = reader.poll(100).unwrap() {
+        let splits = reader.splits();
+        let apart = splits[0].max_time.saturating_sub(splits[1].max_time).abs();
+        let started = splits.iter().all(|s| s.max_time > TIME_MIN && !s.ended);
+        assert!(!started || apart <= 150, "{splits:?}");
+    }
+}
+
+#[test]
+fn lines_far_longer_than_a_stripe_are_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let pad = "y".repeat(300_000);
+    let text: String = (0..4).map(|n| format!("{{\"n\":{n},\"at\":{n},\"pad\":\"{pad}\"}}\n")).collect();
+    fs::write(dir.path().join("long.json"), text.trim_end()).unwrap();
+    let shared = share_of(&dir, "long.json", 1_000);
+    let mut readers = [reader::FileReader::new(shared.clone(), 2), reader::FileReader::new(shared, 2)];
+    let mut seen = Vec::new();
+    for turn in 0.. {
+        match readers[turn % 2].poll(10).unwrap() {
+            Polled::Batch(batch) => seen.extend(all_lines(&[batch])),
+            _ => break,
+        }
+    }
+    readers.iter_mut().for_each(|r| seen.extend(all_lines(&drain(r, 10).unwrap())));
+    seen.sort();
+    assert_eq!(seen, ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn the_job_may_assign_times() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.txt"), "one\ntwo\nthree\n").unwrap();
+    let source = crate::open_source(&url(&dir, "a.txt"), &testing::source("line:string", "text", "", "fail")).unwrap();
+    let mut reader = testing::reader(&*source);
+    reader.poll(2).unwrap();
+    assert_eq!(reader.splits()[0].max_time, TIME_MIN);
+    reader.observe(0, 40);
+    reader.observe(0, 30);
+    assert_eq!(reader.splits()[0].max_time, 40);
+    let late = source.reader(1, 2, Arc::new(|| {})).unwrap();
+    assert_eq!(late.splits()[0].max_time, TIME_MIN, "the stripe is not complete yet");
+    drain(&mut *reader, 2).unwrap();
+    let late = source.reader(1, 2, Arc::new(|| {})).unwrap();
+    assert_eq!((late.splits()[0].max_time, late.splits()[0].ended), (40, true));
+}
+
+#[test]
+fn patterns_directories_and_mistakes() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a1.json", "a2.json", "b1.json"] {
+        fs::write(dir.path().join(name), format!("{{\"s\":\"{name}\"}}\n")).unwrap();
+    }
+    fs::create_dir(dir.path().join("a9.json")).unwrap();
+    let all = |pattern: &str| read(&url(&dir, pattern), "s:string", "json", "fail");
+    assert_eq!(all("a?.json").unwrap(), ["a1.json", "a2.json"]);
+    assert_eq!(all("[b-z]*").unwrap(), ["b1.json"]);
+    let text = |pattern: &str| all(pattern).unwrap_err().to_string();
+    assert!(text("c*.json").contains("no file matches"));
+    assert!(text("none.json").contains("no such file"), "{}", text("none.json"));
+    assert!(text("").contains("is a directory: write file:"), "{}", text(""));
+    assert!(text("a1.json?fromat=csv").contains("unknown option"));
+    // Tests may run as a user who may read everything, so the words are asked for directly.
+    let denied = super::advice(&io::ErrorKind::PermissionDenied.into(), Path::new("x"));
+    assert!(denied.contains("permission denied") && denied.contains("ls -l"));
+}
+
+#[test]
+fn an_empty_file_ends_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.json", "b.json.gz", "c.csv"] {
+        fs::write(dir.path().join(name), "").unwrap();
+    }
+    let source = crate::open_source(&url(&dir, "*"), &testing::source("s:string", "json", "", "fail")).unwrap();
+    let mut reader = testing::reader(&*source);
+    assert!(reader.splits().iter().all(|s| s.ended));
+    assert!(matches!(reader.poll(1), Ok(Polled::Ended)));
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(text).unwrap();
+    out.finish().unwrap()
+}
+
+#[test]
+fn packed_files_are_unpacked() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = |from: u32| (from..from + 20_000).map(|n| format!("{{\"n\":{n}}}\n")).collect::<String>();
+    // Two members one after the other are one file, as gzip itself holds.
+    fs::write(dir.path().join("a.json.gz"), [gzip(lines(0).as_bytes()), gzip(lines(20_000).as_bytes())].concat()).unwrap();
+    fs::write(dir.path().join("b.json.zst"), zstd::encode_all(lines(40_000).as_bytes(), 1).unwrap()).unwrap();
+    let source = crate::open_source(&url(&dir, "*"), &testing::source("n:i64", "json", "", "fail")).unwrap();
+    let mut seen = Vec::new();
+    for worker in 0..2 {
+        let mut reader = source.reader(worker, 2, Arc::new(|| {})).unwrap();
+        let rows = all_lines(&drain(&mut *reader, 1_000).unwrap());
+        assert!(rows.len() == 40_000 || rows.len() == 20_000, "each worker has one file, and {} rows", rows.len());
+        seen.extend(rows.into_iter().map(|n| n.parse::<u32>().unwrap()));
+    }
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(0..60_000));
+}
+
+#[test]
+fn a_damaged_packed_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = gzip("{\"n\":1}\n".repeat(50_000).as_bytes());
+    fs::write(dir.path().join("cut.json.gz"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(dir.path().join("no.json.gz"), "{\"n\":1}\n").unwrap();
+    fs::write(dir.path().join("no.json.zst"), "{\"n\":1}\n").unwrap();
+    for (name, tool) in [("cut.json.gz", "gzip -t"), ("no.json.gz", "gzip -t"), ("no.json.zst", "zstd -t")] {
+        let text = read(&url(&dir, name), "n:i64", "json", "skip").unwrap_err().to_string();
+        assert!(text.contains(name) && text.contains(tool), "{text}");
+    }
+}
+
+#[test]
+fn bad_records_are_placed() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.json"), "\u{feff}{\"n\":1}\n\n{\"n\":\"x\"}\r\n{\"n\":3}\nno\n").unwrap();
+    let text = read(&url(&dir, "a.json"), "n:i64", "json", "fail").unwrap_err().to_string();
+    assert!(text.contains("a.json:3 (byte 12): field \"n\" holds a string where i64 belongs: {\"n\":\"x\"}"), "{text}");
+    assert_eq!(read(&url(&dir, "a.json"), "n:i64", "json", "skip").unwrap(), ["1", "3"]);
+    let source = crate::open_source(&url(&dir, "a.json"), &testing::source("n:i64", "json", "", "dead-letter")).unwrap();
+    let batches = drain(&mut *testing::reader(&*source), 10).unwrap();
+    let bad: Vec<_> = batches.iter().flat_map(|b| &b.bad).collect();
+    assert_eq!(bad.iter().map(|b| b.record.as_str()).collect::<Vec<_>>(), ["{\"n\":\"x\"}", "no"]);
+    assert!(bad[0].place.ends_with("a.json (byte 12)"));
+    assert_eq!((batches[0].records, batches[0].bad_count), (4, 2));
+}
+
+#[test]
+fn a_line_without_end_is_a_bad_record_and_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = [b"{\"s\":\"".to_vec(), vec![b'x'; 20 << 20], b"\"}\n{\"s\":\"after\"}\n".to_vec()].concat();
+    let good = b"{\"s\":\"before\"}\n";
+    let text = [good.as_slice(), &long].concat();
+    fs::write(dir.path().join("a.json"), &text).unwrap();
+    fs::write(dir.path().join("a.json.gz"), gzip(&text)).unwrap();
+    for name in ["a.json", "a.json.gz"] {
+        assert_eq!(read(&url(&dir, name), "s:string", "json", "skip").unwrap(), ["before", "after"], "{name}");
+        let text = read(&url(&dir, name), "s:string", "json", "fail").unwrap_err().to_string();
+        assert!(text.contains(":2 (byte 15): a line of more than 8388608 bytes"), "{}", &text[..200]);
+        assert!(text.len() < 2 * tidemill_core::connect::RECORD_SHOWN_MAX);
+    }
+}
+
+#[test]
+fn lines_are_counted_past_one_that_is_too_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = [b"{\"s\":1}\n".as_slice(), &vec![b'x'; 10 << 20], b"\n{\"s\":\"good\"}\nno\n"].concat();
+    fs::write(dir.path().join("a.json.gz"), gzip(&text)).unwrap();
+    let source = crate::open_source(&url(&dir, "a.json.gz"), &testing::source("s:string", "json", "", "dead-letter")).unwrap();
+    let batches = drain(&mut *testing::reader(&*source), 10).unwrap();
+    assert_eq!(all_lines(&batches), ["good"]);
+    let places: Vec<_> = batches.iter().flat_map(|b| &b.bad).map(|b| b.place.rsplit_once("gz").unwrap().1).collect();
+    let long_end = 8 + 1 + (10 << 20) + 1;
+    assert_eq!(places, [":1 (byte 0)".to_owned(), ":2 (byte 9)".to_owned(), format!(":4 (byte {})", long_end + 13)]);
+}
+
+#[test]
+fn csv_by_its_header() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "c,b,a,unused\n\"x, \"\"y\"\"\nz\",1.5, 7 ,\n,,8,u\nw,2,nine,\nw,2,9\n";
+    fs::write(dir.path().join("a.csv"), text).unwrap();
+    let good = read(&url(&dir, "a.csv"), "a:i64,b:f64?,c:string", "csv", "skip").unwrap();
+    assert_eq!(good, ["7|1.5|x, \"y\"\nz", "8|-|"]);
+    let error = |schema: &str| read(&url(&dir, "a.csv"), schema, "csv", "fail").unwrap_err().to_string();
+    assert!(error("a:i64").contains("a.csv:5 (byte 41): field \"a\" holds \"nine\" where i64 belongs: w,2,nine,"), "{}", error("a:i64"));
+    assert!(error("d:i64").contains("needs column \"d\", but the header line is c,b,a,unused"), "{}", error("d:i64"));
+    fs::write(dir.path().join("b.csv"), "a\n1\n\n2").unwrap();
+    assert_eq!(read(&url(&dir, "b.csv"), "a:i64", "csv", "fail").unwrap(), ["1", "2"], "a last line without end counts");
+    fs::write(dir.path().join("c.csv"), "a,a\n1,2\n").unwrap();
+    let twice = read(&url(&dir, "c.csv"), "a:i64", "csv", "fail").unwrap_err().to_string();
+    assert!(twice.contains("stands twice"), "{twice}");
+}
+
+#[test]
+fn text_lines_are_one_field() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.txt"), b"one two\r\n\n  three\t\nb\xffd\nlast").unwrap();
+    assert_eq!(read(&url(&dir, "a.txt"), "line:string", "text", "skip").unwrap(), ["one two", "  three\t", "last"]);
+    let text = read(&url(&dir, "a.txt"), "line:string", "text", "fail").unwrap_err().to_string();
+    assert!(text.contains("a.txt:4") && text.contains("not UTF-8"), "{text}");
+    let text = read(&url(&dir, "a.txt"), "n:i64", "text", "fail").unwrap_err().to_string();
+    assert!(text.contains("one string field"), "{text}");
+}
+
+fn one_row(n: i64) -> Block {
+    let mut builder = Builder::new(&schema());
+    builder.column(0).push_i64(n);
+    builder.push_time(0);
+    builder.finish().unwrap()
+}
+
+fn schema() -> Schema {
+    "n:i64".parse().unwrap()
+}
+
+fn write_rows(sink: &dyn Sink, worker: usize, rows: &[i64]) {
+    let mut writer = sink.writer(worker, 4).unwrap();
+    rows.iter().for_each(|&n| writer.write(&one_row(n)).unwrap());
+    writer.flush().unwrap();
+    writer.finish().unwrap();
+}
+
+fn names(dir: &TempDir) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn parts_appear_when_they_are_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = crate::open_sink(&url(&dir, "out/?header=true"), &testing::sink("csv"), &schema()).unwrap();
+    write_rows(&*sink, 0, &[1, 2]);
+    write_rows(&*sink, 1, &[]);
+    let mut open = sink.writer(2, 4).unwrap();
+    open.write(&one_row(3)).unwrap();
+    assert_eq!(names(&dir), [".part-2", "part-0"]);
+    open.finish().unwrap();
+    assert_eq!(names(&dir), ["part-0", "part-2"]);
+    assert_eq!(fs::read_to_string(dir.path().join("out/part-0")).unwrap(), "n\n1\n2\n");
+}
+
+#[test]
+fn an_ordered_sink_has_one_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = crate::open_sink(&url(&dir, "out?ordered=true"), &testing::sink("json"), &schema()).unwrap();
+    assert_eq!(sink.parallelism_max(), Some(1));
+    write_rows(&*sink, 3, &[5, 4]);
+    assert_eq!(fs::read_to_string(dir.path().join("out/part-0")).unwrap(), "{\"n\":5}\n{\"n\":4}\n");
+}
+
+#[test]
+fn output_is_replaced_only_on_request_and_only_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |options: &str| crate::open_sink(&url(&dir, &format!("out{options}")), &testing::sink("csv"), &schema());
+    write_rows(&*open("").unwrap(), 0, &[1]);
+    fs::write(dir.path().join("out/.part-7"), "left by a crash").unwrap();
+    let text = open("").err().unwrap().to_string();
+    assert!(text.contains("is not empty") && text.contains("overwrite=true"), "{text}");
+    assert_eq!(names(&dir), [".part-7", "part-0"], "a refusal changes nothing");
+    open("?overwrite=true").unwrap();
+    assert!(names(&dir).is_empty());
+    fs::write(dir.path().join("out/thesis.txt"), "mine").unwrap();
+    fs::write(dir.path().join("out/part-0"), "old").unwrap();
+    let text = open("?overwrite=true").err().unwrap().to_string();
+    assert!(text.contains("thesis.txt"), "{text}");
+    assert_eq!(names(&dir), ["part-0", "thesis.txt"]);
+    let file = crate::open_sink(&url(&dir, "out/thesis.txt"), &testing::sink("csv"), &schema()).err().unwrap().to_string();
+    assert!(file.contains("is a file"), "{file}");
+}
+
+#[test]
+fn a_follower_sees_what_was_flushed() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = crate::open_sink(&url(&dir, "out?flush=true"), &testing::sink("csv"), &schema()).unwrap();
+    let mut writer = sink.writer(0, 1).unwrap();
+    writer.write(&one_row(1)).unwrap();
+    writer.flush().unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("out/.part-0")).unwrap(), "1\n");
+}
+
+#[test]
+fn a_failed_write_names_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = crate::open_sink(&url(&dir, "out"), &testing::sink("csv"), &schema()).unwrap();
+    fs::remove_dir(dir.path().join("out")).unwrap();
+    let text = sink.writer(0, 1).unwrap().write(&one_row(1)).unwrap_err().to_string();
+    assert!(text.contains("out/.part-0"), "{text}");
+}

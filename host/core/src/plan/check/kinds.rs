@@ -1,0 +1,261 @@
+//! What each kind of operator needs: how many inputs and outputs, and settings that make sense.
+
+use std::collections::HashSet;
+
+use super::{Check, NAME_BYTES_MAX, WINDOWS_PER_RECORD_MAX, bad_name};
+use crate::plan::{Assigner, Compute, Domain, Format, Kind, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec};
+use crate::schema::{COLUMNS_MAX, Schema, Type};
+
+impl<'a> Check<'a> {
+    pub(super) fn kind(&mut self, operator: &'a Operator) {
+        self.inputs(operator);
+        self.outputs(operator);
+        match &operator.kind {
+            Kind::Source(spec) => self.source(operator, spec),
+            Kind::Timestamps(watermarks) => self.bound(operator, *watermarks),
+            Kind::Process(spec) => self.process(operator, spec),
+            Kind::Window(spec) => self.window(operator, spec),
+            Kind::Sink(spec) => self.binding(operator, &spec.binding),
+            _ => {}
+        }
+    }
+
+    fn inputs(&mut self, operator: &Operator) {
+        let given = operator.inputs.len();
+        match operator.kind {
+            Kind::Source(_) if given > 0 => self.at(operator, "has inputs: a source has none"),
+            Kind::Source(_) => {}
+            Kind::Union if given < 2 => self.at(operator, format!("has {given} input(s): a union needs at least two")),
+            Kind::Union => {}
+            _ if given == 0 => self.at(operator, "has no input: connect it"),
+            Kind::Process(_) => {}
+            _ if given > 1 => self.at(operator, format!("has {given} inputs: it takes one; put a union in front of it")),
+            _ => {}
+        }
+    }
+
+    fn outputs(&mut self, operator: &Operator) {
+        let given = operator.outputs.len();
+        match operator.kind {
+            Kind::Sink(_) if given > 0 => self.at(operator, "has outputs: a sink has none"),
+            Kind::Sink(_) => {}
+            _ if given == 0 => self.at(operator, "lists no output: state the schema of what it gives"),
+            Kind::Union | Kind::Rolling(_) if given > 1 => self.at(operator, format!("lists {given} outputs: it has one")),
+            Kind::Window(WindowSpec { compute: Compute::Host(_), .. }) if given > 1 => {
+                self.at(operator, format!("lists {given} outputs: a window that the host computes has one besides \"late\""));
+            }
+            _ => {}
+        }
+        if !matches!(operator.kind, Kind::Source(_)) {
+            for output in operator.outputs.iter().filter(|o| o.variant.is_some()) {
+                self.at(operator, format!("gives output {:?} a variant: only a source with a tag has variants", output.name));
+            }
+        }
+    }
+
+    fn binding(&mut self, operator: &Operator, binding: &str) {
+        if let Some(problem) = bad_name(binding) {
+            self.at(operator, format!("has binding {binding:?}, a name that {problem}"));
+        }
+    }
+
+    fn bound(&mut self, operator: &Operator, watermarks: Watermarks) {
+        if let Watermarks::Bounded { ms } = watermarks
+            && ms < 0
+        {
+            self.at(operator, format!("bounds disorder by {ms} ms: the bound must be 0 or more"));
+        }
+    }
+
+    fn source(&mut self, operator: &'a Operator, spec: &SourceSpec) {
+        self.binding(operator, &spec.binding);
+        self.variants(operator, spec);
+        match (&spec.time, &spec.watermarks) {
+            (Some(time), None) => {
+                self.at(
+                    operator,
+                    format!("has time field {time:?} but no watermarks: add \"monotonic\" or {{\"bounded\": {{\"ms\": N}}}}"),
+                );
+            }
+            (Some(time), Some(_)) if spec.format == Format::Text => {
+                self.at(
+                    operator,
+                    format!("has time field {time:?}, but format text has no fields: use json or csv, or a timestamps operator"),
+                );
+            }
+            (None, Some(_)) => self.at(operator, "has watermarks but no time field: name the i64 field that holds the event time"),
+            _ => {}
+        }
+        if let Some(watermarks) = spec.watermarks {
+            self.bound(operator, watermarks);
+        }
+        for output in &operator.outputs {
+            let field = |name: &str| output.schema.index_of(name).map(|i| &output.schema.fields()[i]);
+            // A field that nobody reads need not be a column: the host takes the time from the input itself.
+            if let Some(time) = &spec.time
+                && field(time).is_some_and(|f| f.ty != Type::I64 || f.optional)
+            {
+                self.at(
+                    operator,
+                    format!("has time field {time:?}, which must be `{time}:i64` where it is listed, not as in ({})", output.schema),
+                );
+            }
+            if let Some(tag) = &spec.tag
+                && field(tag).is_some_and(|f| f.ty != Type::String)
+            {
+                self.at(operator, format!("has tag {tag:?}, which is not a string in output {:?} ({})", output.name, output.schema));
+            }
+            if spec.format == Format::Text && !is_text(&output.schema) {
+                self.at(operator, format!("reads format text, which gives one string field, not ({})", output.schema));
+            }
+        }
+    }
+
+    fn variants(&mut self, operator: &'a Operator, spec: &SourceSpec) {
+        if spec.tag.is_none() {
+            if operator.outputs.iter().any(|o| o.variant.is_some()) {
+                self.at(operator, "has variants but no tag: name the string field that tells them apart");
+            } else if operator.outputs.len() > 1 {
+                self.at(operator, "lists several outputs but no tag that chooses between them: give it a tag and each output a variant");
+            }
+            return;
+        }
+        if spec.format == Format::Text {
+            self.at(operator, "has a tag, but format text has no fields: remove the tag or use json or csv");
+        }
+        let mut seen = HashSet::new();
+        for output in &operator.outputs {
+            match &output.variant {
+                None => {
+                    self.at(operator, format!("has a tag but output {:?} has no variant: say which value of the tag it takes", output.name))
+                }
+                Some(variant) if !seen.insert(variant) => {
+                    self.at(operator, format!("gives variant {variant:?} to two outputs: each has its own"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn process(&mut self, operator: &'a Operator, spec: &'a ProcessSpec) {
+        if spec.keys.len() != operator.inputs.len() {
+            let (keys, inputs) = (spec.keys.len(), operator.inputs.len());
+            self.at(operator, format!("has {inputs} input(s) but keys for {keys}: give one list of key fields for each input"));
+        }
+        let mut seen = HashSet::new();
+        for timer in &spec.timers {
+            if let Some(problem) = bad_name(&timer.name) {
+                self.at(operator, format!("has timer {:?}, a name that {problem}", timer.name));
+            }
+            if !seen.insert(&timer.name) {
+                self.at(operator, format!("declares timer {:?} twice: rename one", timer.name));
+            }
+        }
+        // The blocks of `on-timer` have the key fields and `$timer`.
+        if !spec.timers.is_empty() && spec.keys.first().is_some_and(|key| key.iter().any(|field| field == "$timer")) {
+            self.at(operator, "has a key field \"$timer\", the name of a column that its timers bring: rename the field");
+        }
+        if let Some(state) = spec.state.iter().find(|s| s.kind == StateKind::Accumulator) {
+            self.at(
+                operator,
+                format!("declares state {:?} as an accumulator, which only windows have: use value, list or map", state.name),
+            );
+        }
+        self.state(operator, &spec.state);
+    }
+
+    fn window(&mut self, operator: &'a Operator, spec: &'a WindowSpec) {
+        self.assigner(operator, spec.assigner);
+        if spec.lateness_ms < 0 {
+            self.at(operator, format!("has a lateness of {} ms: it must be 0 or more", spec.lateness_ms));
+        } else if spec.lateness_ms > 0 && spec.domain == Domain::Processing {
+            self.at(operator, "has a lateness, but in processing time nothing is late: remove it");
+        }
+        match spec.compute {
+            Compute::Host(_) if !spec.state.is_empty() => {
+                self.at(operator, "declares state, but the host computes it and keeps its own: remove the state");
+            }
+            Compute::Host(_) => {}
+            Compute::Guest if spec.state.is_empty() => {
+                self.at(operator, "declares no state: what a window gathers would not survive a checkpoint; declare its accumulator");
+            }
+            Compute::Guest => {
+                // The blocks of `fire` have the key fields and these.
+                for field in spec.key.iter().filter(|f| ["$start", "$end", "$firing"].contains(&f.as_str())) {
+                    self.at(operator, format!("has a key field {field:?}, the name of a column that windows bring: rename the field"));
+                }
+            }
+        }
+        self.state(operator, &spec.state);
+    }
+
+    fn assigner(&mut self, operator: &Operator, assigner: Assigner) {
+        let mut positive = |what: &str, ms: i64| {
+            if ms <= 0 {
+                self.at(operator, format!("has a {what} of {ms} ms: it must be more than 0"));
+            }
+            ms > 0
+        };
+        match assigner {
+            Assigner::Tumbling { size_ms, .. } => {
+                positive("size", size_ms);
+            }
+            Assigner::Sliding { size_ms, slide_ms, .. } => {
+                let (size, slide) = (positive("size", size_ms), positive("slide", slide_ms));
+                if size && slide && size_ms / slide_ms > WINDOWS_PER_RECORD_MAX {
+                    let count = size_ms / slide_ms;
+                    self.at(operator, format!("puts a record into {count} windows, more than {WINDOWS_PER_RECORD_MAX}: slide further"));
+                }
+            }
+            Assigner::Session { gap_ms } => {
+                positive("gap", gap_ms);
+            }
+            Assigner::Global => self.at(
+                operator,
+                "is a global window: a global window never fires without a trigger, and contract 0.1.0 has none: use a tumbling, \
+                 sliding or session window",
+            ),
+        }
+    }
+
+    fn state(&mut self, operator: &Operator, states: &[State]) {
+        let mut seen = HashSet::new();
+        for state in states {
+            // A dot would make the exported columns `a.b` + `c` and `a` + `b.c` the same.
+            let problem = bad_name(&state.name).or_else(|| state.name.contains('.').then(|| "may not hold \".\"".to_owned()));
+            if let Some(problem) = problem {
+                self.at(operator, format!("has state {:?}, a name that {problem}", state.name));
+            }
+            if !seen.insert(&state.name) {
+                self.at(operator, format!("declares state {:?} twice: rename one", state.name));
+            }
+            let fields = state.schema.fields();
+            if fields.is_empty() {
+                self.at(operator, format!("declares state {:?} without a column: state what it keeps", state.name));
+            }
+            let one_bytes = matches!(fields, [one] if one.ty == Type::Bytes);
+            if matches!(state.kind, StateKind::List | StateKind::Map) && !fields.is_empty() && !one_bytes {
+                self.at(operator, format!("declares state {:?} with ({}): a list or map has one bytes column", state.name, state.schema));
+            }
+            for field in fields.iter().filter(|f| f.name.starts_with('$') || f.name.len() > NAME_BYTES_MAX) {
+                let name = &field.name;
+                self.at(
+                    operator,
+                    format!(
+                        "declares state {:?} with column {name:?}: `$` is the host's, and names have at most {NAME_BYTES_MAX} bytes",
+                        state.name
+                    ),
+                );
+            }
+        }
+        let columns: usize = states.iter().map(|s| s.schema.fields().len()).sum();
+        if columns > COLUMNS_MAX {
+            self.at(operator, format!("declares {columns} columns of state, more than {COLUMNS_MAX}"));
+        }
+    }
+}
+
+/// Whether a schema is one line of text.
+pub(super) fn is_text(schema: &Schema) -> bool {
+    matches!(schema.fields(), [one] if one.ty == Type::String && !one.optional)
+}

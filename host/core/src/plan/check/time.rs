@@ -1,0 +1,78 @@
+//! Event time: who gives it, and who needs it.
+
+use std::collections::HashSet;
+
+use super::Check;
+use crate::plan::{Domain, Kind, Operator, Partition};
+
+impl<'a> Check<'a> {
+    pub(super) fn time(&mut self) {
+        for operator in &self.plan.operators {
+            let needs = match &operator.kind {
+                Kind::Timestamps(_) => {
+                    self.timestamps(operator);
+                    continue;
+                }
+                Kind::Window(spec) if spec.domain == Domain::Event => "counts in event time",
+                Kind::Process(spec) if spec.timers.iter().any(|t| t.domain == Domain::Event) => "has timers in event time",
+                _ => continue,
+            };
+            for source in self.sources_without_time(operator) {
+                let problem = format!(
+                    "{needs}, but source {:?} gives none: set \"time\" and \"watermarks\" there or put a timestamps operator behind it",
+                    source.name
+                );
+                self.at(operator, problem);
+            }
+        }
+    }
+
+    /// The sources whose records reach an operator without ever having been given an event time, in order of the plan.
+    fn sources_without_time(&self, operator: &Operator) -> Vec<&'a Operator> {
+        let (mut seen, mut todo) = (HashSet::new(), self.senders(operator));
+        let mut found = Vec::new();
+        while let Some(id) = todo.pop() {
+            let operator = &self.plan.operators[id];
+            if !seen.insert(id) {
+                continue;
+            }
+            match &operator.kind {
+                Kind::Source(spec) if spec.time.is_none() && spec.watermarks.is_none() => found.push(id),
+                Kind::Source(_) | Kind::Timestamps(_) => {}
+                _ => todo.extend(self.senders(operator)),
+            }
+        }
+        found.sort_unstable();
+        found.into_iter().map(|id| &self.plan.operators[id]).collect()
+    }
+
+    /// Watermarks are kept per split of a source, so nothing between it and `timestamps` may mix or move records.
+    fn timestamps(&mut self, operator: &'a Operator) {
+        let mut at = operator;
+        for _ in 0..self.plan.operators.len() {
+            let [input] = at.inputs.as_slice() else { return };
+            let Some(from) = self.sender(input) else { return };
+            let moved = match &input.partition {
+                Partition::Forward => from.parallelism != at.parallelism,
+                _ => true,
+            };
+            let problem = match &from.kind {
+                _ if moved => {
+                    format!("is reached over an edge from {:?} to {:?} that moves records between workers", from.name, at.name)
+                }
+                Kind::Source(spec) if spec.time.is_some() => {
+                    format!("follows source {:?}, which gives event time already: remove one of the two", from.name)
+                }
+                Kind::Source(_) => return,
+                Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy => {
+                    at = from;
+                    continue;
+                }
+                _ => format!("is reached through {} {:?}", from.kind_name(), from.name),
+            };
+            let why = "watermarks follow the splits of one source: put it behind the source, over forward edges and stateless operators";
+            let why = if matches!(from.kind, Kind::Source(_)) && !moved { String::new() } else { format!("; {why}") };
+            return self.at(operator, format!("{problem}{why}"));
+        }
+    }
+}

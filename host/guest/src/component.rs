@@ -1,0 +1,164 @@
+//! A loaded component: what it is, what it plans, and the factory of its instances.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tidemill_core::guest::{self, Guest, Limits};
+use tidemill_core::plan::Plan;
+
+use crate::bindings::exports::tidemill::job::operators::Argument;
+use crate::cache::{self, Cache};
+use crate::engine::engine;
+use crate::instance::{Instance, Setup};
+use crate::log::{LogSink, Silent};
+use crate::{LoadError, contract, load, plan};
+
+/// How a component is loaded and what its instances get.
+#[derive(Clone)]
+pub struct LoadOptions {
+    /// Where compiled artifacts are kept; `None` compiles every time. The directory must belong to this user.
+    pub cache_dir: Option<PathBuf>,
+    /// What each instance may use.
+    pub limits: Limits,
+    /// Who keeps log lines.
+    pub log: Arc<dyn LogSink>,
+}
+
+impl Default for LoadOptions {
+    /// No cache, the default limits, no log.
+    fn default() -> LoadOptions {
+        LoadOptions { cache_dir: None, limits: Limits::default(), log: Arc::new(Silent) }
+    }
+}
+
+/// What `tidemill inspect` shows.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// Imported interfaces.
+    pub imports: Vec<String>,
+    /// Exported interfaces.
+    pub exports: Vec<String>,
+    /// Size of the component in bytes.
+    pub bytes: usize,
+    /// SHA-256 of the component, in hexadecimal.
+    pub sha256: String,
+    /// Size of the machine code in bytes.
+    pub compiled_bytes: usize,
+    /// Where the machine code came from.
+    pub cache: cache::Use,
+    /// How long compiling, or reading it from the cache, took.
+    pub ready_after: Duration,
+}
+
+/// A component of the contract, compiled and linked. Cheap to clone.
+#[derive(Clone)]
+pub struct Component {
+    setup: Setup,
+    description: Arc<Description>,
+}
+
+impl Component {
+    /// Takes bytes as a component. Nothing of it runs yet.
+    pub fn load(bytes: &[u8], options: &LoadOptions) -> Result<Component, LoadError> {
+        load::sniff(bytes)?;
+        let engine = engine()?;
+        let start = Instant::now();
+        let compile = || load::compile(engine, bytes);
+        let (component, cache) = match &options.cache_dir {
+            Some(dir) => Cache::new(dir).component(engine, bytes, compile)?,
+            None => (compile()?, cache::Use::Off),
+        };
+        let ready_after = start.elapsed();
+        let pre = load::link(engine, &component)?;
+        let (imports, exports) = contract::names(engine, &component);
+        let image = component.image_range();
+        let description = Description {
+            imports,
+            exports,
+            bytes: bytes.len(),
+            sha256: cache::hex(&Sha256::digest(bytes)),
+            compiled_bytes: image.end.addr() - image.start.addr(),
+            cache,
+            ready_after,
+        };
+        let setup = Setup { pre, limits: options.limits.clone(), log: Arc::clone(&options.log) };
+        Ok(Component { setup, description: Arc::new(description) })
+    }
+
+    /// What is known of it without running it.
+    pub fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    /// Lets a throw-away instance build the plan; returns it with the document it was read from. The plan has been read, not
+    /// checked.
+    pub fn plan(&self, args: &[(String, String)]) -> Result<(Plan, String), LoadError> {
+        let planned = self.setup.plan(&arguments(args))?;
+        Ok((plan::read(&planned.document)?, planned.document))
+    }
+
+    /// A factory of instances that run this plan; `document` is what [`Component::plan`] gave for the same arguments.
+    pub fn factory(&self, args: &[(String, String)], document: String, plan: Arc<Plan>) -> Arc<dyn guest::Factory> {
+        Arc::new(Instances { component: self.clone(), args: arguments(args), document, plan })
+    }
+
+    /// One instance, as the factory makes them.
+    pub fn instantiate(&self, args: &[(String, String)], document: &str, plan: Arc<Plan>) -> Result<Instance, guest::Error> {
+        self.instance(&arguments(args), document, plan)
+    }
+
+    fn instance(&self, args: &[Argument], document: &str, plan: Arc<Plan>) -> Result<Instance, guest::Error> {
+        let planned = self.setup.plan(args)?;
+        if planned.document != document {
+            return Err(guest::Error::Contract { export: "plan", message: difference(document, &planned.document) });
+        }
+        Ok(Instance::new(planned, plan, self.setup.limits.clone()))
+    }
+}
+
+struct Instances {
+    component: Component,
+    args: Vec<Argument>,
+    document: String,
+    plan: Arc<Plan>,
+}
+
+impl guest::Factory for Instances {
+    fn instantiate(&self) -> Result<Box<dyn Guest>, guest::Error> {
+        Ok(Box::new(self.component.instance(&self.args, &self.document, Arc::clone(&self.plan))?))
+    }
+}
+
+fn arguments(args: &[(String, String)]) -> Vec<Argument> {
+    args.iter().map(|(name, value)| Argument { name: name.clone(), value: value.clone() }).collect()
+}
+
+/// Says where two documents part.
+fn difference(first: &str, second: &str) -> String {
+    let at = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count();
+    let around = |text: &str| {
+        let from = text.floor_char_boundary(at.saturating_sub(20));
+        let to = text.ceil_char_boundary((at + 20).min(text.len()));
+        crate::text::printable(&text[from..to], crate::text::Lines::One)
+    };
+    format!(
+        "the plan is not deterministic: the same arguments gave {:?} and then {:?} at byte {at}; \
+         build it without clocks, random numbers and unordered maps",
+        around(first),
+        around(second)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_difference_is_shown_in_its_surroundings() {
+        let text = difference("{\"name\": \"a-1\"}", "{\"name\": \"a-水\"}");
+        assert!(text.contains(r#"{\"name\": \"a-1\"}"#) && text.contains("a-水") && text.contains("at byte 12"), "{text}");
+        assert!(difference("abc", "ab").contains("at byte 2"));
+    }
+}

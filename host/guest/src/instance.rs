@@ -1,0 +1,203 @@
+//! One instance of a component: a store of its own, ready to compute.
+//!
+//! Every call re-arms the deadline and empties the budgets before it, and holds what came back against what was given after it.
+//! After the first error the instance is over: each later call answers with that error and no guest code runs again.
+
+use std::sync::Arc;
+
+use tidemill_core::block::Block;
+use tidemill_core::guest::{ChainId, Error, Guest, Limits, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::plan::Plan;
+use tidemill_core::schema::Schema;
+use wasmtime::Store;
+
+use crate::bindings::exports::tidemill::job::operators::{Argument, Guest as Exports};
+use crate::bindings::tidemill::job::types as wire;
+use crate::bindings::{Job, JobPre};
+use crate::engine::epochs;
+use crate::fault::{Stop, classify};
+use crate::log::LogSink;
+use crate::named::Named;
+use crate::outcome::{Given, accept};
+use crate::state::{HOSTCALL_BYTES_MAX, State};
+
+/// Resources handles a component may hold: the contract has none, language runtimes a few of their own.
+const HANDLES_MAX: usize = 10_000;
+
+/// What instances of one component have in common.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) pre: JobPre<State>,
+    pub(crate) limits: Limits,
+    pub(crate) log: Arc<dyn LogSink>,
+}
+
+/// An instance that has built its plan.
+pub(crate) struct Planned {
+    store: Store<State>,
+    job: Job,
+    /// The plan document, unread.
+    pub(crate) document: String,
+}
+
+impl Setup {
+    /// Instantiates the component and lets it build its plan.
+    pub(crate) fn plan(&self, args: &[Argument]) -> Result<Planned, Error> {
+        let mut store = Store::new(self.pre.engine(), State::new(&self.limits, Arc::clone(&self.log)));
+        // All limits stand before the first instruction: instantiation runs guest code too.
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+        store.set_max_component_handles(HANDLES_MAX);
+        store.set_epoch_deadline(epochs(self.limits.call_ms));
+        let job = match self.pre.instantiate(&mut store) {
+            Ok(job) => job,
+            Err(error) => return Err(self.fault(&mut store, "instantiate", &error)),
+        };
+        store.set_epoch_deadline(epochs(self.limits.call_ms));
+        match job.tidemill_job_operators().call_plan(&mut store, args) {
+            Ok(Ok(document)) => Ok(Planned { store, job, document }),
+            Ok(Err(message)) => {
+                let message = crate::text::printable(&message, crate::text::Lines::Many);
+                Err(Error::Refused { export: "plan", message })
+            }
+            Err(error) => Err(self.fault(&mut store, "plan", &error)),
+        }
+    }
+
+    fn fault(&self, store: &mut Store<State>, export: &'static str, error: &wasmtime::Error) -> Error {
+        classify(error, export, self.limits.call_ms, store.data_mut().take_report())
+    }
+}
+
+/// See the module.
+pub struct Instance {
+    store: Store<State>,
+    job: Job,
+    limits: Limits,
+    state_schemas: Vec<Schema>,
+    named: Named,
+    ended: Option<Error>,
+}
+
+impl Instance {
+    pub(crate) fn new(planned: Planned, plan: Arc<Plan>, limits: Limits) -> Instance {
+        let Planned { mut store, job, .. } = planned;
+        let state_schemas = plan.operators.iter().map(|operator| operator.state_schema()).collect();
+        store.data_mut().set_plan(plan);
+        Instance { store, job, limits, state_schemas, named: Named::default(), ended: None }
+    }
+
+    /// Bytes of linear memory and tables that the instance holds; it never shrinks.
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().limiter.used()
+    }
+
+    /// Log lines that were over the rate limit.
+    pub fn dropped_log_lines(&self) -> u64 {
+        self.store.data().dropped_log_lines()
+    }
+
+    /// Runs one export. `scope` is the chain whose operators may emit, and the rows they are given.
+    fn call<R>(
+        &mut self,
+        export: &'static str,
+        scope: Option<(ChainId, usize)>,
+        run: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, Error> {
+        if let Some(error) = &self.ended {
+            return Err(error.clone());
+        }
+        self.store.data_mut().begin(scope);
+        self.store.set_epoch_deadline(epochs(self.limits.call_ms));
+        match run(self.job.tidemill_job_operators(), &mut self.store) {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let report = self.store.data_mut().take_report();
+                Err(self.end(classify(&error, export, self.limits.call_ms, report)))
+            }
+        }
+    }
+
+    /// Runs an export that processes rows of a chain.
+    fn compute(
+        &mut self,
+        export: &'static str,
+        chain: ChainId,
+        (rows, slots): (usize, &[Slot]),
+        run: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<wire::Outcome>,
+    ) -> Result<Outcome, Error> {
+        let raw = self.call(export, Some((chain, rows)), run)?;
+        let state = self.store.data_mut();
+        let (members, timers) = (state.members(chain), state.timers(chain));
+        let given = Given { rows, slots, members, timers, timer_ops_max: self.limits.timer_ops };
+        match accept(raw, &given, &mut self.named) {
+            Ok(outcome) => Ok(Outcome { emitted: state.take_emitted(), ..outcome }),
+            Err(stop) => Err(self.end(stop.in_export(export))),
+        }
+    }
+
+    fn end(&mut self, error: Error) -> Error {
+        self.ended = Some(error.clone());
+        error
+    }
+
+    fn exported(&self, operator: OperatorId, slots: &[Slot], bytes: Vec<u8>) -> Result<Block, String> {
+        let schema = self.state_schemas.get(operator as usize).ok_or_else(|| format!("there is no operator {operator}"))?;
+        let block = Block::from_bytes(bytes, schema).map_err(|e| format!("the state of operator {operator} cannot be read: {e}"))?;
+        if block.rows() != slots.len() {
+            return Err(format!("it exported {} rows for {} slots of operator {operator}", block.rows(), slots.len()));
+        }
+        if block.times().iter().any(|time| time != 0) {
+            return Err(format!("it exported state of operator {operator} with event times, which must be 0"));
+        }
+        Ok(block)
+    }
+}
+
+impl Guest for Instance {
+    fn link(&mut self, chain: ChainId, members: &[OperatorId]) -> Result<(), Error> {
+        self.call("link", None, |exports, store| exports.call_link(store, chain, members))?;
+        self.store.data_mut().link(chain, members);
+        Ok(())
+    }
+
+    fn process(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, rows: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
+        self.compute("process", chain, (block.rows(), slots), |exports, store| {
+            exports.call_process(store, chain, input, at.watermark, at.now, block.as_bytes(), rows, slots)
+        })
+    }
+
+    fn on_timer(&mut self, chain: ChainId, at: Moment, block: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        self.compute("on-timer", chain, (block.rows(), slots), |exports, store| {
+            exports.call_on_timer(store, chain, at.watermark, at.now, block.as_bytes(), slots)
+        })
+    }
+
+    fn fire(&mut self, chain: ChainId, at: Moment, block: &Block, offsets: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
+        self.compute("fire", chain, (block.rows(), slots), |exports, store| {
+            exports.call_fire(store, chain, at.watermark, at.now, block.as_bytes(), offsets, slots)
+        })
+    }
+
+    fn merge(&mut self, operator: OperatorId, targets: &[Slot], sources: &[Slot]) -> Result<(), Error> {
+        self.call("merge", None, |exports, store| exports.call_merge(store, operator, targets, sources))
+    }
+
+    fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
+        let bytes = self.call("export-state", None, |exports, store| exports.call_export_state(store, operator, slots))?;
+        self.exported(operator, slots, bytes).map_err(|message| self.end(Stop::Contract(message).in_export("export-state")))
+    }
+
+    fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
+        let answer =
+            self.call("import-state", None, |exports, store| exports.call_import_state(store, operator, slots, block.as_bytes()))?;
+        answer.map_err(|message| {
+            let message = crate::text::printable(&message, crate::text::Lines::Many);
+            self.end(Error::Refused { export: "import-state", message })
+        })
+    }
+
+    fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        self.call("drop-state", None, |exports, store| exports.call_drop_state(store, operator, slots))
+    }
+}

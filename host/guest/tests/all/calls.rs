@@ -1,0 +1,164 @@
+//! Calls and what comes back: traps with their story, outcomes held against the call, state in and out.
+
+use tidemill_core::guest::{Error, Guest, Limits};
+use tidemill_guest::recycle;
+
+use crate::wat_guest::{ALONE, AT, DATA, WatGuest, block, outcome, state_block};
+
+#[test]
+fn a_trap_tells_where_what_and_which_row() {
+    let guest = WatGuest {
+        fields: "(func $_ZN6sensor7average17h0123456789abcdefE (call $boom)) (func $boom (unreachable))",
+        ..WatGuest::process(
+            "(call $report (i32.const 1) (i32.const 2) (i32.const 65536) (i32.const 15))
+             (call $_ZN6sensor7average17h0123456789abcdefE) (i32.const 1024)",
+        )
+    };
+    let mut instance = guest.with_data("index too large").start(Limits::default());
+    let error = instance.process(ALONE, 0, AT, &block(3, "x"), &[], &[]).unwrap_err();
+    let Error::Trap { export: "process", message, backtrace, at } = &error else { panic!("{error}") };
+    assert_eq!((message.as_str(), *at), ("index too large (wasm `unreachable` instruction executed)", Some((1, 2))));
+    assert_eq!(backtrace[..3], ["boom", "sensor::average", "process"]);
+    assert_eq!(instance.process(ALONE, 0, AT, &block(3, "x"), &[], &[]), Err(error), "the instance is over");
+}
+
+#[test]
+fn a_report_of_a_row_that_is_not_there_is_kept_without_it() {
+    for (operator, row) in [(1, 3), (2, 0), (u32::MAX, u32::MAX)] {
+        let body = format!("(call $report (i32.const {operator}) (i32.const {row}) (i32.const 65536) (i32.const 3)) (unreachable)");
+        let mut instance = WatGuest::process(body).with_data("why").start(Limits::default());
+        let error = instance.process(ALONE, 0, AT, &block(3, "x"), &[], &[]).unwrap_err();
+        assert!(matches!(&error, Error::Trap { message, at: None, .. } if message.starts_with("why (")), "{error}");
+    }
+}
+
+#[test]
+fn a_report_is_not_remembered_beyond_its_call() {
+    let body = "(if (global.get $calls) (then (unreachable))) (global.set $calls (i32.const 1))
+        (call $report (i32.const 1) (i32.const 0) (i32.const 65536) (i32.const 1)) (i32.const 1024)";
+    let mut instance = WatGuest::process(body).with_data("x").start(Limits::default());
+    instance.process(ALONE, 0, AT, &block(1, "x"), &[], &[]).unwrap();
+    let error = instance.process(ALONE, 0, AT, &block(1, "x"), &[], &[]).unwrap_err();
+    assert!(matches!(error, Error::Trap { at: None, .. }), "{error}");
+}
+
+#[test]
+fn arguments_arrive_as_they_were_given() {
+    // Traps unless chain, input, times, length of the block, rows[1] and slots[2] are what the test gives.
+    let expect = |value: &str, is: &str| format!("(if (i64.ne {value} (i64.const {is})) (then (unreachable)))");
+    let wide = |value: &str| format!("(i64.extend_i32_u {value})");
+    let sent = block(7, "ab");
+    let body = [
+        expect(&wide("(local.get $chain)"), "0"),
+        expect(&wide("(local.get $input)"), "3"),
+        expect("(local.get $watermark)", "-5"),
+        expect("(local.get $now)", "9223372036854775807"),
+        expect(&wide("(local.get $block_len)"), &sent.as_bytes().len().to_string()),
+        expect(&wide("(i32.load offset=4 (local.get $rows))"), "6"),
+        expect(&wide("(i32.load offset=8 (local.get $slots))"), "77"),
+        expect(&wide("(i32.load (local.get $block))"), &u32::from_le_bytes(*b"TBLK").to_string()),
+        "(i32.const 1024)".to_owned(),
+    ];
+    let mut instance = WatGuest::process(body.concat()).start(Limits::default());
+    let at = tidemill_core::guest::Moment { watermark: -5, now: i64::MAX };
+    instance.process(ALONE, 3, at, &sent, &[0, 6, 6], &[8, 9, 77]).unwrap();
+}
+
+#[test]
+fn an_outcome_comes_back_and_is_held_against_the_call() {
+    let words = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
+    // A timer (slot 4, replace, due at 9), cleared [4], unchanged [5], a failure of row 1 saying "ab".
+    let data = words(&[4, 0, 1, 0, 9, 0, 4, 5, 1, 1, (DATA + 48) as u32, 2, u32::from_le_bytes(*b"ab  ")]);
+    let body = outcome([(DATA, 1), (DATA + 24, 1), (DATA + 28, 1), (DATA + 32, 1)]);
+    let mut instance = WatGuest::process(body).with_data(data).start(Limits::default());
+    let outcome = instance.process(ALONE, 0, AT, &block(2, "x"), &[], &[4, 5]).unwrap();
+    assert_eq!((outcome.timers[0].slot, outcome.timers[0].time, outcome.cleared, outcome.unchanged), (4, 9, vec![4], vec![5]));
+    assert_eq!((outcome.failures[0].row, outcome.failures[0].operator, outcome.failures[0].message.as_str()), (1, 1, "ab"));
+    let error = instance.process(ALONE, 0, AT, &block(2, "x"), &[], &[4]).unwrap_err();
+    assert!(matches!(&error, Error::Contract { message, .. } if message.contains("slot 5")), "{error}");
+}
+
+#[test]
+fn every_other_call_goes_through() {
+    let mut instance = WatGuest::default().start(Limits::default());
+    instance.on_timer(ALONE, AT, &block(1, "x"), &[0]).unwrap();
+    instance.fire(ALONE, AT, &block(1, "x"), &[0, 1], &[0]).unwrap();
+    instance.merge(1, &[0], &[1]).unwrap();
+    instance.import_state(1, &[0], &state_block(&[1])).unwrap();
+    instance.drop_state(1, &[0]).unwrap();
+}
+
+/// A guest that keeps one i64 per slot in memory from 256 KiB on, and exports and imports blocks of them.
+fn keeper() -> WatGuest {
+    let process = "(loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
+        (i64.store (i32.add (i32.const 262144) (i32.shl (i32.load (i32.add (local.get $slots) (i32.shl (local.get $i) (i32.const 2))))
+            (i32.const 3))) (local.get $now))
+        (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l)))) (i32.const 1024)";
+    // The block's bytes lie in the data: header and validity of exactly 1024 rows; the values are copied in behind.
+    let export = "(local $i i32) (memory.copy (i32.const 196608) (i32.const 65536) (i32.const 32768))
+        (loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
+        (i64.store (i32.add (i32.const 204976) (i32.shl (local.get $i) (i32.const 3)))
+            (i64.load (i32.add (i32.const 262144) (i32.shl (i32.load (i32.add (local.get $slots) (i32.shl (local.get $i) (i32.const 2))))
+                (i32.const 3)))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l))))
+        (i32.store (i32.const 2560) (i32.const 196608)) (i32.store (i32.const 2564) (i32.load (i32.const 65548))) (i32.const 2560)";
+    let import = "(local $i i32) (loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
+        (i64.store (i32.add (i32.const 262144) (i32.shl (i32.load (i32.add (local.get $slots) (i32.shl (local.get $i) (i32.const 2))))
+            (i32.const 3))) (i64.load (i32.add (i32.add (local.get $block) (i32.const 8368)) (i32.shl (local.get $i) (i32.const 3)))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l)))) (i32.const 1024)";
+    WatGuest {
+        pages: 16,
+        export_state: export.to_owned(),
+        import_state: import.to_owned(),
+        ..WatGuest::process(process).with_data(state_block(&[0; 1024]).as_bytes())
+    }
+}
+
+#[test]
+fn state_moves_to_a_fresh_instance() {
+    let (mut old, mut new) = (keeper().start(Limits::default()), keeper().start(Limits::default()));
+    let slots: Vec<u32> = (0..2048).map(|slot| 2047 - slot).collect();
+    for chunk in slots.chunks(256) {
+        let at = tidemill_core::guest::Moment { watermark: 0, now: i64::from(chunk[0]) };
+        old.process(ALONE, 0, at, &block(1, "x"), &[], chunk).unwrap();
+    }
+    let expected = old.export_state(1, &slots[..1024]).unwrap();
+    let bytes = recycle(&mut old, &mut new, &[(1, &slots[..])]).unwrap();
+    assert_eq!(bytes, 2 * expected.as_bytes().len());
+    assert_eq!(new.export_state(1, &slots[..1024]).unwrap(), expected);
+    assert_eq!(expected.column(0).i64s().get(300), 2047 - 256);
+    assert_ne!(new.export_state(1, &slots[1024..]).unwrap(), expected);
+}
+
+#[test]
+fn exported_state_must_be_of_the_declared_schema_and_of_all_slots() {
+    let export = |data: &[u8]| {
+        let export_state = format!(
+            "(i32.store (i32.const 2560) (i32.const {DATA})) (i32.store (i32.const 2564) (i32.const {})) (i32.const 2560)",
+            data.len()
+        );
+        let guest = WatGuest { export_state, ..WatGuest::default() }.with_data(data);
+        guest.start(Limits::default()).export_state(1, &[4, 5])
+    };
+    assert_eq!(export(state_block(&[1, 2]).as_bytes()), Ok(state_block(&[1, 2])));
+    let message = |data: &[u8]| match export(data) {
+        Err(Error::Contract { export: "export-state", message }) => message,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(message(state_block(&[1]).as_bytes()), "it exported 1 rows for 2 slots of operator 1");
+    assert!(message(block(2, "x").as_bytes()).contains("cannot be read"));
+    let mut timed = state_block(&[1, 2]).as_bytes().to_vec();
+    timed[48] = 1;
+    assert!(message(&timed).contains("event times"));
+}
+
+#[test]
+fn state_that_does_not_load_is_refused_in_the_guests_words() {
+    let import_state = format!(
+        "(i32.store8 (i32.const 2560) (i32.const 1)) (i32.store (i32.const 2564) (i32.const {DATA}))
+         (i32.store (i32.const 2568) (i32.const 8)) (i32.const 2560)"
+    );
+    let guest = WatGuest { import_state, ..WatGuest::default() }.with_data("no\x07 codec");
+    let error = guest.start(Limits::default()).import_state(1, &[0], &state_block(&[1])).unwrap_err();
+    assert_eq!(error, Error::Refused { export: "import-state", message: "no\\u{7} code".to_owned() });
+}
