@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for (number, stage) in (1..).zip(&stages) {
         let begun = Instant::now();
         println!("== {number}/{count} {}", stage.name);
-        (stage.work)().with_context(|| format!("stage {} failed; repeat it alone with `{}`", stage.name, stage.again))?;
+        (stage.work)().with_context(|| format!("stage {} failed, repeat it alone with `{}`", stage.name, stage.again))?;
         println!("== {} took {:.1} s", stage.name, begun.elapsed().as_secs_f64());
     }
     println!("== {count}/{count} tests");
@@ -61,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// What comes before the tests.
 fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
-    let cargo = |arguments: &'static [&'static str]| move || process::run(workspace.cargo().args(arguments), arguments[0]);
+    let cargo = |arguments: &'static [&'static str]| move || judged(workspace.cargo().args(arguments));
     vec![
         Stage {
             name: "setup",
@@ -84,7 +84,16 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
 fn deny(workspace: &Workspace) -> Result<()> {
     let mut command = Command::new(deny_program(workspace)?);
     command.current_dir(workspace.root()).args(["--log-level", "error", "check", "bans", "licenses", "sources"]);
-    process::run(&mut command, "cargo-deny")
+    judged(&mut command)
+}
+
+/// Runs a check that shows its findings itself; the stage says how to repeat it.
+fn judged(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start `{}`", process::shown(command)))?;
+    if !status.success() {
+        bail!("its findings are shown above ({status})");
+    }
+    Ok(())
 }
 
 /// cargo-deny of the right release: kept from before, in the PATH, or built now.

@@ -15,8 +15,8 @@ use tidemill_core::connect::Reader;
 use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Kind, LATE, Operator, Partition, Port, WindowSpec};
 use tidemill_core::schema::Schema;
-use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::operators::Probe as _;
+use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
@@ -111,7 +111,7 @@ impl Job {
             Ok(guest)
         };
         let guest = make().unwrap_or_else(|error| {
-            self.control.fail(Failure { operator: "component".to_owned(), cause: Cause::Guest(error), record: None });
+            self.control.fail(Failure { operator: "component".to_owned(), cause: Cause::Guest(Box::new(error)), record: None });
             Box::new(NoGuest)
         });
         Rc::new(RefCell::new(guest))
@@ -155,7 +155,8 @@ impl Job {
             ports.len() - 1
         });
         let heads = graph.chains.iter().map(|c| c.members[0]);
-        let prelude = heads.filter_map(|head| self.prelude_source(head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port))).next();
+        let prelude =
+            heads.filter_map(|head| self.prelude_source(head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port))).next();
         let mut watermarks = kind.watermarks;
         let prelude = prelude.map(|(head, port)| {
             let chain = graph.nodes[head as usize].chain.expect("a chain's head is in a chain");

@@ -17,8 +17,8 @@ use timely::dataflow::channels::Message;
 use timely::dataflow::channels::pact::{DistributorPact, LogPuller, Pipeline};
 use timely::dataflow::channels::pushers::Output;
 use timely::dataflow::operators::InputCapability;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::InputHandleCore;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
 
 use crate::control::{Control, OperatorCounters};

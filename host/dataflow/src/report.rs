@@ -21,13 +21,13 @@ pub struct Failure {
 pub enum Cause {
     /// The guest.
     #[error(transparent)]
-    Guest(#[from] guest::Error),
+    Guest(Box<guest::Error>),
     /// User code refused a record and the operator's policy is to fail.
     #[error("the job refused a record: {0}")]
     Refused(String),
     /// A source or sink.
     #[error(transparent)]
-    Connector(#[from] connect::Error),
+    Connector(connect::Error),
     /// A limit of the engine.
     #[error("{0}")]
     Limit(String),

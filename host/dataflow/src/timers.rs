@@ -3,13 +3,16 @@
 //! Rules: at most one timer per (key, name, time); they fire in order of time, at most one of a key in one round, so that an
 //! earlier one can remove a later one that is due in the same advance.
 //!
-//! Due times live in coarse buckets of [`BUCKET_MS`]; the truth is each key's own short list. Removing a timer only
-//! touches the list, and a bucket entry without a counterpart there is skipped when it comes up.
+//! Due times live in coarse buckets of [`BUCKET_MS`]; when time comes to a bucket, its entries move to a queue per key, from
+//! which rounds take one each. The truth is each key's own short list: removing a timer only touches
+//! that, and an entry without a counterpart there is skipped when it comes up. Every entry is moved
+//! twice at most, so a key with very many due timers costs no more than many keys with one.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
-use tidemill_core::TimeMs;
 use tidemill_core::guest::{Slot, TimerAction, TimerOp};
+use tidemill_core::{TIME_MIN, TimeMs};
 
 /// Width of a bucket: few enough buckets for a shallow tree, few enough timers in one to sort quickly.
 const BUCKET_MS: TimeMs = 64;
@@ -26,12 +29,24 @@ pub(crate) struct Due {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
     buckets: BTreeMap<TimeMs, Vec<Due>>,
+    /// What is due at this time or before waits in `queues`, everything else in `buckets`.
+    horizon: TimeMs,
+    /// Due timers by slot, earliest first.
+    queues: Vec<BinaryHeap<Reverse<(TimeMs, u32)>>>,
+    /// Slots whose queue is not empty, each once.
+    ready: Vec<Slot>,
     /// Timers set, by slot.
     of_slot: Vec<Vec<(u32, TimeMs)>>,
     count: usize,
+}
+
+impl Default for Timers {
+    fn default() -> Timers {
+        Timers { buckets: BTreeMap::new(), horizon: TIME_MIN, queues: Vec::new(), ready: Vec::new(), of_slot: Vec::new(), count: 0 }
+    }
 }
 
 impl Timers {
@@ -70,7 +85,11 @@ impl Timers {
         list.push((op.timer, op.time));
         self.count += 1;
         let due = Due { time: op.time, slot: op.slot, timer: op.timer };
-        self.buckets.entry(op.time.div_euclid(BUCKET_MS)).or_default().push(due);
+        if due.time <= self.horizon {
+            self.queue(due);
+        } else {
+            self.buckets.entry(bucket(due.time)).or_default().push(due);
+        }
     }
 
     fn retain(&mut self, slot: Slot, keep: impl Fn(u32, TimeMs) -> bool) {
@@ -81,44 +100,65 @@ impl Timers {
         }
     }
 
-    /// Takes up to `most` timers due at `time` or before: the earliest ones, in order, one for each key. Empty
-    /// when none is due.
+    fn queue(&mut self, due: Due) {
+        let slot = due.slot as usize;
+        if self.queues.len() <= slot {
+            self.queues.resize_with(slot + 1, BinaryHeap::new);
+        }
+        if self.queues[slot].is_empty() {
+            self.ready.push(due.slot);
+        }
+        self.queues[slot].push(Reverse((due.time, due.timer)));
+    }
+
+    /// Moves what has become due at `time` to the queues.
+    fn stage(&mut self, time: TimeMs) {
+        if time <= self.horizon {
+            return;
+        }
+        self.horizon = time;
+        while let Some(entry) = self.buckets.first_entry() {
+            if *entry.key() > bucket(time) {
+                return;
+            }
+            let (due, later): (Vec<Due>, Vec<Due>) = entry.remove().into_iter().partition(|d| d.time <= time);
+            due.into_iter().for_each(|d| self.queue(d));
+            if !later.is_empty() {
+                self.buckets.insert(bucket(time), later);
+                return;
+            }
+        }
+    }
+
+    /// Takes up to `most` timers due at `time` or before, each the earliest of its key, at most one of a key. Empty when none
+    /// is due.
     pub(crate) fn round(&mut self, time: TimeMs, most: usize) -> Vec<Due> {
-        let mut round: Vec<Due> = Vec::new();
-        let mut again: Vec<Due> = Vec::new();
-        let mut seen = hashbrown::HashSet::<Slot, foldhash::fast::FixedState>::default();
-        while let Some(mut bucket) = self.buckets.first_entry() {
-            if *bucket.key() > time.div_euclid(BUCKET_MS) || round.len() >= most {
-                break;
+        self.stage(time);
+        let mut round = Vec::new();
+        let mut waiting = std::mem::take(&mut self.ready);
+        waiting.retain(|&slot| {
+            if round.len() >= most {
+                return true;
             }
-            let entries = bucket.get_mut();
-            entries.sort_unstable();
-            let due = entries.partition_point(|d| d.time <= time);
-            let late: Vec<Due> = entries.drain(..due).collect();
-            if entries.is_empty() {
-                bucket.remove();
-            }
-            for due in late {
-                let Some(list) = self.of_slot.get_mut(due.slot as usize) else { continue };
-                let Some(at) = list.iter().position(|&t| t == (due.timer, due.time)) else { continue };
-                if round.len() >= most || !seen.insert(due.slot) {
-                    // Not this round; stays set until its own comes.
-                    again.push(due);
-                    continue;
+            let (queue, list) = (&mut self.queues[slot as usize], &mut self.of_slot[slot as usize]);
+            while let Some(Reverse((time, timer))) = queue.pop() {
+                if let Some(at) = list.iter().position(|&t| t == (timer, time)) {
+                    list.swap_remove(at);
+                    self.count -= 1;
+                    round.push(Due { time, slot, timer });
+                    break;
                 }
-                list.swap_remove(at);
-                self.count -= 1;
-                round.push(due);
             }
-            if self.buckets.first_key_value().is_some_and(|(k, _)| *k == time.div_euclid(BUCKET_MS)) {
-                break;
-            }
-        }
-        for due in again {
-            self.buckets.entry(due.time.div_euclid(BUCKET_MS)).or_default().push(due);
-        }
+            !queue.is_empty()
+        });
+        self.ready = waiting;
+        round.sort_unstable();
         round
     }
+}
+
+fn bucket(time: TimeMs) -> TimeMs {
+    time.div_euclid(BUCKET_MS)
 }
 
 #[cfg(test)]

@@ -16,7 +16,11 @@ fn rows(n: i64) -> Vec<Row> {
 
 /// Counts per key until nothing has come for 5 ms, then emits `key, count`.
 fn inactivity() -> Custom {
-    let process = |sums: &mut std::collections::HashMap<u32, (i64, i64)>, _: u32, _: guest::Moment, block: &tidemill_core::block::Block, slots: &[u32]| {
+    let process = |sums: &mut std::collections::HashMap<u32, (i64, i64)>,
+                   _: u32,
+                   _: guest::Moment,
+                   block: &tidemill_core::block::Block,
+                   slots: &[u32]| {
         let mut outcome = Outcome::default();
         for (row, &slot) in slots.iter().enumerate() {
             sums.entry(slot).or_default().1 += 1;
@@ -24,7 +28,11 @@ fn inactivity() -> Custom {
         }
         Ok(outcome)
     };
-    let timer = |sums: &mut std::collections::HashMap<u32, (i64, i64)>, operator: u32, _: guest::Moment, block: &tidemill_core::block::Block, slots: &[u32]| {
+    let timer = |sums: &mut std::collections::HashMap<u32, (i64, i64)>,
+                 operator: u32,
+                 _: guest::Moment,
+                 block: &tidemill_core::block::Block,
+                 slots: &[u32]| {
         let mut builder = Builder::new(&"key:i64,count:i64".parse().unwrap());
         for (row, slot) in slots.iter().enumerate() {
             builder.push_time(block.time(row));
@@ -66,7 +74,8 @@ fn host_aggregates_run_per_key() {
 #[test]
 fn every_partitioner_keeps_every_record() {
     let plain: Vec<String> = Job::new(&rows(5000), json!([sink("rows")])).out();
-    for partition in [json!("rebalance"), json!("shuffle"), json!("rescale"), json!("global"), json!("forward"), json!({"custom": "value"})] {
+    for partition in [json!("rebalance"), json!("shuffle"), json!("rescale"), json!("global"), json!("forward"), json!({"custom": "value"})]
+    {
         let out = json!({"name": "out", "kind": {"sink": {"binding": "out", "format": "json"}}, "inputs": [{"from": "rows", "partition": partition}]});
         let mut job = Job::new(&rows(5000), json!([out]));
         for (parallelism, block_rows) in [(1, 100), (2, 7), (4, 1000)] {
@@ -100,7 +109,11 @@ fn operators_of_different_parallelism_meet() {
 
 #[test]
 fn a_refused_record_follows_the_policy() {
-    let process = |_: &mut std::collections::HashMap<u32, (i64, i64)>, operator: u32, _: guest::Moment, block: &tidemill_core::block::Block, _: &[u32]| {
+    let process = |_: &mut std::collections::HashMap<u32, (i64, i64)>,
+                   operator: u32,
+                   _: guest::Moment,
+                   block: &tidemill_core::block::Block,
+                   _: &[u32]| {
         let refused: Vec<u32> = (0..block.rows() as u32).filter(|&row| block.column(1).i64s().get(row as usize) == 3).collect();
         let failures = refused.into_iter().map(|row| Refusal { row, operator, message: "three".to_owned() }).collect();
         Ok(Outcome { emitted: vec![Emission { operator, port: 0, block: block.clone() }], failures, ..Outcome::default() })
@@ -128,10 +141,15 @@ fn a_refused_record_follows_the_policy() {
 
 #[test]
 fn a_trap_ends_the_job_on_every_worker_and_names_operator_and_record() {
-    let process = |_: &mut std::collections::HashMap<u32, (i64, i64)>, operator: u32, _: guest::Moment, _: &tidemill_core::block::Block, _: &[u32]| {
+    let process = |_: &mut std::collections::HashMap<u32, (i64, i64)>,
+                   operator: u32,
+                   _: guest::Moment,
+                   _: &tidemill_core::block::Block,
+                   _: &[u32]| {
         Err(guest::Error::Trap { export: "process", message: "divided by zero".to_owned(), backtrace: Vec::new(), at: Some((operator, 0)) })
     };
-    let operators = json!([{"name": "m", "kind": "map", "inputs": [{"from": "rows"}], "outputs": [{"schema": "key:i64,value:i64"}]}, sink("m")]);
+    let operators =
+        json!([{"name": "m", "kind": "map", "inputs": [{"from": "rows"}], "outputs": [{"schema": "key:i64,value:i64"}]}, sink("m")]);
     let mut job = Job::new(&rows(100_000), operators);
     job.custom = Custom { process: Some(Arc::new(process)), timer: None };
     job.parallelism = 4;

@@ -11,7 +11,8 @@ use serde_json::json;
 use support::{Job, Row, sink};
 
 fn window(assigner: &serde_json::Value, compute: &serde_json::Value, lateness_ms: i64) -> serde_json::Value {
-    let schema = if compute == "guest" { "key:i64,start:i64,end:i64,firing:i32,sum:i64,count:i64" } else { "key:i64,start:i64,end:i64,count:i64" };
+    let schema =
+        if compute == "guest" { "key:i64,start:i64,end:i64,firing:i32,sum:i64,count:i64" } else { "key:i64,start:i64,end:i64,count:i64" };
     json!([{"name": "w", "kind": {"window": {"key": ["key"], "assigner": assigner, "compute": compute, "lateness-ms": lateness_ms}},
         "inputs": [{"from": "rows"}], "outputs": [{"schema": schema}]}, sink("w")])
 }

@@ -14,7 +14,6 @@ pub(crate) fn events(job: &mut Job) -> TaggedSource {
     job.tagged_source("events", json().tag("type").default("stdin:")).event_time_field("dateTime", out_of_order(seconds(LATENESS_S)))
 }
 
-
 /// Only the bids.
 pub(crate) fn bids<T: Record>(job: &mut Job) -> Stream<T> {
     events(job).variant("bid")

@@ -76,7 +76,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream, Error> {
 
 fn columns(input: &DeriveInput) -> Result<Vec<Column<'_>>, Error> {
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new_spanned(&input.ident, "a record is a struct with named fields; for several kinds of records use one struct each"));
+        return Err(Error::new_spanned(
+            &input.ident,
+            "a record is a struct with named fields; for several kinds of records use one struct each",
+        ));
     };
     let Fields::Named(fields) = &data.fields else {
         return Err(Error::new_spanned(&input.ident, "a record has named fields, which become the names of its columns"));

@@ -115,7 +115,11 @@ pub(crate) fn lay_out(out: &mut Vec<u8>, parts: Parts<'_>, columns: &mut dyn FnM
         out[HEADER + COLUMN_ENTRY * index..][..COLUMN_ENTRY].copy_from_slice(&entry);
         index += 1;
     });
-    assert!(out.len() <= BYTES_MAX, "a block of {} bytes is larger than a block may be ({BYTES_MAX} bytes): emit less at a time", out.len());
+    assert!(
+        out.len() <= BYTES_MAX,
+        "a block of {} bytes is larger than a block may be ({BYTES_MAX} bytes): emit less at a time",
+        out.len()
+    );
     let length = (out.len() as u32).to_le_bytes();
     out[12..16].copy_from_slice(&length);
 }

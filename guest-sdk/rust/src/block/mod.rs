@@ -9,8 +9,8 @@ mod reader;
 mod writer;
 
 pub use builder::Builder;
-pub use reader::{Block, RawColumn};
 pub(crate) use reader::bit;
+pub use reader::{Block, RawColumn};
 pub use writer::{BoolWriter, Fixed, Optional, Variable, Writer};
 
 pub(crate) use builder::{Parts, lay_out};

@@ -116,7 +116,9 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
     }
 
     fn encode(&self, writer: &mut Bytes) {
-        writer.push_with(|heap| serde_json::to_writer(heap, &self.0).unwrap_or_else(|error| panic!("a Json field cannot be encoded: {error}")));
+        writer.push_with(|heap| {
+            serde_json::to_writer(heap, &self.0).unwrap_or_else(|error| panic!("a Json field cannot be encoded: {error}"))
+        });
     }
 }
 

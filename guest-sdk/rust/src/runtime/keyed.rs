@@ -153,7 +153,8 @@ impl<F: Keyed> Linked<F> {
         (rows, entries): (&[u32], &[u32]),
         body: impl FnOnce(&F, &mut Run<'_, F::Key, F::Out>),
     ) -> Outcome {
-        let readers = <F::Key as Record>::open(&mut Cursor::pick(block, keys)).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+        let readers =
+            <F::Key as Record>::open(&mut Cursor::pick(block, keys)).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
         let mut seen = self.seen.borrow_mut();
         let room = self.slots.reserve(entries);
         if seen.len() < room {

@@ -94,7 +94,9 @@ impl<T: Record, F: Fn(&T) -> bool + 'static> Operator for FilterOperator<T, F> {
     fn head(&self, down: Option<Erased>) -> Box<dyn Head> {
         match down.and_then(|down| self.stage(down)) {
             Some(push) => Box::new(StatelessHead { push: restore::<T>(push) }),
-            None => Box::new(FilterHead { out: self.out.clone(), keep: self.keep.clone(), kept: Vec::new(), id: self.id, _type: PhantomData }),
+            None => {
+                Box::new(FilterHead { out: self.out.clone(), keep: self.keep.clone(), kept: Vec::new(), id: self.id, _type: PhantomData })
+            }
         }
     }
 }

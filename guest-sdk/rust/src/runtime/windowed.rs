@@ -117,10 +117,10 @@ impl<C: Compute> Head for Linked<C> {
     fn fire(&mut self, _: Moment, block: &Block<'_>, offsets: &[u32], slots: &[u32], exits: &Exits) -> Outcome {
         let keys = <C::Key as Record>::COLUMNS;
         let mut columns = Cursor::new(block);
-        let opened = <C::Key as Record>::open(&mut columns).and_then(|key| {
-            Ok((key, columns.open::<i64>()?, columns.open::<i64>()?, columns.open::<i32>()?))
-        });
-        let (key, starts, ends, firings) = opened.unwrap_or_else(|error| panic!("the host gave a wrong block of {keys} key columns: {error}"));
+        let opened = <C::Key as Record>::open(&mut columns)
+            .and_then(|key| Ok((key, columns.open::<i64>()?, columns.open::<i64>()?, columns.open::<i32>()?)));
+        let (key, starts, ends, firings) =
+            opened.unwrap_or_else(|error| panic!("the host gave a wrong block of {keys} key columns: {error}"));
         self.slots.reserve(slots);
         for (row, time) in block.times().iter().enumerate() {
             exits.begin(row);

@@ -29,10 +29,8 @@ impl<K: Key, A: Record, B: Record> Connected<K, A, B> {
         make: impl FnOnce(&mut Declare) -> P,
     ) -> Processed<P::Out> {
         let (first, second) = (&self.first, &self.second);
-        let inputs = vec![
-            (first.0.keyed_input(), &first.0.schema, first.1.clone()),
-            (second.0.keyed_input(), &second.0.schema, second.1.clone()),
-        ];
+        let inputs =
+            vec![(first.0.keyed_input(), &first.0.schema, first.1.clone()), (second.0.keyed_input(), &second.0.schema, second.1.clone())];
         first.0.keyed(name, inputs, |declare| Two(make(declare)))
     }
 }

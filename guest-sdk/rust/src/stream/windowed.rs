@@ -93,11 +93,7 @@ impl<K: Key, T: Record> WindowedStream<K, T> {
 
     /// Handles all records of each window at once, in the order of their arrival. Keeps every record until then: where an
     /// aggregate can say the same, it needs less memory.
-    pub fn process<Out: Record>(
-        &self,
-        name: &str,
-        f: impl Fn(&Window<'_, K>, &[T], &mut Emit<'_, Out>) + 'static,
-    ) -> WindowResults<Out, T>
+    pub fn process<Out: Record>(&self, name: &str, f: impl Fn(&Window<'_, K>, &[T], &mut Emit<'_, Out>) + 'static) -> WindowResults<Out, T>
     where
         T: Clone,
     {

@@ -144,7 +144,8 @@ impl Engine {
     /// The operators and inputs that read a port.
     fn readers(&self, from: usize, port: &str) -> Vec<(usize, usize)> {
         let name = &self.plan(from).name;
-        let inputs = (0..self.operators()).flat_map(|id| self.plan(id).inputs.iter().enumerate().map(move |(input, spec)| (id, input, spec)));
+        let inputs =
+            (0..self.operators()).flat_map(|id| self.plan(id).inputs.iter().enumerate().map(move |(input, spec)| (id, input, spec)));
         inputs.filter(|(_, _, spec)| spec.from == *name && spec.port == port).map(|(id, input, _)| (id, input)).collect()
     }
 
@@ -335,7 +336,8 @@ impl Engine {
     /// Merges the sessions inside of `window` into it.
     fn merge_sessions(&mut self, id: usize, key: &[Value], window: (i64, i64)) {
         let guest = self.is_guest(id);
-        let inside = |(end, start, k): &&(i64, i64, Vec<Value>)| k == key && window::touch(window, (*start, *end)) && (*start, *end) != window;
+        let inside =
+            |(end, start, k): &&(i64, i64, Vec<Value>)| k == key && window::touch(window, (*start, *end)) && (*start, *end) != window;
         let parts: Vec<_> = self.keeping[id].windows.keys().filter(inside).cloned().collect();
         for (end, start, key) in parts {
             let part = self.keeping[id].windows.remove(&(end, start, key.clone())).unwrap_or_default();
@@ -407,9 +409,15 @@ impl Engine {
         let Kind::Window(spec) = &self.plan(id).kind else { return };
         let (domain, lateness) = (spec.domain, spec.lateness_ms);
         let clock = if domain == Domain::Event { self.watermarks[id] } else { self.now };
-        let due: Vec<_> = self.keeping[id].windows.iter().filter(|((end, ..), open)| end - 1 <= clock && open.fired == 0).map(|(k, _)| k.clone()).collect();
+        let due: Vec<_> = self.keeping[id]
+            .windows
+            .iter()
+            .filter(|((end, ..), open)| end - 1 <= clock && open.fired == 0)
+            .map(|(k, _)| k.clone())
+            .collect();
         due.into_iter().for_each(|place| self.fire(id, place));
-        let over: Vec<_> = self.keeping[id].windows.keys().filter(|(end, start, _)| window::is_late((*start, *end), lateness, clock)).cloned().collect();
+        let over: Vec<_> =
+            self.keeping[id].windows.keys().filter(|(end, start, _)| window::is_late((*start, *end), lateness, clock)).cloned().collect();
         for place in over {
             self.keeping[id].windows.remove(&place);
             if self.is_guest(id) {

@@ -21,7 +21,10 @@ pub(super) fn parse(line: &str, source: &Source, outputs: &[Output]) -> (Option<
             let time = source.time.as_ref().and_then(|time| object[time].as_i64());
             let tag = source.tag.as_ref().and_then(|tag| object[tag].as_str());
             let chosen = outputs.iter().filter(|output| output.variant.as_deref() == tag);
-            let row = |schema: &Schema| Row { time: 0, values: schema.columns.iter().map(|column| from_json(&object[&column.name], column)).collect() };
+            let row = |schema: &Schema| Row {
+                time: 0,
+                values: schema.columns.iter().map(|column| from_json(&object[&column.name], column)).collect(),
+            };
             (time, chosen.map(|output| (output.name.clone(), row(&output.schema))).collect())
         }
     }
@@ -61,7 +64,8 @@ pub(super) fn write(row: &Row, schema: &Schema, format: FormatName) -> String {
     let shown = schema.columns.iter().zip(&row.values).filter(|(column, _)| !column.name.starts_with('$'));
     match format {
         FormatName::Json => {
-            let fields: Vec<String> = shown.map(|(column, value)| format!("{}:{}", serde_json::json!(column.name), to_json(value))).collect();
+            let fields: Vec<String> =
+                shown.map(|(column, value)| format!("{}:{}", serde_json::json!(column.name), to_json(value))).collect();
             format!("{{{}}}", fields.join(","))
         }
         FormatName::Csv | FormatName::Text => shown.map(|(_, value)| to_text(value)).collect::<Vec<_>>().join(","),

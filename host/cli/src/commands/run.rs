@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use tidemill_core::connect;
+use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
@@ -166,8 +167,11 @@ fn fault(failure: &Failure) -> Fault {
         Cause::Connector(connect::Error::Record { .. }) | Cause::Refused(_) => {
             Some("the job decides what happens to such a record: its operator's on-error may be skip or dead-letter")
         }
-        Cause::Guest(tidemill_core::guest::Error::Deadline { .. }) => Some("look for an endless loop, or do less in one call"),
-        Cause::Guest(tidemill_core::guest::Error::Limit { .. }) => Some("--memory gives the component more, where memory is what it lacks"),
+        Cause::Guest(error) => match **error {
+            guest::Error::Deadline { .. } => Some("look for an endless loop, or do less in one call"),
+            guest::Error::Limit { .. } => Some("--memory gives the component more, where memory is what it lacks"),
+            _ => None,
+        },
         _ => None,
     };
     Fault::failed(failure.to_string()).maybe_hint(hint.map(str::to_owned))

@@ -78,7 +78,7 @@ impl GuestCall {
             _ => (self.head(), None),
         };
         let record = row.zip(shown).map(|(row, (block, schema))| render(block, schema, row as usize));
-        Failure { operator: self.name(operator), cause: Cause::Guest(error), record }
+        Failure { operator: self.name(operator), cause: Cause::Guest(Box::new(error)), record }
     }
 
     fn name(&self, operator: OperatorId) -> String {
@@ -115,7 +115,13 @@ impl GuestCall {
             OnError::DeadLetter => {
                 cx.counters().dead_lettered.fetch_add(1, Relaxed);
                 if let Some(output) = self.output(refusal.operator, DEAD_LETTER) {
-                    let letter = dead_letter(&operator, &format!("row {}", refusal.row), &refusal.message, &record, block.time(refusal.row as usize));
+                    let letter = dead_letter(
+                        &operator,
+                        &format!("row {}", refusal.row),
+                        &refusal.message,
+                        &record,
+                        block.time(refusal.row as usize),
+                    );
                     cx.emit(output, letter);
                 }
             }

@@ -8,8 +8,8 @@
 //! When the job assigns event time in a guest chain directly behind the source, that chain runs here, so that
 //! its times are still known by split (semantics.md #6).
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tidemill_core::block::Block;
@@ -127,13 +127,7 @@ struct State {
 }
 
 impl State {
-    fn new(
-        spec: SourceSpec,
-        reader: Option<Box<dyn Reader>>,
-        worker: usize,
-        peers: usize,
-        capabilities: Vec<Capability<Tick>>,
-    ) -> State {
+    fn new(spec: SourceSpec, reader: Option<Box<dyn Reader>>, worker: usize, peers: usize, capabilities: Vec<Capability<Tick>>) -> State {
         let cx = Context::new(spec.outputs, (worker, peers), Arc::clone(&spec.control), spec.id);
         let bytes = spec.options.bytes_in_flight / peers;
         let credits = Credits::new(spec.options.ticks_in_flight, bytes);
@@ -156,7 +150,11 @@ impl State {
             return Next::Never;
         }
         let tick = self.spec.ticks.now();
-        self.capabilities.iter_mut().for_each(|c| if *c.time() < tick { c.downgrade(&tick) });
+        self.capabilities.iter_mut().for_each(|c| {
+            if *c.time() < tick {
+                c.downgrade(&tick)
+            }
+        });
         let next = self.step(tick).unwrap_or_else(|failure| {
             self.spec.control.fail(failure);
             Next::Never

@@ -140,7 +140,8 @@ pub struct Custom {
     pub timer: Option<ProcessFn>,
 }
 
-pub type ProcessFn = Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, OperatorId, Moment, &Block, &[Slot]) -> Result<Outcome, guest::Error> + Send + Sync>;
+pub type ProcessFn =
+    Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, OperatorId, Moment, &Block, &[Slot]) -> Result<Outcome, guest::Error> + Send + Sync>;
 
 /// Makes [`SumGuest`]s.
 #[derive(Clone, Default)]
@@ -158,7 +159,15 @@ impl Guest for SumGuest {
         Ok(())
     }
 
-    fn process(&mut self, chain: ChainId, _: u32, at: Moment, block: &Block, rows: &[u32], slots: &[Slot]) -> Result<Outcome, guest::Error> {
+    fn process(
+        &mut self,
+        chain: ChainId,
+        _: u32,
+        at: Moment,
+        block: &Block,
+        rows: &[u32],
+        slots: &[Slot],
+    ) -> Result<Outcome, guest::Error> {
         if let Some(process) = &self.custom.process {
             let head = self.chains[&chain][0];
             return process(&mut self.sums, head, at, block, slots);
@@ -231,7 +240,16 @@ pub struct Job {
 
 impl Job {
     pub fn new(rows: &[Row], operators: serde_json::Value) -> Job {
-        Job { rows: rows.to_vec(), operators, parallelism: 1, options: Options::default(), custom: Custom::default(), watermarks: "monotonic".into(), gauge: Arc::default(), delay: Duration::ZERO }
+        Job {
+            rows: rows.to_vec(),
+            operators,
+            parallelism: 1,
+            options: Options::default(),
+            custom: Custom::default(),
+            watermarks: "monotonic".into(),
+            gauge: Arc::default(),
+            delay: Duration::ZERO,
+        }
     }
 
     /// Runs it; the sorted lines of every sink by name.

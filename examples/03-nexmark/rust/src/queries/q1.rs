@@ -15,8 +15,6 @@ struct Bid {
 }
 
 pub(crate) fn query(job: &mut Job) -> Result {
-    bids::<Bid>(job)
-        .map("to-euros", |bid| Bid { price: bid.price * 908 / 1000, ..bid })
-        .sink("results", lines());
+    bids::<Bid>(job).map("to-euros", |bid| Bid { price: bid.price * 908 / 1000, ..bid }).sink("results", lines());
     Ok(())
 }

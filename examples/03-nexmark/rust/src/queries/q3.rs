@@ -70,10 +70,8 @@ impl Process2 for Join {
 
 pub(crate) fn query(job: &mut Job) -> Result {
     let events = events(job);
-    let persons = events
-        .variant::<Person>("person")
-        .filter("local", |person| matches!(person.state.as_str(), "OR" | "ID" | "CA"))
-        .key_by(Person::ID);
+    let persons =
+        events.variant::<Person>("person").filter("local", |person| matches!(person.state.as_str(), "OR" | "ID" | "CA")).key_by(Person::ID);
     let auctions = events.variant::<Auction>("auction").filter("category-10", |auction| auction.category == 10).key_by(Auction::SELLER);
     persons.connect(&auctions).process("join", Join::new).sink("results", lines());
     Ok(())

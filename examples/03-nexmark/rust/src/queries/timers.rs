@@ -1,6 +1,8 @@
 //! Inactivity: a line `bidder,count,last` when a bidder has not bid for five seconds; their count then starts anew.
 //!
-//! Bids come out of order but are applied in the order of event time: each waits in state until the watermark has passed it.
+//! Bids come out of order but are applied in the order of event time: they wait in state until the watermark has passed them. A
+//! timer is called with the watermark that released it, so one timer per bidder, for the earliest bid that
+//! waits, applies all bids that are due.
 
 use tidemill::prelude::*;
 
@@ -31,8 +33,8 @@ struct Active {
 }
 
 struct Inactivity {
-    /// How many bids wait at which time.
-    pending: MapState<i64, i64>,
+    /// The times of bids that wait, the earliest first, the others in any order.
+    pending: ListState<i64>,
     active: Value<Active>,
     apply: Timer,
     silence: Timer,
@@ -41,15 +43,43 @@ struct Inactivity {
 impl Inactivity {
     fn new(declare: &mut Declare) -> Inactivity {
         Inactivity {
-            pending: declare.map("pending"),
+            pending: declare.list("pending"),
             active: declare.value("active"),
             apply: declare.event_timer("apply"),
             silence: declare.event_timer("silence"),
         }
     }
 
-    fn end(&self, ctx: &mut Ctx<i64, Silent>) {
-        if let Some(active) = ctx.state(&self.active).take() {
+    /// Applies the bids up to `time` in order; returns the earliest one that still waits.
+    fn apply(&self, ctx: &mut Ctx<i64, Silent>, time: i64) -> Option<i64> {
+        let mut waiting = ctx.state(&self.pending).take();
+        waiting.sort_unstable();
+        let later = waiting.split_off(waiting.partition_point(|bid| *bid <= time));
+        let mut active = ctx.state(&self.active).take();
+        for bid in waiting {
+            match &mut active {
+                Some(a) if bid <= a.last + SILENCE_MS => (a.count, a.last) = (a.count + 1, bid),
+                _ => {
+                    self.end(ctx, active.replace(Active { count: 1, last: bid }));
+                }
+            }
+        }
+        if active.as_ref().is_some_and(|a| a.last + SILENCE_MS < time) {
+            self.end(ctx, active.take());
+        }
+        if let Some(active) = active {
+            ctx.timer(&self.silence).replace(active.last + SILENCE_MS + 1);
+            ctx.state(&self.active).set(active);
+        }
+        let next = later.first().copied();
+        if next.is_some() {
+            ctx.state(&self.pending).set(later);
+        }
+        next
+    }
+
+    fn end(&self, ctx: &mut Ctx<i64, Silent>, active: Option<Active>) {
+        if let Some(active) = active {
             ctx.emit(Silent { bidder: ctx.key(), count: active.count, last: active.last });
         }
     }
@@ -61,21 +91,24 @@ impl Process for Inactivity {
     type Out = Silent;
 
     fn on_record(&self, ctx: &mut Ctx<i64, Silent>, bid: Bid) -> Result {
-        *ctx.state(&self.pending).or_insert(bid.date_time, 0) += 1;
-        ctx.timer(&self.apply).add(bid.date_time);
+        let mut state = ctx.state(&self.pending);
+        let pending = state.get_mut();
+        pending.push(bid.date_time);
+        let last = pending.len() - 1;
+        let earliest = last == 0 || bid.date_time < pending[0];
+        if earliest {
+            pending.swap(0, last);
+        }
+        drop(state);
+        if earliest {
+            ctx.timer(&self.apply).replace(bid.date_time);
+        }
         Ok(())
     }
 
-    /// Either timer may come first where both are due at once, so each looks at the times itself.
-    fn on_timer(&self, ctx: &mut Ctx<i64, Silent>, event: TimerEvent) -> Result {
-        let active = ctx.state(&self.active).cloned().filter(|active| event.time() <= active.last + SILENCE_MS);
-        if active.is_none() {
-            self.end(ctx);
-        }
-        if event.is(&self.apply) {
-            let bids = ctx.state(&self.pending).remove(&event.time()).unwrap_or_default();
-            ctx.state(&self.active).set(Active { count: active.map_or(0, |active| active.count) + bids, last: event.time() });
-            ctx.timer(&self.silence).replace(event.time() + SILENCE_MS + 1);
+    fn on_timer(&self, ctx: &mut Ctx<i64, Silent>, _: TimerEvent) -> Result {
+        if let Some(next) = self.apply(ctx, ctx.watermark()) {
+            ctx.timer(&self.apply).replace(next);
         }
         Ok(())
     }
