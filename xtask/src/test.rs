@@ -33,7 +33,7 @@ pub(crate) struct Options {
 /// One stage: its name, how to repeat it, and what it does.
 struct Stage<'a> {
     name: &'static str,
-    again: &'static str,
+    again: String,
     work: Box<dyn Fn() -> Result<()> + 'a>,
 }
 
@@ -65,18 +65,22 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
     vec![
         Stage {
             name: "setup",
-            again: "cargo xtask setup --lang rust --lang c --lang python",
+            again: "cargo xtask setup --lang rust --lang c --lang python".to_owned(),
             work: Box::new(|| setup::languages(workspace, &Language::ALL)),
         },
-        Stage { name: "tidy", again: "cargo xtask tidy", work: Box::new(|| tidy::run(workspace)) },
-        Stage { name: "fmt", again: "cargo fmt --all --check", work: Box::new(cargo(&["fmt", "--all", "--check"])) },
+        Stage { name: "tidy", again: "cargo xtask tidy".to_owned(), work: Box::new(|| tidy::run(workspace)) },
+        Stage { name: "fmt", again: "cargo fmt --all --check".to_owned(), work: Box::new(cargo(&["fmt", "--all", "--check"])) },
         Stage {
             name: "clippy",
-            again: "cargo clippy --workspace --all-targets -- -D warnings",
+            again: "cargo clippy --workspace --all-targets -- -D warnings".to_owned(),
             work: Box::new(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         },
-        Stage { name: "deny", again: "cargo deny check bans licenses sources", work: Box::new(|| deny(workspace)) },
-        Stage { name: "dist", again: "cargo xtask dist --all", work: Box::new(|| dist::everything(workspace, &Language::ALL)) },
+        Stage {
+            name: "deny",
+            again: format!("PATH={}/bin:$PATH cargo deny check bans licenses sources", workspace.tools().display()),
+            work: Box::new(|| deny(workspace)),
+        },
+        Stage { name: "dist", again: "cargo xtask dist --all".to_owned(), work: Box::new(|| dist::everything(workspace, &Language::ALL)) },
     ]
 }
 

@@ -23,8 +23,12 @@ impl Watermarks {
 }
 
 /// The watermark of a worker that reads several splits: the least over those that have not ended and are not idle;
-/// [`TIME_MAX`] when all have ended. `None` when every split that has not ended is idle.
+/// [`TIME_MAX`] when all have ended. `None` when every split that has not ended is idle. A reader that has no split yet has
+/// not begun, and holds event time.
 pub fn of_splits(strategy: Watermarks, splits: &[SplitTime], idle: impl Fn(usize) -> bool) -> Option<TimeMs> {
+    if splits.is_empty() {
+        return Some(TIME_MIN);
+    }
     if splits.iter().all(|s| s.ended) {
         return Some(TIME_MAX);
     }

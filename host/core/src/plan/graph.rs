@@ -1,5 +1,6 @@
 //! From a checked plan to what runs: edges with ports resolved, parallelism with its origin, fused chains.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::{Kind, Operator, PORT_DEAD_LETTER, PORT_LATE, Partition, Plan};
@@ -110,7 +111,8 @@ impl Graph {
     /// Resolves a plan that [`super::check`] has passed.
     pub fn resolve(plan: &Plan, settings: &Settings) -> Graph {
         let order = topological(plan).expect("a checked plan has no cycle");
-        let parallelism: Vec<Parallelism> = (0..plan.operators.len()).map(|id| parallelism(plan, id, settings)).collect();
+        let mut parallelism: Vec<Parallelism> = (0..plan.operators.len()).map(|id| parallelism(plan, id, settings)).collect();
+        keep_splits_together(plan, &mut parallelism);
         let mut edges = Vec::new();
         for (to, operator) in plan.operators.iter().enumerate() {
             for (input, spec) in operator.inputs.iter().enumerate() {
@@ -197,21 +199,43 @@ pub fn late_schema(plan: &Plan, operator: &Operator) -> Option<Schema> {
     port_schema(plan, from, port)
 }
 
+/// Event time is assigned where the splits are known (semantics.md #6): a `timestamps` operator, and what lies between it and
+/// its source, runs on no more workers than the source.
+fn keep_splits_together(plan: &Plan, parallelism: &mut [Parallelism]) {
+    let index = |name: &str| plan.operators.iter().position(|o| o.name == name);
+    for last in (0..plan.operators.len()).filter(|&id| matches!(plan.operators[id].kind, Kind::Timestamps(_))) {
+        let back = |&id: &usize| plan.operators[id].inputs.first().and_then(|input| index(&input.from));
+        let path: Vec<usize> = std::iter::successors(Some(last), back).take(plan.operators.len()).collect();
+        let Some(&source) = path.last() else { continue };
+        let workers = parallelism[source].workers;
+        for &id in path.iter().filter(|&&id| id != source) {
+            if parallelism[id].workers > workers {
+                parallelism[id] =
+                    Parallelism { workers, origin: Origin::Limit("event time is assigned on the workers of its source".to_owned()) };
+            }
+        }
+    }
+}
+
 /// Kahn's algorithm; `None` when there is a cycle.
 pub(super) fn topological(plan: &Plan) -> Option<Vec<OperatorId>> {
-    let index = |name: &str| plan.operators.iter().position(|o| o.name == name);
-    let mut waiting: Vec<usize> = plan.operators.iter().map(|o| o.inputs.iter().filter(|i| index(&i.from).is_some()).count()).collect();
-    let mut ready: Vec<usize> = (0..waiting.len()).rev().filter(|&i| waiting[i] == 0).collect();
+    let index: HashMap<&str, usize> = plan.operators.iter().enumerate().map(|(id, o)| (o.name.as_str(), id)).collect();
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); plan.operators.len()];
+    let mut waiting = vec![0usize; plan.operators.len()];
+    for (to, operator) in plan.operators.iter().enumerate() {
+        for from in operator.inputs.iter().filter_map(|input| index.get(input.from.as_str())) {
+            readers[*from].push(to);
+            waiting[to] += 1;
+        }
+    }
+    let mut ready: Vec<usize> = (0..waiting.len()).rev().filter(|&id| waiting[id] == 0).collect();
     let mut order = Vec::with_capacity(waiting.len());
     while let Some(next) = ready.pop() {
         order.push(next as OperatorId);
-        for (to, operator) in plan.operators.iter().enumerate() {
-            let from_next = operator.inputs.iter().filter(|i| index(&i.from) == Some(next)).count();
-            if from_next > 0 {
-                waiting[to] -= from_next;
-                if waiting[to] == 0 {
-                    ready.push(to);
-                }
+        for &to in &readers[next] {
+            waiting[to] -= 1;
+            if waiting[to] == 0 {
+                ready.push(to);
             }
         }
     }

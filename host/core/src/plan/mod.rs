@@ -415,7 +415,7 @@ impl Operator {
             _ => &[],
         };
         let fields = states.iter().flat_map(State::fields);
-        Schema::new(fields.collect()).unwrap_or_default()
+        Schema::new(fields.collect()).expect("plan::check has found the names of states and their columns unique")
     }
 }
 
