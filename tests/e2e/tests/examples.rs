@@ -42,9 +42,7 @@ fn inactivity_alerts() {
 #[test]
 fn the_bare_guests_in_c_and_python_agree_with_each_other() {
     let here = Folder::new();
-    let lines: String = (0..3000)
-        .map(|i| format!("{{\"sensor\":\"s{}\",\"celsius\":{}.5,\"at\":{}}}\n", i % 3, i % 40, i * 37))
-        .collect();
+    let lines: String = (0..3000).map(|i| format!("{{\"sensor\":\"s{}\",\"celsius\":{}.5,\"at\":{}}}\n", i % 3, i % 40, i * 37)).collect();
     here.write("readings.jsonl", lines);
     for language in ["c", "python"] {
         let ended = Tidemill::new(here.path(), "run")

@@ -162,6 +162,9 @@ fn ended(result: Result<Report, Failure>) -> Outcome<Option<Report>> {
     }
 }
 
+/// Frames of a trap's backtrace shown, from the first that is not the machinery of a panic: the user's function is among them.
+const FRAMES_SHOWN: usize = 12;
+
 fn fault(failure: &Failure) -> Fault {
     let hint = match &failure.cause {
         Cause::Connector(connect::Error::Record { .. }) | Cause::Refused(_) => {
@@ -174,7 +177,17 @@ fn fault(failure: &Failure) -> Fault {
         },
         _ => None,
     };
-    Fault::failed(failure.to_string()).maybe_hint(hint.map(str::to_owned))
+    let mut text = failure.to_string();
+    if let Cause::Guest(error) = &failure.cause
+        && let guest::Error::Trap { backtrace, .. } = &**error
+    {
+        let runtime = |frame: &&String| ["__rustc::", "std::", "core::", "alloc::"].iter().any(|start| frame.starts_with(start));
+        for frame in backtrace.iter().skip_while(runtime).take(FRAMES_SHOWN) {
+            text.push_str("\n  at ");
+            text.push_str(frame);
+        }
+    }
+    Fault::failed(text).maybe_hint(hint.map(str::to_owned))
 }
 
 fn tell(report: &str, file: Option<&std::path::Path>) -> Outcome<()> {
