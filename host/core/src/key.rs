@@ -6,6 +6,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::block::{Block, Value};
+use crate::schema::Type;
 
 /// Key groups of a job: fixed when the job is first run, more than any sensible parallelism on one node.
 pub const GROUPS: u32 = 256;
@@ -42,7 +43,42 @@ fn encode_heap(bytes: &[u8], out: &mut Vec<u8>) {
 pub fn encode_row(block: &Block, row: usize, columns: &[usize], out: &mut Vec<u8>) {
     for &index in columns {
         let column = block.column(index);
-        encode(column.value(row), column.optional(), out);
+        match column.ty() {
+            // The bytes are what is encoded: no reason to look at them as text.
+            Type::String | Type::Bytes if !column.optional() => encode_heap(column.bytes(row), out),
+            _ => encode(column.value(row), column.optional(), out),
+        }
+    }
+}
+
+/// Calls `each(row, key)` with the canonical key of every row. The commonest keys, one i64 or one text, are read in
+/// place or with one copy.
+pub fn for_each(block: &Block, columns: &[usize], mut each: impl FnMut(usize, &[u8])) {
+    let mut key = Vec::new();
+    if let [one] = columns
+        && !block.column(*one).optional()
+    {
+        let column = block.column(*one);
+        match column.ty() {
+            Type::I64 => {
+                let cells = column.raw().as_chunks::<8>().0;
+                return cells.iter().enumerate().for_each(|(row, cell)| each(row, cell));
+            }
+            Type::String | Type::Bytes => {
+                for row in 0..block.rows() {
+                    key.clear();
+                    encode_heap(column.bytes(row), &mut key);
+                    each(row, &key);
+                }
+                return;
+            }
+            _ => {}
+        }
+    }
+    for row in 0..block.rows() {
+        key.clear();
+        encode_row(block, row, columns, &mut key);
+        each(row, &key);
     }
 }
 
@@ -59,23 +95,6 @@ pub fn group(hash: u64) -> u32 {
 /// The worker that owns a key group at this parallelism.
 pub fn worker(group: u32, parallelism: usize) -> usize {
     group as usize * parallelism / GROUPS as usize
-}
-
-/// Calls `each(row, hash)` for every row, with the hash of its key.
-pub fn hashes(block: &Block, columns: &[usize], mut each: impl FnMut(usize, u64)) {
-    if let [one] = columns {
-        let column = block.column(*one);
-        if column.ty() == crate::schema::Type::I64 && !column.optional() {
-            let cells = column.raw().as_chunks::<8>().0;
-            return cells.iter().enumerate().for_each(|(row, cell)| each(row, xxh3_64(cell)));
-        }
-    }
-    let mut key = Vec::new();
-    for row in 0..block.rows() {
-        key.clear();
-        encode_row(block, row, columns, &mut key);
-        each(row, xxh3_64(&key));
-    }
 }
 
 #[cfg(test)]

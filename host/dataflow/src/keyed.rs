@@ -114,21 +114,7 @@ impl<V> KeyMap<V> {
 
 /// Calls `each(row, hash, key)` for every row of a block.
 pub(crate) fn for_each_key(block: &Block, columns: &[usize], mut each: impl FnMut(usize, u64, &[u8])) {
-    if let [one] = columns {
-        let column = block.column(*one);
-        if column.ty() == Type::I64 && !column.optional() {
-            for (row, cell) in column.raw().as_chunks::<8>().0.iter().enumerate() {
-                each(row, key::hash(cell), cell);
-            }
-            return;
-        }
-    }
-    let mut bytes = Vec::new();
-    for row in 0..block.rows() {
-        bytes.clear();
-        key::encode_row(block, row, columns, &mut bytes);
-        each(row, key::hash(&bytes), &bytes);
-    }
+    key::for_each(block, columns, |row, bytes| each(row, key::hash(bytes), bytes));
 }
 
 /// Writes a canonical key back into the first columns of a builder.

@@ -99,8 +99,8 @@ impl Router {
             }
             Partition::Key => {
                 let (parallelism, rows) = (self.route.parallelism, &mut self.rows);
-                key::hashes(&block, &self.route.key, |row, hash| {
-                    rows[key::worker(key::group(hash), parallelism)].push(row as u32);
+                key::for_each(&block, &self.route.key, |row, key| {
+                    rows[key::worker(key::group(key::hash(key)), parallelism)].push(row as u32);
                 });
                 self.split(&block, item.weight);
             }

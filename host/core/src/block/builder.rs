@@ -224,6 +224,22 @@ impl ColumnBuilder {
         self.rows += rows.len();
     }
 
+    /// Copies all `rows` cells of a column of the same type.
+    pub fn push_all(&mut self, from: super::Column<'_>, rows: usize) {
+        if self.validity.is_some() {
+            return (0..rows).for_each(|row| self.push_cell(from, row));
+        }
+        if self.ty.width().is_some() {
+            self.values.extend_from_slice(from.raw());
+        } else {
+            let base = self.heap.len() as u32;
+            self.heap.extend_from_slice(from.heap());
+            let ends = from.raw().as_chunks::<4>().0.iter().skip(1);
+            self.values.extend(ends.flat_map(|end| (base + u32::from_le_bytes(*end)).to_le_bytes()));
+        }
+        self.rows += rows;
+    }
+
     fn truncate(&mut self, rows: usize) {
         if self.rows <= rows {
             return;

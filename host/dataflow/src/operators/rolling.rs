@@ -41,13 +41,12 @@ impl Logic for Rolling {
         let (keys, slots) = (&mut self.keys, &mut self.slots);
         for_each_key(&block, &self.key, |_, hash, key| slots.push(keys.index(hash, key, || ())));
         let columns = if self.whole { 0 } else { self.key.len() };
-        let times = block.times();
+        block.times().iter().for_each(|time| self.builder.push_time(time));
+        for (column, &from) in self.key.iter().enumerate().take(columns) {
+            self.builder.column(column).push_all(block.column(from), block.rows());
+        }
         for (row, &slot) in self.slots.iter().enumerate() {
             self.accumulators.add(&block, row, slot);
-            self.builder.push_time(times.get(row));
-            for column in 0..columns {
-                self.builder.column(column).push_cell(block.column(self.key[column]), row);
-            }
             self.accumulators.push(&mut self.builder, columns, Folded::One(slot));
         }
         debug_assert_eq!(self.output.fields().len(), self.builder.columns_mut().len());
