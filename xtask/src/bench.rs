@@ -1,35 +1,31 @@
-//! `bench`: hands its arguments to the benchmarks of `benches/`, built for release.
+//! `bench`: Tidemill beside its peers, on the same input with the same output.
 
-use anyhow::{Result, bail};
+use std::process::Command;
+
+use anyhow::Result;
 use clap::Args;
 
 use crate::process;
+use crate::setup::Language;
 use crate::workspace::Workspace;
-
-/// The package of the benchmarks.
-const PACKAGE: &str = "tidemill-bench";
 
 /// The options of `bench`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The benchmarks to run; all of them when none is named
-    names: Vec<String>,
-    /// Run with the input sizes and repetitions of the published figures
+    /// The queries to run; all of them when none is named
+    queries: Vec<String>,
+    /// Five rounds, as for the published figures, instead of one
     #[arg(long)]
     full: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb. Peers are measured where `TIDEMILL_PEERS` says how to start them.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    if !workspace.metadata()?.packages.iter().any(|package| package.name == PACKAGE) {
-        bail!("this checkout has no package {PACKAGE} in benches/, so there is nothing to run");
+    crate::dist::everything(workspace, &[Language::Rust])?;
+    let mut compare = Command::new("python3");
+    compare.current_dir(workspace.root()).args(["benches/compare/compare.py", "--rounds", if options.full { "5" } else { "1" }]);
+    if !options.queries.is_empty() {
+        compare.args(["--queries", &options.queries.join(",")]);
     }
-    crate::dist::everything(workspace, &[crate::setup::Language::Rust])?;
-    let mut cargo = workspace.cargo();
-    cargo.env("TIDEMILL_BIN", workspace.binary()).env("TIDEMILL_GUESTS", workspace.guests());
-    cargo.args(["run", "--release", "-p", PACKAGE, "--"]).args(&options.names);
-    if options.full {
-        cargo.arg("--full");
-    }
-    process::run(&mut cargo, "the benchmarks")
+    process::run(&mut compare, "the comparison")
 }

@@ -10,6 +10,7 @@ use tidemill_guest::{Component, Level, LoadError, LoadOptions, LogSink};
 use crate::console;
 use crate::fault::{Fault, Outcome};
 use crate::settings::Settings;
+use crate::suggest;
 
 /// A component that has given its plan.
 pub(crate) struct Prepared {
@@ -84,12 +85,22 @@ fn arguments(args: &[(String, String)]) -> String {
 
 fn hint(error: &LoadError) -> Option<String> {
     match error {
-        LoadError::Guest(tidemill_core::guest::Error::Refused { .. }) => {
-            Some("arguments are given as --arg NAME=VALUE; the job decides which it takes".to_owned())
+        LoadError::Guest(tidemill_core::guest::Error::Refused { message, .. }) => {
+            let usual = || "arguments are given as --arg NAME=VALUE; the job decides which it takes".to_owned();
+            Some(meant(message).unwrap_or_else(usual))
         }
         LoadError::Guest(_) => Some("the component failed before any record was read: its code that builds the job is at fault".to_owned()),
         _ => None,
     }
+}
+
+/// What was meant by an argument that the SDKs refuse as `unknown argument "nane": this job takes name, size`. Other words
+/// give no suggestion.
+fn meant(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("unknown argument \"")?;
+    let (unknown, rest) = rest.split_once('"')?;
+    let (_, known) = rest.split_once("this job takes ")?;
+    suggest::hint(unknown, known.lines().next()?.split(", "))
 }
 
 /// `$XDG_CACHE_HOME/tidemill`, else `$HOME/.cache/tidemill`; without either nothing is cached.
@@ -123,6 +134,14 @@ mod tests {
         let fault = read(folder.path()).unwrap_err();
         assert_eq!(fault.causes, ["it is a folder"]);
         assert!(fault.hint.unwrap().contains("tidemill build"));
+    }
+
+    #[test]
+    fn a_misspelt_argument_is_recognised_in_the_words_of_the_sdk() {
+        let refused = "unknown argument \"qurey\": this job takes aggregate, query";
+        assert_eq!(meant(refused).as_deref(), Some("did you mean `query`?"));
+        assert_eq!(meant("unknown argument \"x\": this job takes none"), None);
+        assert_eq!(meant("query has to be q0 to q22"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod places;
 mod process;
 
 pub use files::{Folder, write_gzip};
-pub use places::{binary, guest};
+pub use places::{binary, guest, root, target};
 pub use process::{Ended, Running, Tidemill};
 
 /// The exit codes of docs/cli.md.

@@ -37,13 +37,19 @@ pub(crate) fn cache() -> PathBuf {
 }
 
 /// The root of the checkout.
-fn root() -> PathBuf {
+///
+/// # Panics
+/// Never: this crate lies two folders below it.
+pub fn root() -> PathBuf {
     let this = Path::new(env!("CARGO_MANIFEST_DIR"));
     this.ancestors().nth(2).expect("this crate lies two folders below the root").to_path_buf()
 }
 
 /// Cargo's target folder: a test lies in `TARGET/PROFILE/deps`.
-fn target() -> PathBuf {
+///
+/// # Panics
+/// When the test lies elsewhere.
+pub fn target() -> PathBuf {
     let test = env::current_exe().expect("the running test has a path");
     test.ancestors().nth(3).expect("a test lies three folders below cargo's target folder").to_path_buf()
 }

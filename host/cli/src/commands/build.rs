@@ -86,7 +86,9 @@ fn project(command: &BuildCommand) -> Outcome<(PathBuf, PathBuf)> {
     let core = compile(cargo, &manifest)?.ok_or_else(|| {
         Fault::failed(format!("{name} builds, but not into a module")).hint("put crate-type = [\"cdylib\"] under [lib] in Cargo.toml")
     })?;
-    let beside = || command.input.join(format!("{name}.wasm"));
+    let file = PathBuf::from(format!("{name}.wasm"));
+    // `.` is left out of what the user reads: the path is one to copy.
+    let beside = || if command.input == Path::new(".") { file.clone() } else { command.input.join(&file) };
     Ok((core, command.output.clone().unwrap_or_else(beside)))
 }
 
