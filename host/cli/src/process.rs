@@ -12,21 +12,40 @@ pub(crate) fn cpu() -> Duration {
 }
 
 /// The most memory that was resident, in bytes.
+///
+/// Linux hands the peak of whoever started a program on to it in `getrusage`; `/proc` has that of the program alone.
 pub(crate) fn peak_rss_bytes() -> u64 {
-    let kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).unwrap_or_default();
-    // macOS counts bytes, everybody else KiB.
-    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    u64::try_from(kib).unwrap_or_default() * unit
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_in(&status).unwrap_or_else(|| {
+        let kib = getrusage(UsageWho::RUSAGE_SELF).map(|usage| usage.max_rss()).unwrap_or_default();
+        // macOS counts bytes, everybody else KiB.
+        let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+        u64::try_from(kib).unwrap_or_default() * unit
+    })
+}
+
+/// The line `VmHWM: 1234 kB`, in bytes.
+fn peak_in(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn a_process_uses_something() {
-        let before = super::cpu();
+        let before = cpu();
         let mut x = 1u64;
         (0..5_000_000u64).for_each(|i| x = std::hint::black_box(x.wrapping_mul(i | 1)));
-        assert!(super::cpu() > before);
-        assert!(super::peak_rss_bytes() > 100_000);
+        assert!(cpu() > before);
+        assert!(peak_rss_bytes() > 100_000);
+    }
+
+    #[test]
+    fn the_peak_is_read_from_its_line() {
+        assert_eq!(peak_in("VmPeak:\t  99 kB\nVmHWM:\t   1234 kB\nVmRSS:\t 1 kB\n"), Some(1234 * 1024));
+        assert_eq!(peak_in("Name: x\n"), None);
     }
 }

@@ -15,7 +15,11 @@ fn a_new_project_tests_builds_and_runs_as_it_is() {
     // The versions that this checkout was built with: nothing is looked up in a registry.
     fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
     let built = target().join("e2e-project");
-    let in_target = |tidemill: Tidemill| tidemill.with(|command| drop(command.env("CARGO_TARGET_DIR", &built)));
+    let in_target = |tidemill: Tidemill| {
+        tidemill.with(|command| {
+            command.env("CARGO_TARGET_DIR", &built);
+        })
+    };
     let tests = in_target(Tidemill::wrapped(Path::new("cargo"), &project).args(["test", "--quiet"])).run();
     tests.expect(exit::OK, &[]);
     assert!(tests.stdout.contains("1 passed"), "{}", tests.stdout);

@@ -8,9 +8,8 @@ use crate::schema::Schema;
 /// with the memory of this one.
 pub struct Builder<T: Record> {
     schema_id: u64,
-    times: Vec<u8>,
+    times: Vec<[u8; 8]>,
     writers: T::Writers,
-    rows: usize,
     out: Vec<u8>,
 }
 
@@ -23,21 +22,20 @@ impl<T: Record> Default for Builder<T> {
 impl<T: Record> Builder<T> {
     /// An empty builder; `schema_id` is 0 where the schema is not to be stated.
     pub fn new(schema_id: u64) -> Builder<T> {
-        Builder { schema_id, times: Vec::new(), writers: T::Writers::default(), rows: 0, out: Vec::new() }
+        Builder { schema_id, times: Vec::new(), writers: T::Writers::default(), out: Vec::new() }
     }
 
     /// Adds a record with its event time in milliseconds.
     #[inline]
     pub fn push(&mut self, record: &T, time: i64) {
         record.write(&mut self.writers);
-        self.times.extend_from_slice(&time.to_le_bytes());
-        self.rows += 1;
+        self.times.push(time.to_le_bytes());
     }
 
     /// The records so far.
     #[inline]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.times.len()
     }
 
     /// The bytes of text and bytes so far.
@@ -48,9 +46,8 @@ impl<T: Record> Builder<T> {
 
     /// Takes back all records from `rows` on.
     pub fn truncate(&mut self, rows: usize) {
-        if rows < self.rows {
-            self.rows = rows;
-            self.times.truncate(8 * rows);
+        if rows < self.rows() {
+            self.times.truncate(rows);
             T::each_writer(&mut self.writers, &mut |writer| writer.truncate(rows));
         }
     }
@@ -58,8 +55,7 @@ impl<T: Record> Builder<T> {
     /// Copies rows of a block whose first columns are those of the record, without decoding them.
     pub(crate) fn copy(&mut self, block: &Block<'_>, rows: &[u32]) -> Result<(), super::Error> {
         let times = block.times();
-        rows.iter().for_each(|&row| self.times.extend_from_slice(&times[row as usize]));
-        self.rows += rows.len();
+        self.times.extend(rows.iter().map(|&row| times[row as usize]));
         let (mut index, mut result) = (0, Ok(()));
         T::each_writer(&mut self.writers, &mut |writer| {
             match block.column(index) {
@@ -77,10 +73,9 @@ impl<T: Record> Builder<T> {
     /// # Panics
     /// When the block would pass [`BYTES_MAX`].
     pub fn finish(&mut self) -> &[u8] {
-        let parts = Parts { schema_id: self.schema_id, rows: self.rows, columns: T::COLUMNS, times: &self.times };
+        let parts = Parts { schema_id: self.schema_id, rows: self.times.len(), columns: T::COLUMNS, times: self.times.as_flattened() };
         lay_out(&mut self.out, parts, &mut |each| T::each_writer(&mut self.writers, &mut |writer| each(writer, None)));
         self.times.clear();
-        self.rows = 0;
         &self.out
     }
 }

@@ -28,7 +28,7 @@ pub trait Writer {
 /// A column of `N`-byte values of the type with code `CODE`.
 #[derive(Debug, Default)]
 pub struct Fixed<const N: usize, const CODE: u8> {
-    values: Vec<u8>,
+    values: Vec<[u8; N]>,
 }
 
 /// A column of bools.
@@ -38,7 +38,7 @@ impl<const N: usize, const CODE: u8> Fixed<N, CODE> {
     /// Pushes a value.
     #[inline]
     pub fn push(&mut self, value: [u8; N]) {
-        self.values.extend_from_slice(&value);
+        self.values.push(value);
     }
 }
 
@@ -53,7 +53,7 @@ impl<const N: usize, const CODE: u8> Writer for Fixed<N, CODE> {
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.values.truncate(N * rows);
+        self.values.truncate(rows);
     }
 
     fn copy(&mut self, from: &RawColumn<'_>, rows: &[u32]) -> bool {
@@ -61,8 +61,7 @@ impl<const N: usize, const CODE: u8> Writer for Fixed<N, CODE> {
             return false;
         }
         let cells = from.data.as_chunks::<N>().0;
-        self.values.reserve(N * rows.len());
-        rows.iter().for_each(|&row| self.values.extend_from_slice(&cells[row as usize]));
+        self.values.extend(rows.iter().map(|&row| cells[row as usize]));
         true
     }
 
@@ -78,7 +77,7 @@ impl<const N: usize, const CODE: u8> Writer for Fixed<N, CODE> {
 #[derive(Debug, Default)]
 pub struct Variable<const CODE: u8> {
     /// Where each value ends in the heap.
-    ends: Vec<u8>,
+    ends: Vec<[u8; 4]>,
     heap: Vec<u8>,
 }
 
@@ -98,7 +97,7 @@ impl<const CODE: u8> Variable<CODE> {
 
     #[inline]
     fn end(&mut self) {
-        self.ends.extend_from_slice(&(self.heap.len() as u32).to_le_bytes());
+        self.ends.push((self.heap.len() as u32).to_le_bytes());
     }
 }
 
@@ -113,8 +112,8 @@ impl<const CODE: u8> Writer for Variable<CODE> {
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.ends.truncate(4 * rows);
-        let end = self.ends.last_chunk::<4>().map_or(0, |end| u32::from_le_bytes(*end));
+        self.ends.truncate(rows);
+        let end = self.ends.last().map_or(0, |end| u32::from_le_bytes(*end));
         self.heap.truncate(end as usize);
     }
 
@@ -136,7 +135,8 @@ impl<const CODE: u8> Writer for Variable<CODE> {
         out.extend_from_slice(&[0; 4]);
         append_padded(out, &mut self.ends);
         entry[12..16].copy_from_slice(&(out.len() as u32).to_le_bytes());
-        append_padded(out, &mut self.heap);
+        out.append(&mut self.heap);
+        out.resize(pad8(out.len()), 0);
         entry
     }
 }
@@ -221,8 +221,9 @@ fn begin(code: u8, out: &mut Vec<u8>, presence: Option<&[u8]>) -> [u8; COLUMN_EN
     entry
 }
 
-/// Moves `part` to the end of `out` and pads to 8 bytes; `part` keeps its capacity.
-fn append_padded(out: &mut Vec<u8>, part: &mut Vec<u8>) {
-    out.append(part);
+/// Moves the cells of `part` to the end of `out` and pads to 8 bytes; `part` keeps its capacity.
+fn append_padded<const N: usize>(out: &mut Vec<u8>, part: &mut Vec<[u8; N]>) {
+    out.extend_from_slice(part.as_flattened());
+    part.clear();
     out.resize(pad8(out.len()), 0);
 }

@@ -1,4 +1,4 @@
-//! Never returns from the record 13: the host has to stop it.
+//! Never returns from the record 13, which it tells before: the host has to stop it.
 
 use tidemill::prelude::*;
 
@@ -11,6 +11,9 @@ struct Number {
 fn endless(job: &mut Job) -> Result {
     job.source::<Number>("numbers", json().default("stdin:"))
         .map("spin", |number| {
+            if number.n == 13 {
+                log::info!("spinning");
+            }
             let mut turns = 0_u64;
             while std::hint::black_box(number.n) == 13 {
                 turns = std::hint::black_box(turns.wrapping_add(1));
