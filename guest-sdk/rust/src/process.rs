@@ -42,6 +42,7 @@
 //! ```
 
 use std::any::TypeId;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -203,7 +204,7 @@ pub struct Ctx<'a, K: Key, Out: Record> {
     time: i64,
     at: Moment,
     out: &'a mut Push<Out>,
-    timers: &'a mut Vec<TimerOp>,
+    timers: &'a RefCell<Vec<TimerOp>>,
     operator: u32,
     call: &'a Call,
 }
@@ -218,7 +219,7 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
         time: i64,
         at: Moment,
         out: &'a mut Push<Out>,
-        timers: &'a mut Vec<TimerOp>,
+        timers: &'a RefCell<Vec<TimerOp>>,
         operator: u32,
         call: &'a Call,
     ) -> Self {
@@ -253,7 +254,7 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
 
     /// The key's timers of a declared name.
     #[inline]
-    pub fn timer(&mut self, timer: &Timer) -> TimerRef<'_> {
+    pub fn timer(&self, timer: &Timer) -> TimerRef<'a> {
         TimerRef { timer: timer.index, slot: self.slot, ops: self.timers }
     }
 
@@ -281,7 +282,7 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
 pub struct TimerRef<'c> {
     timer: u32,
     slot: u32,
-    ops: &'c mut Vec<TimerOp>,
+    ops: &'c RefCell<Vec<TimerOp>>,
 }
 
 impl TimerRef<'_> {
@@ -306,6 +307,6 @@ impl TimerRef<'_> {
     }
 
     fn push(self, action: TimerAction, time: i64) {
-        self.ops.push(TimerOp { slot: self.slot, timer: self.timer, action, time });
+        self.ops.borrow_mut().push(TimerOp { slot: self.slot, timer: self.timer, action, time });
     }
 }

@@ -5,6 +5,7 @@
 //! can be tested with values alone.
 
 pub mod block;
+pub mod checkpoint;
 pub mod connect;
 pub mod guest;
 pub mod key;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::chain::{Erased, Operator, restore};
 use super::slots::{CHANGED, CLEARED};
 use super::stateless::into_port;
-use super::{AnyPort, Exits, Head, Moment, Outcome, Port, Push, Slots, erase};
+use super::{AnyPort, Exits, Head, Moment, Outcome, Port, Push, Slots, TimerOp, erase};
 use crate::block::Block;
 use crate::process::{Ctx, TimerEvent};
 use crate::record::{Cursor, Key, Record};
@@ -84,6 +84,7 @@ pub(crate) struct Run<'r, K: Key, Out: Record> {
     slots: &'r Slots,
     seen: &'r mut Vec<u8>,
     exits: &'r Exits,
+    timers: RefCell<Vec<TimerOp>>,
     outcome: Outcome,
     /// Whether some slot of the call may be unchanged or empty now.
     uneven: bool,
@@ -99,15 +100,15 @@ impl<K: Key, Out: Record> Run<'_, K, Out> {
             let row = if self.rows.is_empty() { i } else { self.rows[i] as usize };
             self.exits.begin(row);
             self.exits.call.at(self.id);
-            let timers = self.outcome.timers.len();
+            let timers = self.timers.borrow().len();
             let time = i64::from_le_bytes(self.times[row]);
-            let mut ctx = Ctx::new(self.key, row, slot, time, self.at, self.down, &mut self.outcome.timers, self.id, &self.exits.call);
+            let mut ctx = Ctx::new(self.key, row, slot, time, self.at, self.down, &self.timers, self.id, &self.exits.call);
             if let Err(error) = each(&mut ctx, row) {
                 self.exits.call.refuse(self.id, error.to_string());
             }
             let mut flags = touched.flags.replace(0);
             if !self.exits.end() {
-                self.outcome.timers.truncate(timers);
+                self.timers.borrow_mut().truncate(timers);
                 self.slots.roll_back(slot);
                 flags = 0;
             } else if undo {
@@ -140,6 +141,7 @@ impl<K: Key, Out: Record> Run<'_, K, Out> {
             self.sort_out();
         }
         self.entries.iter().for_each(|&slot| self.seen[slot as usize] = 0);
+        self.outcome.timers = self.timers.take();
         self.outcome
     }
 }
@@ -171,6 +173,7 @@ impl<F: Keyed> Linked<F> {
             slots: &self.slots,
             seen: &mut seen,
             exits,
+            timers: RefCell::default(),
             outcome: Outcome::default(),
             uneven: false,
         };

@@ -4,7 +4,7 @@
 //! nothing is encoded until the host asks for an export. What a refused record did to its slot is undone from a copy
 //! made at the first write, and only where the job goes on after refused records.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -121,6 +121,9 @@ impl Slots {
     }
 }
 
+/// A function holds on to state that it changes at the same time.
+const IN_USE: &str = "this piece of state is in use: drop what `get` gave before the state is used again";
+
 /// What all three kinds of table have: a value per slot, and perhaps the copy for undoing.
 pub(crate) struct Entries<S> {
     entries: RefCell<Vec<S>>,
@@ -142,17 +145,28 @@ impl<S: Clone + Default> Entries<S> {
 
     /// The entry of a slot, for reading.
     #[inline]
-    pub(crate) fn entry(&self, slot: u32) -> RefMut<'_, S> {
-        RefMut::map(self.entries.borrow_mut(), |entries| &mut entries[slot as usize])
+    #[track_caller]
+    pub(crate) fn read(&self, slot: u32) -> Ref<'_, S> {
+        Ref::map(self.entries.try_borrow().expect(IN_USE), |entries| &entries[slot as usize])
     }
 
-    /// Must be called before the entry is changed.
+    /// The entry of a slot, for what is not a change of the job's.
     #[inline]
-    pub(crate) fn change(&self, entry: &S, flags: u8) {
+    #[track_caller]
+    pub(crate) fn entry(&self, slot: u32) -> RefMut<'_, S> {
+        RefMut::map(self.entries.try_borrow_mut().expect(IN_USE), |entries| &mut entries[slot as usize])
+    }
+
+    /// The entry of a slot, for a change by the record in flight.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn change(&self, slot: u32, flags: u8) -> RefMut<'_, S> {
+        let entry = self.entry(slot);
         self.touched.change(flags | CHANGED);
         if self.touched.undo.get() {
             self.undo.borrow_mut().get_or_insert_with(|| entry.clone());
         }
+        entry
     }
 
     fn commit(&self) {
@@ -217,7 +231,7 @@ impl<T: Record + Clone> Table for ValueTable<T> {
     }
 
     fn is_empty(&self, slot: u32) -> bool {
-        self.0.entry(slot).is_none()
+        self.0.read(slot).is_none()
     }
 
     fn clear(&self, slot: u32) {
@@ -281,7 +295,7 @@ impl<T: Record + Clone> Table for ListTable<T> {
     }
 
     fn is_empty(&self, slot: u32) -> bool {
-        self.0.entry(slot).is_empty()
+        self.0.read(slot).is_empty()
     }
 
     fn clear(&self, slot: u32) {
@@ -308,7 +322,7 @@ impl<K: Key, V: Record + Clone> Table for MapTable<K, V> {
     }
 
     fn is_empty(&self, slot: u32) -> bool {
-        self.0.entry(slot).is_empty()
+        self.0.read(slot).is_empty()
     }
 
     fn clear(&self, slot: u32) {

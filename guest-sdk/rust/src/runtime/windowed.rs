@@ -72,7 +72,8 @@ impl<C: Compute> Operator for WindowOperator<C> {
 
     fn merge(&self, target: u32, source: u32) {
         self.slots.reserve(&[target, source]);
-        if let Some(from) = self.accs.0.entry(source).take() {
+        let from = self.accs.0.entry(source).take();
+        if let Some(from) = from {
             self.compute.merge(&mut self.accs.0.entry(target), &from);
         }
     }
@@ -135,13 +136,13 @@ impl<C: Compute> Head for Linked<C> {
             let mut out = Emit::new(&mut self.down, i64::from_le_bytes(*time), self.id, &self.call);
             let range = &slots[offsets[row] as usize..offsets[row + 1] as usize];
             if let [one] = range {
-                if let Some(acc) = &*self.accs.0.entry(*one) {
+                if let Some(acc) = &*self.accs.0.read(*one) {
                     self.compute.finish(&window, acc, &mut out);
                 }
             } else {
                 let mut merged = None;
                 for &slot in range {
-                    if let Some(acc) = &*self.accs.0.entry(slot) {
+                    if let Some(acc) = &*self.accs.0.read(slot) {
                         self.compute.merge(&mut merged, acc);
                     }
                 }

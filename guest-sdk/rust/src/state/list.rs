@@ -1,6 +1,6 @@
 //! A list per key.
 
-use std::cell::RefMut;
+use std::cell::{Ref, RefMut};
 use std::rc::Rc;
 
 use super::Handle;
@@ -12,10 +12,10 @@ use crate::runtime::{CLEARED, ListTable};
 /// The whole list is loaded and saved with its key: it is meant for tens or hundreds of records, not for a log.
 pub struct ListState<T: Record + Clone>(pub(crate) Rc<ListTable<T>>);
 
-/// The list of the key in hand. Reads like a slice.
+/// The list of the key in hand.
 pub struct ListRef<'h, T: Record + Clone> {
     table: &'h ListTable<T>,
-    entry: RefMut<'h, Vec<T>>,
+    slot: u32,
 }
 
 impl<T: Record + Clone> Handle for ListState<T> {
@@ -23,51 +23,64 @@ impl<T: Record + Clone> Handle for ListState<T> {
 
     #[inline]
     fn at(&self, slot: u32) -> ListRef<'_, T> {
-        ListRef { table: &self.0, entry: self.0.0.entry(slot) }
+        ListRef { table: &self.0, slot }
     }
 }
 
-impl<T: Record + Clone> std::ops::Deref for ListRef<'_, T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.entry
+impl<'h, T: Record + Clone> ListRef<'h, T> {
+    /// The list, for reading.
+    #[track_caller]
+    pub fn get(&self) -> Ref<'h, Vec<T>> {
+        self.table.0.read(self.slot)
     }
-}
 
-impl<T: Record + Clone> ListRef<'_, T> {
+    /// The list, for changing in any way.
+    #[track_caller]
+    pub fn get_mut(&self) -> RefMut<'h, Vec<T>> {
+        self.table.0.change(self.slot, CLEARED)
+    }
+
+    /// How many records it has.
+    #[track_caller]
+    pub fn len(&self) -> usize {
+        self.get().len()
+    }
+
+    /// Whether it has none.
+    #[track_caller]
+    pub fn is_empty(&self) -> bool {
+        self.get().is_empty()
+    }
+
     /// Adds a record at the end.
-    pub fn push(&mut self, record: T) {
-        self.table.0.change(&self.entry, 0);
-        self.entry.push(record);
+    #[track_caller]
+    pub fn push(&self, record: T) {
+        self.table.0.change(self.slot, 0).push(record);
     }
 
     /// Replaces the list.
-    pub fn set(&mut self, records: Vec<T>) {
-        self.table.0.change(&self.entry, CLEARED);
-        *self.entry = records;
-    }
-
-    /// The list for changing in any way.
-    pub fn get_mut(&mut self) -> &mut Vec<T> {
-        self.table.0.change(&self.entry, CLEARED);
-        &mut self.entry
+    #[track_caller]
+    pub fn set(&self, records: Vec<T>) {
+        *self.get_mut() = records;
     }
 
     /// Keeps the records for which `keep` says so.
-    pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
-        if !self.entry.is_empty() {
+    #[track_caller]
+    pub fn retain(&self, keep: impl FnMut(&T) -> bool) {
+        if !self.is_empty() {
             self.get_mut().retain(keep);
         }
     }
 
     /// Empties the list and returns what it held.
-    pub fn take(&mut self) -> Vec<T> {
-        if self.entry.is_empty() { Vec::new() } else { std::mem::take(self.get_mut()) }
+    #[track_caller]
+    pub fn take(&self) -> Vec<T> {
+        if self.is_empty() { Vec::new() } else { std::mem::take(&mut *self.get_mut()) }
     }
 
     /// Empties the list.
-    pub fn clear(&mut self) {
+    #[track_caller]
+    pub fn clear(&self) {
         self.take();
     }
 }

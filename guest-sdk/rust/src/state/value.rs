@@ -1,11 +1,11 @@
 //! One value per key.
 
-use std::cell::RefMut;
+use std::cell::{Ref, RefMut};
 use std::rc::Rc;
 
 use super::Handle;
 use crate::record::Record;
-use crate::runtime::ValueTable;
+use crate::runtime::{CLEARED, ValueTable};
 
 /// A value per key: a record, or nothing.
 pub struct Value<T: Record + Clone>(pub(crate) Rc<ValueTable<T>>);
@@ -13,7 +13,7 @@ pub struct Value<T: Record + Clone>(pub(crate) Rc<ValueTable<T>>);
 /// The value of the key in hand.
 pub struct ValueRef<'h, T: Record + Clone> {
     table: &'h ValueTable<T>,
-    entry: RefMut<'h, Option<T>>,
+    slot: u32,
 }
 
 impl<T: Record + Clone> Handle for Value<T> {
@@ -21,68 +21,73 @@ impl<T: Record + Clone> Handle for Value<T> {
 
     #[inline]
     fn at(&self, slot: u32) -> ValueRef<'_, T> {
-        ValueRef { table: &self.0, entry: self.0.0.entry(slot) }
+        ValueRef { table: &self.0, slot }
     }
 }
 
-impl<T: Record + Clone> ValueRef<'_, T> {
+impl<'h, T: Record + Clone> ValueRef<'h, T> {
     /// The value, if there is one.
     #[inline]
-    pub fn get(&self) -> Option<&T> {
-        self.entry.as_ref()
+    #[track_caller]
+    pub fn get(&self) -> Option<Ref<'h, T>> {
+        Ref::filter_map(self.table.0.read(self.slot), Option::as_ref).ok()
     }
 
     /// A copy of the value, if there is one.
     #[inline]
+    #[track_caller]
     pub fn cloned(&self) -> Option<T> {
-        self.entry.clone()
+        self.table.0.read(self.slot).clone()
     }
 
     /// Replaces the value.
     #[inline]
-    pub fn set(&mut self, value: T) {
-        self.table.0.change(&self.entry, 0);
-        *self.entry = Some(value);
+    #[track_caller]
+    pub fn set(&self, value: T) {
+        *self.table.0.change(self.slot, 0) = Some(value);
     }
 
     /// The value for changing; `first` where there is none yet.
     #[inline]
-    pub fn or_insert(&mut self, first: T) -> &mut T {
-        self.table.0.change(&self.entry, 0);
-        self.entry.get_or_insert(first)
+    #[track_caller]
+    pub fn or_insert(&self, first: T) -> RefMut<'h, T> {
+        RefMut::map(self.table.0.change(self.slot, 0), |value| value.get_or_insert(first))
     }
 
     /// The value for changing; the type's default where there is none yet.
     #[inline]
-    pub fn or_default(&mut self) -> &mut T
+    #[track_caller]
+    pub fn or_default(&self) -> RefMut<'h, T>
     where
         T: Default,
     {
-        self.table.0.change(&self.entry, 0);
-        self.entry.get_or_insert_default()
+        RefMut::map(self.table.0.change(self.slot, 0), Option::get_or_insert_default)
     }
 
     /// The value for changing, if there is one.
     #[inline]
-    pub fn get_mut(&mut self) -> Option<&mut T> {
-        if self.entry.is_some() {
-            self.table.0.change(&self.entry, 0);
+    #[track_caller]
+    pub fn get_mut(&self) -> Option<RefMut<'h, T>> {
+        if self.table.0.read(self.slot).is_none() {
+            return None;
         }
-        self.entry.as_mut()
+        RefMut::filter_map(self.table.0.change(self.slot, 0), Option::as_mut).ok()
     }
 
     /// Removes the value and returns it.
     #[inline]
-    pub fn take(&mut self) -> Option<T> {
-        if self.entry.is_some() {
-            self.table.0.change(&self.entry, crate::runtime::CLEARED);
+    #[track_caller]
+    pub fn take(&self) -> Option<T> {
+        if self.table.0.read(self.slot).is_none() {
+            return None;
         }
-        self.entry.take()
+        self.table.0.change(self.slot, CLEARED).take()
     }
 
     /// Removes the value.
     #[inline]
-    pub fn clear(&mut self) {
+    #[track_caller]
+    pub fn clear(&self) {
         self.take();
     }
 }

@@ -208,10 +208,9 @@ impl<K: Key, T: Record + Clone, F: Fn(&T, &T) -> T + 'static> Process for Reduce
     type Out = T;
 
     fn on_record(&self, ctx: &mut Ctx<'_, K, T>, record: T) -> crate::Result {
-        let mut so_far = ctx.state(&self.so_far);
-        let result = so_far.get().map_or_else(|| record.clone(), |before| (self.f)(before, &record));
+        let so_far = ctx.state(&self.so_far);
+        let result = so_far.get().map_or_else(|| record.clone(), |before| (self.f)(&before, &record));
         so_far.set(result.clone());
-        drop(so_far);
         ctx.emit(result);
         Ok(())
     }

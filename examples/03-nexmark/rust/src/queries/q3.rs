@@ -61,7 +61,7 @@ impl Process2 for Join {
 
     fn on_second(&self, ctx: &mut Ctx<i64, Item>, auction: Auction) -> Result {
         match ctx.state(&self.seller).get() {
-            Some(seller) => ctx.emit(item(seller, auction.id)),
+            Some(seller) => ctx.emit(item(&seller, auction.id)),
             None => ctx.state(&self.waiting).push(auction.id),
         }
         Ok(())

@@ -60,8 +60,8 @@ impl Winning {
     }
 
     fn bid(&self, ctx: &Ctx<i64, Sale>, auction: &Auction, bid: &Bid) {
-        let mut best = ctx.state(&self.best);
-        if (auction.date_time..=auction.expires).contains(&bid.date_time) && best.get().is_none_or(|best| bid.price > *best) {
+        let best = ctx.state(&self.best);
+        if (auction.date_time..=auction.expires).contains(&bid.date_time) && best.cloned().is_none_or(|best| bid.price > best) {
             best.set(bid.price);
         }
     }
@@ -84,7 +84,7 @@ impl Process2 for Winning {
 
     fn on_second(&self, ctx: &mut Ctx<i64, Sale>, bid: Bid) -> Result {
         match ctx.state(&self.auction).get() {
-            Some(auction) => self.bid(ctx, auction, &bid),
+            Some(auction) => self.bid(ctx, &auction, &bid),
             None => {
                 ctx.timer(&self.forget).add(bid.date_time);
                 ctx.state(&self.early).push(bid);

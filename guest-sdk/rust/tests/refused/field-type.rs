@@ -1,0 +1,10 @@
+//! A field whose type no column has.
+
+use tidemill::prelude::*;
+
+#[derive(Record)]
+struct Reading {
+    sensor: u32,
+}
+
+fn main() {}
