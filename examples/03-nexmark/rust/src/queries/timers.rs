@@ -91,15 +91,14 @@ impl Process for Inactivity {
     type Out = Silent;
 
     fn on_record(&self, ctx: &mut Ctx<i64, Silent>, bid: Bid) -> Result {
-        let mut state = ctx.state(&self.pending);
-        let pending = state.get_mut();
+        let mut pending = ctx.state(&self.pending).get_mut();
         pending.push(bid.date_time);
         let last = pending.len() - 1;
         let earliest = last == 0 || bid.date_time < pending[0];
         if earliest {
             pending.swap(0, last);
         }
-        drop(state);
+        drop(pending);
         if earliest {
             ctx.timer(&self.apply).replace(bid.date_time);
         }
