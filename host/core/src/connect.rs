@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::TimeMs;
 use crate::block::Block;
+use crate::checkpoint::Generation;
 
 /// Wakes the dataflow when a reader that said [`Polled::Pending`] has something again.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -112,6 +113,14 @@ pub trait Reader {
     /// Told when the job, not the source, assigns event time: the greatest time that the records of the last
     /// batch were given.
     fn observe(&mut self, split: usize, max_time: TimeMs);
+
+    /// Where the reader stands at a boundary, as text that [`Source::restore`] understands; `None` when what has been read cannot be read
+    /// again. `boundary` is the same number for all readers of the source, and greater for every later boundary; a reader
+    /// that has ended and is asked once more answers for every boundary to come.
+    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+        let _ = boundary;
+        Ok(None)
+    }
 }
 
 /// An opened source.
@@ -121,6 +130,22 @@ pub trait Source: Send + Sync {
 
     /// Whether the input has an end.
     fn bounded(&self) -> bool;
+
+    /// Goes back to where all its readers stood at a boundary, however many there were; called before any reader is made.
+    ///
+    /// # Errors
+    /// When the positions are of another kind of source, or the input is no longer what it was.
+    fn restore(&self, positions: &[String]) -> Result<(), Error> {
+        match positions {
+            [] => Ok(()),
+            _ => Err(Error::Binding("this source cannot go back to where a checkpoint found it".to_owned())),
+        }
+    }
+
+    /// Whether what has been read can be read again after a restore.
+    fn replayable(&self) -> bool {
+        false
+    }
 
     /// The number of workers that can read at once, when limited (a socket: 1).
     fn parallelism_max(&self) -> Option<usize> {
@@ -138,12 +163,44 @@ pub trait Writer {
 
     /// The input has ended: makes the output final.
     fn finish(&mut self) -> Result<(), Error>;
+
+    /// A boundary: makes everything written so far durable without showing it, and says under which names
+    /// [`Sink::commit`] will find it. A writer that cannot hold anything back flushes and names nothing.
+    fn stage(&mut self) -> Result<Vec<String>, Error> {
+        self.flush()?;
+        Ok(Vec::new())
+    }
 }
 
 /// An opened sink.
 pub trait Sink: Send + Sync {
     /// This worker's writer.
     fn writer(&self, worker: usize, peers: usize) -> Result<Box<dyn Writer>, Error>;
+
+    /// From now on output is staged and committed. `generation` tells apart what this start of the job stages from what
+    /// earlier ones did; `staged` is what the checkpoint to begin with had staged, which is committed now unless it has been.
+    /// What else is staged belongs to nobody and is removed.
+    ///
+    /// # Errors
+    /// When something of `staged` is neither staged nor committed.
+    fn recover(&self, generation: Generation, staged: &[String]) -> Result<(), Error> {
+        let (_, _) = (generation, staged);
+        Ok(())
+    }
+
+    /// Shows what was staged. May be called again with names that have been committed before.
+    ///
+    /// # Errors
+    /// When something of it is neither staged nor committed.
+    fn commit(&self, staged: &[String]) -> Result<(), Error> {
+        let _ = staged;
+        Ok(())
+    }
+
+    /// Whether output is shown with the checkpoint that covers it, and only then.
+    fn transactional(&self) -> bool {
+        false
+    }
 
     /// The number of workers that may write at once, when limited (stdout, one ordered file: 1).
     fn parallelism_max(&self) -> Option<usize> {

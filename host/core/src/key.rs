@@ -97,6 +97,15 @@ pub fn worker(group: u32, parallelism: usize) -> usize {
     group as usize * parallelism / GROUPS as usize
 }
 
+/// The key groups that a worker owns at this parallelism; none beyond it.
+pub fn groups(worker: usize, parallelism: usize) -> std::ops::Range<u32> {
+    if worker >= parallelism {
+        return 0..0;
+    }
+    let first = |worker: usize| (worker * GROUPS as usize).div_ceil(parallelism) as u32;
+    first(worker)..first(worker + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +119,10 @@ mod tests {
                 let w = worker(g, parallelism);
                 assert!(w >= last, "groups lie in ranges");
                 (seen[w], last) = (true, w);
+                assert!(groups(w, parallelism).contains(&g));
             }
+            assert_eq!((0..parallelism).map(|w| groups(w, parallelism).len()).sum::<usize>(), GROUPS as usize);
+            assert!(groups(parallelism, parallelism).is_empty());
             assert!(seen.into_iter().all(|s| s));
         }
     }

@@ -71,6 +71,11 @@ impl Merge {
         Merge { senders: vec![sender; senders], output: TIME_MIN, idle: false }
     }
 
+    /// Begins at a watermark that was reached before a restore: it never falls behind that.
+    pub fn restore(&mut self, watermark: TimeMs) {
+        self.output = watermark;
+    }
+
     /// The watermark.
     pub fn output(&self) -> TimeMs {
         self.output

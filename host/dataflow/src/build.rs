@@ -13,15 +13,20 @@ use std::time::Duration;
 use tidemill_core::block::Block;
 use tidemill_core::connect::Reader;
 use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
-use tidemill_core::plan::{Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Kind, LATE, Operator, Partition, Port, WindowSpec};
+use tidemill_core::key;
+use tidemill_core::plan::{
+    Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, Partition, Plan, Port, WindowSpec,
+};
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
 use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
+use crate::barrier::Barrier;
 use crate::control::Control;
-use crate::harness::{Input, Logic, Tick, operator};
+use crate::harness::{Input, Logic, Parts, Tick, operator};
+use crate::ledger::Ledger;
 use crate::operators::chain::Chain;
 use crate::operators::guest_call::{GuestCall, Instance};
 use crate::operators::process::{KeyedInput, Process};
@@ -29,10 +34,11 @@ use crate::operators::rolling::Rolling;
 use crate::operators::sink::Sink;
 use crate::operators::source::{MakeReader, Prelude, SourceSpec, source};
 use crate::operators::union::Union;
-use crate::operators::window::WindowOperator;
 use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
+use crate::operators::window::{WindowOperator, Work};
 use crate::parcel::Parcel;
 use crate::report::{Cause, Failure, Report};
+use crate::restore::Restored;
 use crate::route::Route;
 use crate::run::JobSpec;
 use crate::ticks::Ticks;
@@ -42,8 +48,10 @@ const PARK: Duration = Duration::from_millis(5);
 
 /// Runs the job on `graph.workers()` threads.
 pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, Failure> {
-    let ticks = Arc::new(Ticks::new(spec.options.tick_ms));
     let workers = spec.graph.workers();
+    let operators = heads(&spec.plan, &spec.graph).len();
+    let ticks = Arc::new(Ticks::new(spec.options.tick_ms, operators * workers));
+    control.set_ticks(&ticks);
     let mut config = timely::Config::process(workers);
     // Spinning before a park costs more CPU at partial load than it saves in latency.
     config.worker = config.worker.idle_spin(Duration::ZERO);
@@ -66,6 +74,27 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
     }
 }
 
+/// The operators that the engine runs as its own: not those inside a chain, and not those that a source runs.
+pub(crate) fn heads(plan: &Plan, graph: &Graph) -> Vec<OperatorId> {
+    let is_head = |id: OperatorId| match graph.nodes[id as usize].chain {
+        None => true,
+        Some(chain) => graph.chains[chain as usize].members[0] == id && prelude_source(plan, graph, id).is_none(),
+    };
+    (0..plan.operators.len() as OperatorId).filter(|&id| is_head(id)).collect()
+}
+
+/// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the
+/// only reader of that port on the same workers.
+fn prelude_source(plan: &Plan, graph: &Graph, head: OperatorId) -> Option<(OperatorId, Port)> {
+    let chain = &graph.chains[graph.nodes[head as usize].chain? as usize];
+    let last = *chain.members.last()?;
+    let edge = graph.inputs(head).next()?;
+    let stamps = matches!(plan.operators[last as usize].kind, Kind::Timestamps(_));
+    let from_source = matches!(plan.operators[edge.from as usize].kind, Kind::Source(_));
+    let only = graph.consumers(edge.from, edge.port).count() == 1;
+    (stamps && from_source && only && edge.partition == Partition::Forward).then_some((edge.from, edge.port))
+}
+
 /// What one worker needs to build.
 struct Job {
     spec: JobSpec,
@@ -81,12 +110,12 @@ impl Job {
         let probe = Probe::new();
         let instance = self.instance();
         let mut streams: Streams<'_> = HashMap::new();
-        for &id in &self.spec.graph.order {
+        let heads = heads(&self.spec.plan, &self.spec.graph);
+        for &id in self.spec.graph.order.iter().filter(|id| heads.contains(id)) {
             let operator = &self.spec.plan.operators[id as usize];
             let built = match &operator.kind {
                 Kind::Source(_) => self.source(scope, id, &instance, &probe),
-                _ if self.is_head(id) => self.operator(scope, id, &instance, &mut streams),
-                _ => continue,
+                _ => self.operator(scope, id, &instance, &mut streams),
             };
             for (port, stream) in built {
                 let (operator, port_of) = port;
@@ -117,26 +146,21 @@ impl Job {
         Rc::new(RefCell::new(guest))
     }
 
-    /// Whether the operator is one of the engine's own: not inside a chain, and not run by a source.
-    fn is_head(&self, id: OperatorId) -> bool {
-        let graph = &self.spec.graph;
-        match graph.nodes[id as usize].chain {
-            None => true,
-            Some(chain) => graph.chains[chain as usize].members[0] == id && self.prelude_source(id).is_none(),
-        }
+    fn ledger(&self) -> Ledger {
+        Ledger::new(self.spec.checkpoints.is_some())
     }
 
-    /// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the
-    /// only reader of that port on the same workers.
-    fn prelude_source(&self, head: OperatorId) -> Option<(OperatorId, Port)> {
-        let (plan, graph) = (&self.spec.plan, &self.spec.graph);
-        let chain = &graph.chains[graph.nodes[head as usize].chain? as usize];
-        let last = *chain.members.last()?;
-        let edge = graph.inputs(head).next()?;
-        let stamps = matches!(plan.operators[last as usize].kind, Kind::Timestamps(_));
-        let from_source = matches!(plan.operators[edge.from as usize].kind, Kind::Source(_));
-        let only = graph.consumers(edge.from, edge.port).count() == 1;
-        (stamps && from_source && only && edge.partition == Partition::Forward).then_some((edge.from, edge.port))
+    /// An operator's part in checkpoints on this worker.
+    fn barrier(&self, id: OperatorId, worker: usize) -> Option<Barrier> {
+        let checkpoints = self.spec.checkpoints.as_ref()?;
+        Some(Barrier::new(id, worker, Arc::clone(&self.ticks), Arc::clone(&checkpoints.keeper), checkpoints.aligned))
+    }
+
+    /// What an operator begins with on this worker.
+    fn restored(&self, id: OperatorId, worker: usize) -> Option<Restored> {
+        let saved = self.spec.checkpoints.as_ref()?.saved.as_ref()?;
+        let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
+        Restored::new(saved, &self.spec.plan.operators[id as usize].name, key::groups(worker, parallelism))
     }
 
     fn source<'s>(
@@ -154,9 +178,9 @@ impl Job {
             ports.push((id, DEAD_LETTER));
             ports.len() - 1
         });
-        let heads = graph.chains.iter().map(|c| c.members[0]);
+        let mut chains = graph.chains.iter().map(|c| c.members[0]);
         let prelude =
-            heads.filter_map(|head| self.prelude_source(head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port))).next();
+            chains.find_map(|head| prelude_source(plan, graph, head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port)));
         let mut watermarks = kind.watermarks;
         let prelude = prelude.map(|(head, port)| {
             let chain = graph.nodes[head as usize].chain.expect("a chain's head is in a chain");
@@ -182,6 +206,8 @@ impl Job {
             control: Arc::clone(&self.control),
             ticks: Arc::clone(&self.ticks),
             probe: probe.clone(),
+            barrier: self.barrier(id, worker),
+            restored: self.restored(id, worker),
         };
         let (readers, control, name) = (graph.nodes[id as usize].parallelism.workers, Arc::clone(&self.control), operator.name.clone());
         let make: MakeReader = Box::new(move |waker| -> Option<Box<dyn Reader>> {
@@ -248,8 +274,17 @@ impl Job {
         };
         let logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
         let inputs = edges.iter().map(|edge| self.input(edge, spec, scope, streams)).collect();
-        let built = operator(scope, &spec.name, id as usize, inputs, ports.len(), Arc::clone(&self.control), logic);
-        ports.into_iter().zip(built).collect()
+        let parts = Parts {
+            name: spec.name.clone(),
+            id: id as usize,
+            inputs,
+            outputs: ports.len(),
+            control: Arc::clone(&self.control),
+            logic,
+            barrier: self.barrier(id, scope.index()),
+            restored: self.restored(id, scope.index()),
+        };
+        ports.into_iter().zip(operator(scope, parts)).collect()
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one operator, known to its caller only")]
@@ -274,16 +309,20 @@ impl Job {
             }
             Kind::Process(_) => {
                 let input = |e: &&Edge| KeyedInput { key: key_columns(spec, e), schema: e.schema.clone() };
-                Box::new(Process::new(call(), edges.iter().map(input).collect()))
+                Box::new(Process::new(call(), edges.iter().map(input).collect(), self.ledger()))
             }
             Kind::Window(window) => {
                 let key = key_columns(spec, edges[0]);
                 let compute = self.compute(window, &schema, &output(), key.len(), call);
                 let late = ports.iter().position(|p| *p == (id, LATE));
                 let log = Arc::clone(&self.spec.options.log);
-                Box::new(WindowOperator::new(spec.name.clone(), window, schema, key, compute, late, log))
+                let work = Work::new(&schema, key, compute, self.ledger());
+                Box::new(WindowOperator::new(spec.name.clone(), window, schema, work, late, log))
             }
-            Kind::Rolling(rolling) => Box::new(Rolling::new(key_columns(spec, edges[0]), &rolling.aggregate, &schema, output())),
+            Kind::Rolling(rolling) => {
+                let key = key_columns(spec, edges[0]);
+                Box::new(Rolling::new(key, &rolling.aggregate, &schema, output(), self.ledger()))
+            }
             Kind::Union => Box::new(Union),
             Kind::Sink(_) => {
                 let writers = self.spec.graph.nodes[id as usize].parallelism.workers;

@@ -2,12 +2,14 @@
 //!
 //! Counters are atomics that operators add to once a block, never once a record.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use tidemill_core::checkpoint::CheckpointId;
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use crate::report::Failure;
+use crate::ticks::Ticks;
 
 /// Handle on a running job, shared between its workers and whoever watches it.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct Control {
     drain: AtomicBool,
     failure: Mutex<Option<Failure>>,
     failed: AtomicBool,
+    /// Once the job runs.
+    ticks: OnceLock<Arc<Ticks>>,
     pub(crate) operators: Vec<OperatorCounters>,
 }
 
@@ -78,6 +82,7 @@ impl Control {
             drain: AtomicBool::new(false),
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
+            ticks: OnceLock::new(),
             operators: std::iter::repeat_with(counters).take(operators).collect(),
         }
     }
@@ -91,6 +96,17 @@ impl Control {
     pub fn drain(&self) {
         self.drain.store(true, Relaxed);
         self.stop.store(true, Relaxed);
+    }
+
+    pub(crate) fn set_ticks(&self, ticks: &Arc<Ticks>) {
+        // A control is of one run; a second one would keep the first one's ticks and announce nothing.
+        let _ = self.ticks.set(Arc::clone(ticks));
+    }
+
+    /// Announces a boundary: every operator hands over for this checkpoint, each once on every worker. False when the job does not run
+    /// yet or no longer, and while some have not come to the boundary before.
+    pub fn announce(&self, checkpoint: CheckpointId) -> bool {
+        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint))
     }
 
     /// The job fails: the first failure is kept, sources stop, operators discard.

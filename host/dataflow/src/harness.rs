@@ -3,12 +3,14 @@
 //! The watermark contract (semantics.md #4) is kept here and nowhere else: a watermark is handed to the logic, which
 //! emits everything it releases, and only then passed on. Operators hold no capability of
 //! their own: what they emit leaves with the capability of the parcel that caused it, so a tick
-//! is complete exactly when its parcels have been processed.
+//! is complete exactly when its parcels have been processed. Where checkpoints are taken, `barrier` says what has to wait and when
+//! to hand over.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use tidemill_core::block::Block;
+use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Moment;
 use tidemill_core::watermark::{Advance, Merge};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
@@ -20,10 +22,13 @@ use timely::dataflow::operators::InputCapability;
 use timely::dataflow::operators::generic::InputHandleCore;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
+use timely::progress::frontier::MutableAntichain;
 
+use crate::barrier::{Aside, Barrier};
 use crate::control::{Control, OperatorCounters};
 use crate::parcel::{Item, Mark, Parcel, Payload, Signal};
 use crate::report::Failure;
+use crate::restore::Restored;
 use crate::route::{Route, Router};
 
 /// timely's timestamp: the number of a slice of processing.
@@ -46,6 +51,18 @@ pub(crate) trait Logic {
         Ok(())
     }
 
+    /// Hands over what it has at a boundary.
+    fn hand_over(&mut self, cx: &mut Context) -> Result<Given, Failure> {
+        let _ = cx;
+        Ok(Given::default())
+    }
+
+    /// Takes back what it handed over, before anything else.
+    fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
+        let _ = (restored, cx);
+        Ok(())
+    }
+
     /// The activation ends: nothing more to read at the moment.
     fn rest(&mut self) -> Result<(), Failure> {
         Ok(())
@@ -55,6 +72,17 @@ pub(crate) trait Logic {
     fn end(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+}
+
+/// What an operator hands over at a boundary, beside its watermark.
+#[derive(Default)]
+pub(crate) struct Given {
+    /// State by key.
+    pub(crate) keyed: Option<Keyed>,
+    /// Where a reader stands.
+    pub(crate) position: Option<String>,
+    /// Output that becomes visible with the checkpoint.
+    pub(crate) staged: Vec<String>,
 }
 
 /// What a logic sees and where it emits.
@@ -136,55 +164,63 @@ impl Handle {
     }
 }
 
-/// Builds an operator with `outputs` ports around `logic`; returns its streams.
-pub(crate) fn operator<'s>(
-    scope: Scope<'s, Tick>,
-    name: &str,
-    id: usize,
-    inputs: Vec<Input<'s>>,
-    outputs: usize,
-    control: Arc<Control>,
-    logic: Box<dyn Logic>,
-) -> Vec<Stream<'s, Tick, Parcel>> {
+/// An operator, before it is built.
+pub(crate) struct Parts<'s> {
+    pub(crate) name: String,
+    pub(crate) id: usize,
+    pub(crate) inputs: Vec<Input<'s>>,
+    /// Its ports.
+    pub(crate) outputs: usize,
+    pub(crate) control: Arc<Control>,
+    pub(crate) logic: Box<dyn Logic>,
+    /// Where checkpoints are taken.
+    pub(crate) barrier: Option<Barrier>,
+    /// What it begins with.
+    pub(crate) restored: Option<Restored>,
+}
+
+/// Builds an operator around its logic; returns its streams.
+pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stream<'s, Tick, Parcel>> {
     let (worker, peers) = (scope.index(), scope.peers());
-    let mut builder = OperatorBuilder::new(name.to_owned(), scope);
+    let mut builder = OperatorBuilder::new(parts.name, scope);
     let mut handles = Vec::new();
     let mut bases = Vec::new();
     let mut senders = 0;
-    for input in inputs {
-        bases.push(senders);
+    for input in parts.inputs {
+        bases.push(Base { first: senders, one: input.route.is_none() });
         senders += if input.route.is_some() { peers } else { 1 };
         handles.push(match input.route {
             None => Handle::Piped(builder.new_input(input.stream, Pipeline)),
             Some(route) => Handle::Exchanged(builder.new_input(input.stream, DistributorPact(|peers| Router::new(route, peers)))),
         });
     }
+    let outputs = parts.outputs;
     let (mut pushers, streams): (Vec<_>, Vec<_>) = (0..outputs).map(|_| builder.new_output::<Parcel>()).unzip();
-    let piped: Vec<bool> = handles.iter().map(|h| matches!(h, Handle::Piped(_))).collect();
     let mut frame = Frame {
         merge: Merge::new(senders),
-        cx: Context::new(outputs, (worker, peers), Arc::clone(&control), id),
-        logic,
+        bases,
+        cx: Context::new(outputs, (worker, peers), parts.control, parts.id),
+        logic: parts.logic,
+        barrier: parts.barrier,
         worker,
         ended: false,
     };
+    frame.restore(parts.restored.as_ref());
     builder.build(move |capabilities| {
         drop(capabilities);
-        move |frontiers: &[timely::progress::frontier::MutableAntichain<Tick>]| {
+        move |frontiers: &[MutableAntichain<Tick>]| {
             let start = Instant::now();
-            let mut read = false;
+            let mut worked = false;
             for (input, handle) in handles.iter_mut().enumerate() {
                 handle.for_each(|capability, parcel| {
-                    read = true;
-                    for item in parcel.items.drain(..) {
-                        let base = |sender: u32| bases[input] + if piped[input] { 0 } else { sender as usize };
-                        frame.item(input, item.payload, base);
-                    }
-                    frame.send(&mut pushers, &capability);
+                    worked = true;
+                    frame.parcel(input, &capability, parcel, &mut pushers);
                 });
             }
+            let frontiers: Vec<&MutableAntichain<Tick>> = frontiers.iter().collect();
+            worked |= frame.boundary(&frontiers, &mut pushers);
             frame.rest(frontiers.iter().all(|f| f.is_empty()));
-            if read {
+            if worked {
                 frame.cx.counters().busy_ns.fetch_add(start.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
             }
         }
@@ -192,17 +228,70 @@ pub(crate) fn operator<'s>(
     streams
 }
 
+/// Where the senders of one input stand among all senders of the operator.
+struct Base {
+    first: usize,
+    /// The input comes from this worker alone.
+    one: bool,
+}
+
 /// The state of one operator on one worker.
 struct Frame {
     merge: Merge,
+    bases: Vec<Base>,
     cx: Context,
     logic: Box<dyn Logic>,
+    barrier: Option<Barrier>,
     worker: usize,
     ended: bool,
 }
 
 impl Frame {
-    fn item(&mut self, input: usize, payload: Payload, base: impl Fn(u32) -> usize) {
+    fn restore(&mut self, restored: Option<&Restored>) {
+        let Some(restored) = restored.filter(|_| !self.cx.control.has_failed()) else { return };
+        self.cx.at.watermark = restored.watermark();
+        self.merge.restore(restored.watermark());
+        if let Err(failure) = self.logic.restore(restored, &mut self.cx) {
+            self.cx.control.fail(failure);
+        }
+    }
+
+    /// Works a parcel off, unless it comes from behind a boundary that others have not come to.
+    fn parcel(&mut self, input: usize, capability: &InputCapability<Tick>, parcel: &mut Parcel, pushers: &mut [Output<Tick, Parcel>]) {
+        if let Some(barrier) = self.barrier.as_mut().filter(|barrier| barrier.holds(capability)) {
+            barrier.put_aside(input, capability, pushers.len(), std::mem::take(&mut parcel.items));
+            return;
+        }
+        parcel.items.drain(..).for_each(|item| self.item(input, item.payload));
+        self.send(pushers, |_, pusher, mut parcel| pusher.activate().give(capability, &mut parcel));
+    }
+
+    /// Hands over when a boundary has been reached, then goes on with what was put aside.
+    fn boundary(&mut self, frontiers: &[&MutableAntichain<Tick>], pushers: &mut [Output<Tick, Parcel>]) -> bool {
+        if self.ended || !self.barrier.as_ref().is_some_and(|barrier| barrier.is_due(frontiers)) {
+            return false;
+        }
+        self.hand_over(false);
+        let aside = self.barrier.as_mut().map(Barrier::take_aside).unwrap_or_default();
+        for Aside { input, capabilities, items } in aside {
+            items.into_iter().for_each(|item| self.item(input, item.payload));
+            self.send(pushers, |output, pusher, mut parcel| pusher.activate().give(&capabilities[output], &mut parcel));
+        }
+        true
+    }
+
+    fn hand_over(&mut self, last: bool) {
+        let Some(barrier) = &mut self.barrier else { return };
+        if self.cx.control.has_failed() {
+            return;
+        }
+        match self.logic.hand_over(&mut self.cx) {
+            Ok(given) => barrier.hand_over(self.cx.at.watermark, given, last),
+            Err(failure) => self.cx.control.fail(failure),
+        }
+    }
+
+    fn item(&mut self, input: usize, payload: Payload) {
         if self.cx.control.has_failed() {
             return;
         }
@@ -211,7 +300,10 @@ impl Frame {
                 self.cx.counters().records_in.fetch_add(block.rows() as u64, std::sync::atomic::Ordering::Relaxed);
                 self.logic.block(input, block, &mut self.cx)
             }
-            Payload::Mark(Mark { sender, signal }) => self.signal(base(sender), signal),
+            Payload::Mark(Mark { sender, signal }) => {
+                let base = &self.bases[input];
+                self.signal(base.first + if base.one { 0 } else { sender as usize }, signal)
+            }
         };
         if let Err(failure) = result {
             self.cx.control.fail(failure);
@@ -261,15 +353,14 @@ impl Frame {
         Ok(())
     }
 
-    fn send(&mut self, pushers: &mut [Output<Tick, Parcel>], capability: &InputCapability<Tick>) {
+    fn send(&mut self, pushers: &mut [Output<Tick, Parcel>], give: impl Fn(usize, &mut Output<Tick, Parcel>, Parcel)) {
         let rows: usize = self.cx.outputs.iter().flatten().map(Item::rows).sum();
         if rows > 0 {
             self.cx.counters().records_out.fetch_add(rows as u64, std::sync::atomic::Ordering::Relaxed);
         }
-        for (items, pusher) in self.cx.outputs.iter_mut().zip(pushers) {
+        for (output, (items, pusher)) in self.cx.outputs.iter_mut().zip(pushers).enumerate() {
             if !items.is_empty() {
-                let mut parcel = Parcel { items: std::mem::take(items) };
-                pusher.activate().give(capability, &mut parcel);
+                give(output, pusher, Parcel { items: std::mem::take(items) });
             }
         }
     }
@@ -281,6 +372,7 @@ impl Frame {
         let mut result = if self.cx.control.has_failed() { Ok(()) } else { self.logic.rest() };
         if over {
             self.ended = true;
+            self.hand_over(true);
             if !self.cx.control.has_failed() {
                 result = result.and_then(|()| self.logic.end());
             }

@@ -91,6 +91,11 @@ impl<V> KeyMap<V> {
         self.entries.get_mut(index as usize)?.as_mut().map(|e| &mut e.value)
     }
 
+    /// The value at an index, for reading.
+    pub(crate) fn value(&self, index: u32) -> Option<&V> {
+        self.entries.get(index as usize)?.as_ref().map(|e| &e.value)
+    }
+
     /// The key at an index.
     pub(crate) fn key(&self, index: u32) -> Option<&[u8]> {
         self.entries.get(index as usize)?.as_ref().map(|e| e.key.as_slice())

@@ -7,13 +7,16 @@
 //! Start at [`run`]; `build` turns the graph into timely operators; each file in `operators` is one operator,
 //! driven by `harness`, which merges watermarks and passes them on.
 
+mod barrier;
 mod build;
 mod control;
 mod harness;
 mod keyed;
+mod ledger;
 mod operators;
 mod parcel;
 mod report;
+mod restore;
 mod route;
 mod run;
 mod ticks;
@@ -21,4 +24,4 @@ mod timers;
 
 pub use control::{Control, OperatorStats, Snapshot};
 pub use report::{Cause, Failure, Report};
-pub use run::{JobSpec, Log, Options, run};
+pub use run::{Checkpoints, JobSpec, Log, Options, participants, run};

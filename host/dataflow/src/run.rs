@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tidemill_core::checkpoint::{Keeper, Saved};
 use tidemill_core::connect::{Sink, Source};
 use tidemill_core::guest::{Factory, OperatorId};
 use tidemill_core::plan::{Graph, Plan};
@@ -26,8 +27,22 @@ pub struct JobSpec {
     pub sources: HashMap<OperatorId, Arc<dyn Source>>,
     /// The opened sink of every sink operator.
     pub sinks: HashMap<OperatorId, Arc<dyn Sink>>,
+    /// Where checkpoints go and what to begin with, when the job is to survive its process.
+    pub checkpoints: Option<Checkpoints>,
     /// Tuning.
     pub options: Options,
+}
+
+/// How a job is kept.
+#[derive(Clone)]
+pub struct Checkpoints {
+    /// Takes what operators hand over at the boundaries that [`Control::announce`] makes, and at their ends.
+    pub keeper: Arc<dyn Keeper>,
+    /// What to begin with.
+    pub saved: Option<Arc<dyn Saved>>,
+    /// Exactly once: what comes from behind a boundary waits until the boundary has been reached everywhere. Otherwise nothing waits, and
+    /// after a restore some records count twice (semantics.md #46).
+    pub aligned: bool,
 }
 
 /// Tuning of the engine; the defaults are what the figures in `benches/RESULTS.md` were measured with.
@@ -58,6 +73,11 @@ impl Default for Options {
             log: Arc::new(|_, _| {}),
         }
     }
+}
+
+/// The operators that hand over at a boundary, each once on every worker: what a keeper waits for.
+pub fn participants(plan: &Plan, graph: &Graph) -> Vec<OperatorId> {
+    crate::build::heads(plan, graph)
 }
 
 /// Runs a job to its end on `graph.workers()` threads. `control` must have been made for this plan.

@@ -1,33 +1,105 @@
-//! Ticks and credits: how far sources may run ahead of the sinks.
+//! Ticks, boundaries and credits: the common pace of a job's sources.
 //!
 //! All sources of a process share one tick counter, which goes on every few milliseconds. timely's queues are unbounded,
 //! so a source may only read while the oldest tick that has not yet passed all sinks is close to the
 //! current one, and while what it has emitted since then fits its share of the byte budget. A
 //! slow sink therefore stops its sources within one tick of reading.
+//!
+//! A **boundary** is the end of a tick at which a checkpoint is taken. Invariant: when it is announced no source has
+//! emitted anything behind it. The counter and the announcement share one lock, so a source that is at a later tick has seen it,
+//! and whoever receives something of a later tick has too.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tidemill_core::checkpoint::CheckpointId;
+
 use crate::harness::Tick;
+
+/// The end of a tick at which a checkpoint is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Boundary {
+    pub(crate) id: CheckpointId,
+    /// The last tick before it.
+    pub(crate) tick: Tick,
+}
 
 /// The common clock of the sources of a process.
 #[derive(Debug)]
 pub(crate) struct Ticks {
     start: Instant,
     tick_ms: u64,
-    current: AtomicU64,
+    /// The tick behind the boundary announced last; 0 before the first. What operators look at for every parcel.
+    behind: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    current: Tick,
+    boundary: Option<Boundary>,
+    /// Operators, on all workers, that have not come to the boundary yet.
+    missing: usize,
+    /// Operators, on all workers, that have not come to their end.
+    running: usize,
 }
 
 impl Ticks {
-    pub(crate) fn new(tick_ms: u64) -> Ticks {
-        Ticks { start: Instant::now(), tick_ms: tick_ms.max(1), current: AtomicU64::new(0) }
+    /// For a job of `operators` operators, each counted once for every worker.
+    pub(crate) fn new(tick_ms: u64, operators: usize) -> Ticks {
+        let state = State { current: 0, boundary: None, missing: 0, running: operators };
+        Ticks { start: Instant::now(), tick_ms: tick_ms.max(1), behind: AtomicU64::new(0), state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance(&self, state: &mut State) -> Tick {
+        let by_clock = self.start.elapsed().as_millis() as u64 / self.tick_ms;
+        state.current = state.current.max(by_clock);
+        state.current
     }
 
     /// The tick it is now.
     pub(crate) fn now(&self) -> Tick {
-        let by_clock = self.start.elapsed().as_millis() as u64 / self.tick_ms;
-        self.current.fetch_max(by_clock, Relaxed).max(by_clock)
+        self.advance(&mut self.state())
+    }
+
+    /// Announces a boundary at the end of the current tick. False while an earlier one is on its way, and when everything has ended.
+    pub(crate) fn announce(&self, id: CheckpointId) -> bool {
+        let mut state = self.state();
+        if state.missing > 0 || state.running == 0 {
+            return false;
+        }
+        let tick = self.advance(&mut state);
+        state.boundary = Some(Boundary { id, tick });
+        state.missing = state.running;
+        // The tick that is over is over for everybody, also for a source that asks within the same millisecond.
+        state.current = tick + 1;
+        self.behind.store(tick + 1, Ordering::Release);
+        true
+    }
+
+    /// The tick behind the boundary announced last; 0 before the first.
+    pub(crate) fn behind(&self) -> Tick {
+        self.behind.load(Ordering::Acquire)
+    }
+
+    /// An operator that has passed the boundaries before tick `passed` hands over: the boundary it has come to, if any, and
+    /// the tick behind it. With `last` it has ended as well.
+    pub(crate) fn pass(&self, passed: Tick, last: bool) -> (Option<CheckpointId>, Tick) {
+        let mut state = self.state();
+        let due = state.boundary.filter(|b| b.tick >= passed);
+        if due.is_some() {
+            state.missing -= 1;
+        }
+        if last {
+            state.running -= 1;
+        }
+        (due.map(|b| b.id), due.map_or(passed, |b| b.tick + 1))
     }
 }
 
@@ -71,6 +143,22 @@ impl Credits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_boundary_is_announced_when_everybody_has_passed_the_one_before() {
+        let ticks = Ticks::new(1_000_000, 2);
+        assert_eq!(ticks.behind(), 0);
+        assert!(ticks.announce(CheckpointId(7)));
+        assert_eq!((ticks.behind(), ticks.now()), (1, 1), "whoever asks from now on is behind it");
+        assert!(!ticks.announce(CheckpointId(8)), "two have not come to it");
+        assert_eq!(ticks.pass(0, false), (Some(CheckpointId(7)), 1));
+        assert!(!ticks.announce(CheckpointId(8)), "one has not");
+        assert_eq!(ticks.pass(0, true), (Some(CheckpointId(7)), 1));
+        assert!(ticks.announce(CheckpointId(8)), "the one that has ended is not waited for");
+        assert_eq!(ticks.pass(1, false), (Some(CheckpointId(8)), 2));
+        assert_eq!(ticks.pass(2, true), (None, 2));
+        assert!(!ticks.announce(CheckpointId(9)), "everything has ended");
+    }
 
     #[test]
     fn credit_comes_back_as_ticks_pass_the_sinks() {

@@ -60,6 +60,11 @@ impl Timers {
         self.of_slot.get(slot as usize).is_some_and(|list| !list.is_empty())
     }
 
+    /// The timers of the slot's key: name and time.
+    pub(crate) fn of(&self, slot: Slot) -> &[(u32, TimeMs)] {
+        self.of_slot.get(slot as usize).map_or(&[], Vec::as_slice)
+    }
+
     /// Applies an operation.
     pub(crate) fn apply(&mut self, op: TimerOp) {
         match op.action {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tidemill_core::block::{Block, Builder, Value};
 use tidemill_core::connect::{OnError, RECORD_SHOWN_MAX};
-use tidemill_core::guest::{self, ChainId, Failure as Refusal, Guest, OperatorId, Outcome};
+use tidemill_core::guest::{self, ChainId, Failure as Refusal, Guest, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{DEAD_LETTER, DEAD_LETTER_SCHEMA, Plan, Port};
 use tidemill_core::schema::Schema;
 
@@ -70,6 +70,21 @@ impl GuestCall {
         let result = call(self.instance.borrow_mut().as_mut(), self.chain);
         cx.counters().guest_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
         result.map_err(|error| self.failure(error, shown))
+    }
+
+    /// The columns of the first member's state.
+    pub(crate) fn state_schema(&self) -> Schema {
+        self.plan.operators[self.head() as usize].state_schema()
+    }
+
+    /// Saves the state of one or more slots of the first member, a row each.
+    pub(crate) fn export(&self, slots: &[Slot], cx: &Context) -> Result<Block, Failure> {
+        self.call(cx, None, |guest, _| guest.export_state(self.head(), slots))
+    }
+
+    /// Loads empty slots of the first member, row by row.
+    pub(crate) fn import(&self, slots: &[Slot], state: &Block, cx: &Context) -> Result<(), Failure> {
+        self.call(cx, None, |guest, _| guest.import_state(self.head(), slots, state))
     }
 
     fn failure(&self, error: guest::Error, shown: Option<(&Block, &Schema)>) -> Failure {

@@ -5,14 +5,17 @@
 
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
-use tidemill_core::guest::{Outcome, Slot, TimerOp};
-use tidemill_core::plan::{Domain, Kind};
+use tidemill_core::guest::{Outcome, Slot, TimerAction, TimerOp};
+use tidemill_core::key::hash;
+use tidemill_core::plan::{Domain, Kind, Timer};
 use tidemill_core::schema::{Field, Schema, Type};
 
-use crate::harness::{Context, Logic};
+use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key, key_schema, push_key};
+use crate::ledger::{Ledger, Pages};
 use crate::operators::guest_call::GuestCall;
 use crate::report::{Cause, Failure};
+use crate::restore::{Page, Restored};
 use crate::timers::{Due, Timers};
 
 /// Timers fired in one call at most: a block like any other.
@@ -36,7 +39,8 @@ pub(crate) struct Process {
     call: GuestCall,
     inputs: Vec<KeyedInput>,
     keys: KeyMap<()>,
-    domains: Vec<Domain>,
+    ledger: Ledger,
+    declared: Vec<Timer>,
     event: Timers,
     processing: Timers,
     key_schema: Schema,
@@ -45,9 +49,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(call: GuestCall, inputs: Vec<KeyedInput>) -> Process {
-        let domains = match &call.plan().operators[call.head() as usize].kind {
-            Kind::Process(spec) => spec.timers.iter().map(|t| t.domain).collect(),
+    pub(crate) fn new(call: GuestCall, inputs: Vec<KeyedInput>, ledger: Ledger) -> Process {
+        let declared = match &call.plan().operators[call.head() as usize].kind {
+            Kind::Process(spec) => spec.timers.clone(),
             _ => Vec::new(),
         };
         let key_schema = key_schema(&inputs[0].schema, &inputs[0].key);
@@ -58,7 +62,8 @@ impl Process {
             call,
             inputs,
             keys: KeyMap::default(),
-            domains,
+            ledger,
+            declared,
             event: Timers::default(),
             processing: Timers::default(),
             key_schema,
@@ -67,8 +72,11 @@ impl Process {
         }
     }
 
-    /// Applies timer operations and lets go of slots that became empty.
+    /// Applies timer operations, notes what has changed and lets go of slots that became empty.
     fn settle(&mut self, outcome: &mut Outcome, cx: &Context) -> Result<(), Failure> {
+        // A timer that was set or fired is part of what changed.
+        let unchanged = if outcome.timers.is_empty() { outcome.unchanged.as_slice() } else { &[] };
+        self.ledger.touch_all(&self.slots, unchanged);
         for op in outcome.timers.drain(..) {
             self.timer(op)?;
         }
@@ -82,6 +90,9 @@ impl Process {
         if !empty.is_empty() {
             self.call.call(cx, None, |guest, _| guest.drop_state(self.call.head(), &empty))?;
             for &slot in &empty {
+                if let Some(key) = self.keys.key(slot) {
+                    self.ledger.died(slot, key, &[]);
+                }
                 self.keys.remove(slot);
             }
         }
@@ -89,10 +100,36 @@ impl Process {
     }
 
     fn timer(&mut self, op: TimerOp) -> Result<(), Failure> {
-        match self.domains.get(op.timer as usize) {
+        match self.declared.get(op.timer as usize).map(|timer| timer.domain) {
             Some(Domain::Event) => self.event.apply(op),
             Some(Domain::Processing) => self.processing.apply(op),
             None => return Err(self.limit(format!("timer {} is not declared in the plan", op.timer))),
+        }
+        Ok(())
+    }
+
+    /// The timers of a slot's key: length and letters of the name, then the time, for each.
+    fn encode_timers(&self, slot: Slot, out: &mut Vec<u8>) {
+        out.clear();
+        for &(timer, time) in self.event.of(slot).iter().chain(self.processing.of(slot)) {
+            let name = self.declared[timer as usize].name.as_bytes();
+            out.push(name.len() as u8);
+            out.extend_from_slice(name);
+            out.extend_from_slice(&time.to_le_bytes());
+        }
+    }
+
+    /// Sets the timers of a key again. One whose name is no longer declared is let go: the plan was compared before.
+    fn restore_timers(&mut self, restored: &Restored, page: &Page<'_>, row: usize, slot: Slot) -> Result<(), Failure> {
+        let mut rest = page.host(row).unwrap_or_default();
+        while let Some((&length, tail)) = rest.split_first() {
+            let cut = tail.split_at_checked(usize::from(length)).and_then(|(name, tail)| Some((name, tail.split_first_chunk::<8>()?)));
+            let Some((name, (time, tail))) = cut else { return Err(restored.failure("the timers of a key are cut short")) };
+            rest = tail;
+            if let Some(timer) = self.declared.iter().position(|timer| timer.name.as_bytes() == name) {
+                let op = TimerOp { slot, timer: timer as u32, action: TimerAction::Add, time: TimeMs::from_le_bytes(*time) };
+                self.timer(op)?;
+            }
         }
         Ok(())
     }
@@ -138,6 +175,8 @@ impl Process {
         let shown = (&block, &self.timer_schema);
         let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.on_timer(chain, at, &block, &self.slots))?;
         self.call.settle(&mut outcome, shown, cx)?;
+        // The timers that fired are gone, whatever the state of their keys.
+        outcome.unchanged.clear();
         // A slot whose only timer has just fired is empty when its state is: the guest says so by `cleared`.
         self.settle(&mut outcome, cx)
     }
@@ -146,8 +185,15 @@ impl Process {
 impl Logic for Process {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
         self.slots.clear();
-        let (keys, slots) = (&mut self.keys, &mut self.slots);
-        for_each_key(&block, &self.inputs[input].key, |_, hash, key| slots.push(keys.index(hash, key, || ())));
+        let (keys, slots, ledger) = (&mut self.keys, &mut self.slots, &mut self.ledger);
+        for_each_key(&block, &self.inputs[input].key, |_, hash, key| {
+            let mut new = false;
+            let slot = keys.index(hash, key, || new = true);
+            if new {
+                ledger.born(slot, key, &[]);
+            }
+            slots.push(slot);
+        });
         let at = cx.at;
         let shown = (&block, &self.inputs[input].schema);
         let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, &block, &[], &self.slots);
@@ -165,5 +211,44 @@ impl Logic for Process {
 
     fn clock(&mut self, now: TimeMs, cx: &mut Context) -> Result<(), Failure> {
         self.fire(Domain::Processing, now, cx)
+    }
+
+    fn hand_over(&mut self, cx: &mut Context) -> Result<Given, Failure> {
+        let schema = self.call.state_schema();
+        let mut pages = Pages::new(&schema);
+        let (changed, gone) = self.ledger.take();
+        let mut rest = changed.as_slice();
+        let mut timers = Vec::new();
+        while let Some(batch) = pages.next_batch(&mut rest) {
+            for &slot in batch {
+                self.encode_timers(slot, &mut timers);
+                let key = self.keys.key(slot).expect("a changed slot has a key");
+                let host = (!timers.is_empty()).then_some(timers.as_slice());
+                if schema.fields().is_empty() { pages.bare(key, &[], host) } else { pages.row(key, &[], host) }
+            }
+            if !schema.fields().is_empty() {
+                pages.state(&self.call.export(batch, cx)?);
+            }
+        }
+        gone.iter().for_each(|(key, namespace)| pages.gone(key, namespace));
+        Ok(Given { keyed: Some(pages.done()), ..Given::default() })
+    }
+
+    fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
+        let schema = self.call.state_schema();
+        restored.pages(|page| {
+            let mut slots = Vec::new();
+            for row in 0..page.rows() {
+                let slot = self.keys.index(hash(page.key(row)), page.key(row), || ());
+                self.ledger.restored(slot);
+                self.restore_timers(restored, page, row, slot)?;
+                slots.push(slot);
+            }
+            let rows: Vec<u32> = (0..page.rows() as u32).collect();
+            match page.state(&rows, &schema) {
+                Some(state) => self.call.import(&slots, &state, cx),
+                None => Ok(()),
+            }
+        })
     }
 }

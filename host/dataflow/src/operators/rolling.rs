@@ -1,13 +1,16 @@
 //! A running aggregate per key, computed by the host: one result for every record (semantics.md #32).
 
 use tidemill_core::block::{Block, Builder};
+use tidemill_core::key::hash;
 use tidemill_core::plan::Aggregate;
 use tidemill_core::schema::Schema;
 
-use crate::harness::{Context, Logic};
+use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key};
-use crate::operators::window::host_compute::{Accumulators, Folded};
+use crate::ledger::{Ledger, Pages};
+use crate::operators::window::accumulators::{Accumulators, Folded};
 use crate::report::Failure;
+use crate::restore::Restored;
 
 /// See the module.
 pub(crate) struct Rolling {
@@ -19,10 +22,11 @@ pub(crate) struct Rolling {
     output: Schema,
     builder: Builder,
     slots: Vec<u32>,
+    ledger: Ledger,
 }
 
 impl Rolling {
-    pub(crate) fn new(key: Vec<usize>, aggregate: &Aggregate, input: &Schema, output: Schema) -> Rolling {
+    pub(crate) fn new(key: Vec<usize>, aggregate: &Aggregate, input: &Schema, output: Schema, ledger: Ledger) -> Rolling {
         Rolling {
             key,
             keys: KeyMap::default(),
@@ -31,6 +35,7 @@ impl Rolling {
             builder: Builder::new(&output),
             output,
             slots: Vec::new(),
+            ledger,
         }
     }
 }
@@ -49,10 +54,39 @@ impl Logic for Rolling {
             self.accumulators.add(&block, row, slot);
             self.accumulators.push(&mut self.builder, columns, Folded::One(slot));
         }
+        self.ledger.touch_all(&self.slots, &[]);
         debug_assert_eq!(self.output.fields().len(), self.builder.columns_mut().len());
         if let Some(block) = self.builder.finish() {
             cx.emit(0, block);
         }
         Ok(())
+    }
+
+    fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
+        let schema = self.accumulators.state_schema();
+        let (changed, _) = self.ledger.take();
+        let mut pages = Pages::new(&schema);
+        let mut rest = changed.as_slice();
+        while let Some(batch) = pages.next_batch(&mut rest) {
+            for &slot in batch {
+                pages.row(self.keys.key(slot).expect("a running aggregate is never removed"), &[], None);
+            }
+            pages.state(&self.accumulators.export(batch, &schema));
+        }
+        Ok(Given { keyed: Some(pages.done()), ..Given::default() })
+    }
+
+    fn restore(&mut self, restored: &Restored, _: &mut Context) -> Result<(), Failure> {
+        let schema = self.accumulators.state_schema();
+        restored.pages(|page| {
+            let rows: Vec<u32> = (0..page.rows() as u32).collect();
+            let Some(state) = page.state(&rows, &schema) else { return Ok(()) };
+            for row in 0..page.rows() {
+                let slot = self.keys.index(hash(page.key(row)), page.key(row), || ());
+                self.accumulators.import(&state, row, slot);
+                self.ledger.restored(slot);
+            }
+            Ok(())
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! The end of the line: writes blocks, makes them visible at the end of each activation, final at the end of input.
+//! The end of the line: writes blocks, makes them visible at the end of each activation, final at the end of input. Where
+//! checkpoints are taken, a writer that can holds its output back until the checkpoint that covers it.
 //!
 //! When whoever reads the output has left, the job stops quietly.
 
@@ -9,7 +10,7 @@ use tidemill_core::block::Block;
 use tidemill_core::connect::{self, Writer};
 
 use crate::control::Control;
-use crate::harness::{Context, Logic};
+use crate::harness::{Context, Given, Logic};
 use crate::report::{Cause, Failure};
 
 /// See the module.
@@ -27,14 +28,14 @@ impl Sink {
         Sink { name, writer, control, dirty: false }
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut dyn Writer) -> Result<(), connect::Error>) -> Result<(), Failure> {
-        let Some(writer) = self.writer.as_deref_mut() else { return Ok(()) };
+    fn write<T: Default>(&mut self, write: impl FnOnce(&mut dyn Writer) -> Result<T, connect::Error>) -> Result<T, Failure> {
+        let Some(writer) = self.writer.as_deref_mut() else { return Ok(T::default()) };
         match write(writer) {
-            Ok(()) => Ok(()),
+            Ok(done) => Ok(done),
             Err(connect::Error::Closed) => {
                 self.writer = None;
                 self.control.stop();
-                Ok(())
+                Ok(T::default())
             }
             Err(error) => Err(Failure { operator: self.name.clone(), cause: Cause::Connector(error), record: None }),
         }
@@ -47,6 +48,11 @@ impl Logic for Sink {
         self.write(|writer| writer.write(&block))?;
         cx.counters().records_out.fetch_add(block.rows() as u64, Relaxed);
         Ok(())
+    }
+
+    fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
+        let staged = self.write(|writer| writer.stage())?;
+        Ok(Given { staged, ..Given::default() })
     }
 
     fn rest(&mut self) -> Result<(), Failure> {

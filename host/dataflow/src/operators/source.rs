@@ -25,11 +25,13 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 
+use crate::barrier::Barrier;
 use crate::control::Control;
-use crate::harness::{Context, Tick};
+use crate::harness::{Context, Given, Tick};
 use crate::operators::guest_call::{GuestCall, dead_letter};
 use crate::parcel::{Item, Mark, Parcel, Signal};
 use crate::report::{Cause, Failure};
+use crate::restore::Restored;
 use crate::run::Options;
 use crate::ticks::{Credits, Ticks};
 
@@ -72,6 +74,10 @@ pub(crate) struct SourceSpec {
     pub(crate) control: Arc<Control>,
     pub(crate) ticks: Arc<Ticks>,
     pub(crate) probe: Probe<Tick>,
+    /// Where checkpoints are taken.
+    pub(crate) barrier: Option<Barrier>,
+    /// What it begins with; the reader has been given its position before.
+    pub(crate) restored: Option<Restored>,
 }
 
 /// Builds the source; returns its streams.
@@ -131,7 +137,7 @@ impl State {
         let cx = Context::new(spec.outputs, (worker, peers), Arc::clone(&spec.control), spec.id);
         let bytes = spec.options.bytes_in_flight / peers;
         let credits = Credits::new(spec.options.ticks_in_flight, bytes);
-        State {
+        let mut state = State {
             spec,
             reader,
             worker,
@@ -142,7 +148,12 @@ impl State {
             told_idle: false,
             clock_told: TIME_MIN,
             quiet_since: Vec::new(),
+        };
+        if let Some(watermark) = state.spec.restored.as_ref().map(Restored::watermark) {
+            // Told before any record, so that nothing which was late before the restore is on time behind it.
+            state.tell(Some(watermark));
         }
+        state
     }
 
     fn activate(&mut self, pushers: &mut [Output<Tick, Parcel>]) -> Next {
@@ -150,6 +161,9 @@ impl State {
             return Next::Never;
         }
         let tick = self.spec.ticks.now();
+        if self.spec.barrier.as_ref().is_some_and(|barrier| barrier.is_due_at(tick)) {
+            self.hand_over(false);
+        }
         self.capabilities.iter_mut().for_each(|c| {
             if *c.time() < tick {
                 c.downgrade(&tick)
@@ -161,9 +175,22 @@ impl State {
         });
         self.send(pushers);
         if let Next::Never = next {
+            self.hand_over(true);
             self.capabilities.clear();
         }
         next
+    }
+
+    /// Hands over where the reader stands: everything it has read has been emitted before the boundary.
+    fn hand_over(&mut self, last: bool) {
+        let Some(barrier) = self.spec.barrier.as_mut().filter(|_| !self.spec.control.has_failed()) else { return };
+        match self.reader.as_deref_mut().map_or(Ok(None), |reader| reader.position(barrier.behind())) {
+            Ok(position) => barrier.hand_over(self.told, Given { position, ..Given::default() }, last),
+            Err(error) => {
+                let cause = Cause::Connector(error);
+                self.spec.control.fail(Failure { operator: self.spec.name.clone(), cause, record: None });
+            }
+        }
     }
 
     fn step(&mut self, tick: Tick) -> Result<Next, Failure> {

@@ -1,6 +1,8 @@
 //! A job without files and without wasm: rows from memory, results into memory, closures for a guest.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
+pub mod kept;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -140,6 +142,12 @@ pub struct Custom {
     pub timer: Option<ProcessFn>,
 }
 
+impl std::fmt::Debug for Custom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Custom(process: {}, timer: {})", self.process.is_some(), self.timer.is_some())
+    }
+}
+
 pub type ProcessFn =
     Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, OperatorId, Moment, &Block, &[Slot]) -> Result<Outcome, guest::Error> + Send + Sync>;
 
@@ -210,12 +218,26 @@ impl Guest for SumGuest {
         Ok(())
     }
 
-    fn export_state(&mut self, _: OperatorId, _: &[Slot]) -> Result<Block, guest::Error> {
-        unreachable!("no test exports here")
+    fn export_state(&mut self, _: OperatorId, slots: &[Slot]) -> Result<Block, guest::Error> {
+        let mut builder = Builder::new(&"sum:i64?,count:i64?".parse().unwrap());
+        for slot in slots {
+            builder.push_time(0);
+            match self.sums.get(slot) {
+                Some((sum, count)) => [*sum, *count].into_iter().enumerate().for_each(|(c, v)| builder.column(c).push_i64(v)),
+                None => (0..2).for_each(|c| builder.column(c).push_absent()),
+            }
+        }
+        Ok(builder.finish().unwrap())
     }
 
-    fn import_state(&mut self, _: OperatorId, _: &[Slot], _: &Block) -> Result<(), guest::Error> {
-        unreachable!("no test imports here")
+    fn import_state(&mut self, _: OperatorId, slots: &[Slot], block: &Block) -> Result<(), guest::Error> {
+        for (row, slot) in slots.iter().enumerate().filter(|(row, _)| block.column(0).present(*row)) {
+            assert!(
+                self.sums.insert(*slot, (block.column(0).i64s().get(row), block.column(1).i64s().get(row))).is_none(),
+                "the slot was empty"
+            );
+        }
+        Ok(())
     }
 
     fn drop_state(&mut self, _: OperatorId, slots: &[Slot]) -> Result<(), guest::Error> {
@@ -275,6 +297,7 @@ impl Job {
             factory: Arc::new(SumFactory(self.custom.clone())),
             sources: HashMap::from([(0, source)]),
             sinks: open,
+            checkpoints: None,
             options: self.options.clone(),
         };
         let report = run(spec, &control)?;

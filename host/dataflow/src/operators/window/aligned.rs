@@ -7,18 +7,22 @@
 //! Invariant: a pane lives until its last window is past its allowed lateness; a window fires once when the watermark
 //! passes its last millisecond, and again at once for each later record that is not too late (#7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
 use tidemill_core::block::Block;
+use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Slot;
+use tidemill_core::key;
 use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
-use super::Work;
+use super::firings::Firings;
+use super::work::{Owner, Work};
 use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
+use crate::ledger::Pages;
 use crate::report::Failure;
+use crate::restore::{Page, Restored};
 
 /// The records of a stretch of time, by key.
 struct Pane {
@@ -43,7 +47,7 @@ pub(super) struct Aligned {
     /// No window is due before this watermark.
     next_due: TimeMs,
     /// How often a window has fired, by end and key; kept only with allowed lateness.
-    firings: BTreeMap<TimeMs, HashMap<Box<[u8]>, i32, foldhash::fast::FixedState>>,
+    firings: Firings,
 }
 
 impl Aligned {
@@ -58,7 +62,7 @@ impl Aligned {
             last: 0,
             fired_to: TIME_MIN,
             next_due: TIME_MAX,
-            firings: BTreeMap::new(),
+            firings: Firings::default(),
         }
     }
 
@@ -133,8 +137,16 @@ impl Aligned {
             };
         }
         let keys = &mut self.panes[self.last].keys;
-        let index = keys.index(hash, key, || work.slot());
-        *keys.get_mut(index).expect("the key was just looked up")
+        let mut new = false;
+        let index = keys.index(hash, key, || {
+            new = true;
+            work.slot()
+        });
+        let slot = *keys.get_mut(index).expect("the key was just looked up");
+        if new {
+            work.born(slot, Owner { namespace: start, key: index }, key);
+        }
+        slot
     }
 
     /// The ends of the windows that a pane is part of, earliest first.
@@ -184,16 +196,8 @@ impl Aligned {
 
     fn fire_window(&mut self, end: TimeMs, work: &mut Work) {
         let window = Window { start: end.saturating_sub(self.size_ms), end };
-        let counts = (self.lateness_ms > 0).then(|| self.firings.remove(&end).unwrap_or_default());
-        let mut counts = counts;
-        let mut count = |key: &[u8]| match &mut counts {
-            Some(counts) => {
-                let next = counts.entry(key.into()).or_insert(0);
-                *next += 1;
-                *next - 1
-            }
-            None => 0,
-        };
+        let mut firings = std::mem::take(&mut self.firings);
+        let mut count = |key: &[u8]| if self.lateness_ms > 0 { firings.next(end, key) } else { 0 };
         match self.panes_of(end) {
             [] => {}
             [pane] => pane.keys.iter().for_each(|(_, key, &slot)| work.fire(window, count(key), key, [slot])),
@@ -208,9 +212,7 @@ impl Aligned {
                 merged.iter().for_each(|(_, key, slots)| work.fire(window, count(key), key, slots.iter().copied()));
             }
         }
-        if let Some(counts) = counts {
-            self.firings.insert(end, counts);
-        }
+        self.firings = firings;
     }
 
     /// A record for windows that have fired already but are not too late fires them again, for its key, at once (#7).
@@ -234,10 +236,7 @@ impl Aligned {
         windows.reverse();
         for window in windows {
             let slots: Vec<Slot> = self.panes_of(window.end).iter().filter_map(|p| p.keys.find(hash, key).copied()).collect();
-            let counts = self.firings.entry(window.end).or_default();
-            let firing = counts.entry(key.into()).or_insert(0);
-            *firing += 1;
-            work.fire(window, *firing - 1, key, slots);
+            work.fire(window, self.firings.next(window.end, key), key, slots);
         }
         work.fire_all(cx)
     }
@@ -246,11 +245,65 @@ impl Aligned {
         let over = self.panes.iter().take_while(|p| self.window(p.start).is_late(self.lateness_ms, to)).count();
         let mut slots = Vec::new();
         for pane in self.panes.drain(..over) {
-            slots.extend(pane.keys.iter().map(|(_, _, &slot)| slot));
+            for (_, key, &slot) in pane.keys.iter() {
+                work.ledger.died(slot, key, &pane.start.to_le_bytes());
+                slots.push(slot);
+            }
         }
         self.last = self.last.saturating_sub(over);
         let lateness_ms = self.lateness_ms;
-        self.firings.retain(|end, _| end.saturating_sub(1).saturating_add(lateness_ms) > to);
+        self.firings.forget(|end| end.saturating_sub(1).saturating_add(lateness_ms) <= to);
         work.release(slots, cx)
     }
+
+    /// The key that a slot's pane keeps it under.
+    fn key_of(&self, owner: Owner) -> &[u8] {
+        let pane = self.panes.binary_search_by_key(&owner.namespace, |p| p.start).expect("a live slot's pane is live");
+        self.panes[pane].keys.key(owner.key).expect("a live slot's key is live")
+    }
+
+    /// Hands over the panes that have changed: namespace is the pane's beginning.
+    pub(super) fn hand_over(&mut self, work: &mut Work, cx: &mut Context) -> Result<Keyed, Failure> {
+        let mut pages = Pages::new(&work.compute.state_schema());
+        let (changed, gone) = work.ledger.take();
+        let mut rest = changed.as_slice();
+        while let Some(batch) = pages.next_batch(&mut rest) {
+            for &slot in batch {
+                let owner = work.owner(slot);
+                pages.row(self.key_of(owner), &owner.namespace.to_le_bytes(), None);
+            }
+            pages.state(&work.compute.export(batch, cx)?);
+        }
+        gone.iter().for_each(|(key, namespace)| pages.gone(key, namespace));
+        self.firings.hand_over(&mut pages);
+        Ok(pages.done())
+    }
+
+    /// Takes panes back; windows up to `watermark` have fired.
+    pub(super) fn restore(&mut self, restored: &Restored, watermark: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+        self.fired_to = watermark;
+        let schema = work.compute.state_schema();
+        restored.pages(|page| {
+            let (mut rows, mut slots) = (Vec::new(), Vec::new());
+            for row in 0..page.rows() {
+                if self.firings.restore(page, row) {
+                    continue;
+                }
+                let key = page.key(row);
+                let slot = self.slot(pane_start(restored, page, row)?, key::hash(key), key, work);
+                work.ledger.restored(slot);
+                rows.push(row as u32);
+                slots.push(slot);
+            }
+            match page.state(&rows, &schema) {
+                Some(state) => work.compute.import(&slots, &state, cx),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+fn pane_start(restored: &Restored, page: &Page<'_>, row: usize) -> Result<TimeMs, Failure> {
+    let bytes = page.namespace(row).try_into().map_err(|_| restored.failure("a pane of a window has a name that is not a time"))?;
+    Ok(TimeMs::from_le_bytes(bytes))
 }

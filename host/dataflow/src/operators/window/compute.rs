@@ -5,7 +5,7 @@ use tidemill_core::guest::Slot;
 use tidemill_core::plan::Aggregate;
 use tidemill_core::schema::Schema;
 
-use super::host_compute::{Accumulators, Folded};
+use super::accumulators::{Accumulators, Folded};
 use crate::harness::Context;
 use crate::operators::guest_call::GuestCall;
 use crate::report::Failure;
@@ -32,6 +32,12 @@ pub(crate) trait Compute {
     fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure>;
     /// Empties slots.
     fn drop_slots(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
+    /// The columns in which accumulators are saved.
+    fn state_schema(&self) -> Schema;
+    /// Saves the accumulators of one or more slots, a row each.
+    fn export(&mut self, slots: &[Slot], cx: &mut Context) -> Result<Block, Failure>;
+    /// Loads empty slots, row by row.
+    fn import(&mut self, slots: &[Slot], state: &Block, cx: &mut Context) -> Result<(), Failure>;
 }
 
 /// The guest computes.
@@ -65,6 +71,18 @@ impl Compute for GuestCompute {
 
     fn drop_slots(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
         self.call.call(cx, None, |guest, _| guest.drop_state(self.call.head(), slots))
+    }
+
+    fn state_schema(&self) -> Schema {
+        self.call.state_schema()
+    }
+
+    fn export(&mut self, slots: &[Slot], cx: &mut Context) -> Result<Block, Failure> {
+        self.call.export(slots, cx)
+    }
+
+    fn import(&mut self, slots: &[Slot], state: &Block, cx: &mut Context) -> Result<(), Failure> {
+        self.call.import(slots, state, cx)
     }
 }
 
@@ -121,6 +139,19 @@ impl Compute for HostCompute {
 
     fn drop_slots(&mut self, slots: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
         slots.iter().for_each(|&slot| self.accumulators.clear(slot));
+        Ok(())
+    }
+
+    fn state_schema(&self) -> Schema {
+        self.accumulators.state_schema()
+    }
+
+    fn export(&mut self, slots: &[Slot], _cx: &mut Context) -> Result<Block, Failure> {
+        Ok(self.accumulators.export(slots, &self.accumulators.state_schema()))
+    }
+
+    fn import(&mut self, slots: &[Slot], state: &Block, _cx: &mut Context) -> Result<(), Failure> {
+        slots.iter().enumerate().for_each(|(row, &slot)| self.accumulators.import(state, row, slot));
         Ok(())
     }
 }

@@ -9,13 +9,17 @@ use std::collections::BTreeMap;
 
 use tidemill_core::TimeMs;
 use tidemill_core::block::Block;
+use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Slot;
+use tidemill_core::key;
 use tidemill_core::window::{Window, session};
 
-use super::Work;
+use super::work::{Owner, Work};
 use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
+use crate::ledger::Pages;
 use crate::report::Failure;
+use crate::restore::Restored;
 
 /// Width of a bucket of due times.
 const BUCKET_MS: TimeMs = 64;
@@ -24,6 +28,8 @@ const BUCKET_MS: TimeMs = 64;
 struct Session {
     window: Window,
     slot: Slot,
+    /// Tells it from the key's other sessions in a checkpoint: it lasts while the window grows.
+    number: i64,
     /// How often it has fired.
     fired: i32,
     /// It has to fire when the watermark passes its end.
@@ -39,6 +45,10 @@ pub(super) struct Sessions {
     keys: KeyMap<Vec<Session>>,
     /// Keys to look at when the watermark comes to a bucket.
     due: BTreeMap<TimeMs, Vec<u32>>,
+    /// Greater than the number of every session there is.
+    next_number: i64,
+    /// Sessions that the record at hand has merged into another.
+    merged: Vec<Session>,
 }
 
 /// What became of a record.
@@ -51,7 +61,7 @@ enum Placed {
 
 impl Sessions {
     pub(super) fn new(gap_ms: TimeMs, lateness_ms: TimeMs) -> Sessions {
-        Sessions { gap_ms, lateness_ms, keys: KeyMap::default(), due: BTreeMap::new() }
+        Sessions { gap_ms, lateness_ms, keys: KeyMap::default(), due: BTreeMap::new(), next_number: 0, merged: Vec::new() }
     }
 
     /// Adds the rows of a block; too late ones go to `late`.
@@ -105,9 +115,11 @@ impl Sessions {
                 return Placed::Late;
             }
             let slot = work.slot();
-            let waits = bucket(own.max_time());
-            sessions.push(Session { window: own, slot, fired: 0, pending: true, waits });
+            let (waits, number) = (bucket(own.max_time()), self.next_number);
+            self.next_number += 1;
+            sessions.push(Session { window: own, slot, number, fired: 0, pending: true, waits });
             self.due.entry(waits).or_default().push(index);
+            work.born(slot, Owner { namespace: number, key: index }, self.keys.key(index).expect("the key was just looked up"));
             return Placed::In(slot, own);
         };
         let mut window = sessions[first].window.cover(&own);
@@ -119,6 +131,7 @@ impl Sessions {
                 window = window.cover(&gone.window);
                 work.merge(target, gone.slot);
                 sessions[first].fired = sessions[first].fired.max(gone.fired);
+                self.merged.push(gone);
                 // What did not touch before may touch the grown window.
                 at = first + 1;
             } else {
@@ -128,6 +141,8 @@ impl Sessions {
         let grown = &mut sessions[first];
         grown.pending |= window.end > grown.window.end;
         grown.window = window;
+        let key = self.keys.key(index).expect("the key was just looked up");
+        self.merged.drain(..).for_each(|gone| work.ledger.died(gone.slot, key, &gone.number.to_le_bytes()));
         Placed::In(target, window)
     }
 
@@ -137,6 +152,7 @@ impl Sessions {
         let sessions = self.keys.get_mut(index).expect("the session's key is live");
         if let Some(session) = sessions.iter_mut().find(|s| s.slot == slot) {
             work.fire(session.window, session.fired, &key, [slot]);
+            work.ledger.touch(slot);
             session.fired += 1;
             session.pending = false;
         }
@@ -177,6 +193,7 @@ impl Sessions {
             let sessions = self.keys.get_mut(index).expect("a closed session's key is live");
             for session in sessions.iter_mut().filter(|s| s.window.end == end && s.pending) {
                 work.fire(session.window, session.fired, &key, [session.slot]);
+                work.ledger.touch(session.slot);
                 session.fired += 1;
                 session.pending = false;
             }
@@ -194,6 +211,11 @@ impl Sessions {
         over.sort_unstable();
         over.dedup();
         for &(index, slot) in &over {
+            if work.ledger.is_on()
+                && let Some(key) = self.keys.key(index)
+            {
+                work.ledger.died(slot, key, &work.owner(slot).namespace.to_le_bytes());
+            }
             if let Some(sessions) = self.keys.get_mut(index) {
                 sessions.retain(|s| s.slot != slot);
                 if sessions.is_empty() {
@@ -202,6 +224,73 @@ impl Sessions {
             }
         }
         work.release(over.into_iter().map(|(_, slot)| slot).collect(), cx)
+    }
+
+    /// Hands over the sessions that have changed: namespace is the session's number.
+    pub(super) fn hand_over(&mut self, work: &mut Work, cx: &mut Context) -> Result<Keyed, Failure> {
+        let mut pages = Pages::new(&work.compute.state_schema());
+        let (changed, gone) = work.ledger.take();
+        let mut rest = changed.as_slice();
+        while let Some(batch) = pages.next_batch(&mut rest) {
+            for &slot in batch {
+                let owner = work.owner(slot);
+                let session = self.keys.value(owner.key).and_then(|sessions| sessions.iter().find(|s| s.slot == slot));
+                let session = session.expect("a live slot has a session");
+                let key = self.keys.key(owner.key).expect("a live session's key is live");
+                pages.row(key, &owner.namespace.to_le_bytes(), Some(&session.encode()));
+            }
+            pages.state(&work.compute.export(batch, cx)?);
+        }
+        gone.iter().for_each(|(key, namespace)| pages.gone(key, namespace));
+        Ok(pages.done())
+    }
+
+    /// Takes sessions back.
+    pub(super) fn restore(&mut self, restored: &Restored, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+        let schema = work.compute.state_schema();
+        restored.pages(|page| {
+            let mut slots = Vec::new();
+            for row in 0..page.rows() {
+                let (key, slot) = (page.key(row), work.slot());
+                let session = page.host(row).and_then(|host| Session::decode(slot, page.namespace(row), host));
+                let session = session.ok_or_else(|| restored.failure("a session without bounds"))?;
+                let index = self.keys.index(key::hash(key), key, Vec::new);
+                self.next_number = self.next_number.max(session.number + 1);
+                work.born(slot, Owner { namespace: session.number, key: index }, key);
+                work.ledger.restored(slot);
+                // Whether it closes or is over is found out when its bucket comes up.
+                self.due.entry(session.waits).or_default().push(index);
+                self.keys.get_mut(index).expect("the key was just looked up").push(session);
+                slots.push(slot);
+            }
+            let rows: Vec<u32> = (0..page.rows() as u32).collect();
+            match page.state(&rows, &schema) {
+                Some(state) => work.compute.import(&slots, &state, cx),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl Session {
+    /// Bounds, firings and whether it has to fire.
+    fn encode(&self) -> [u8; 21] {
+        let mut bytes = [u8::from(self.pending); 21];
+        bytes[..8].copy_from_slice(&self.window.start.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.window.end.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.fired.to_le_bytes());
+        bytes
+    }
+
+    fn decode(slot: Slot, namespace: &[u8], host: &[u8]) -> Option<Session> {
+        let (start, rest) = host.split_first_chunk::<8>()?;
+        let (end, rest) = rest.split_first_chunk::<8>()?;
+        let (fired, rest) = rest.split_first_chunk::<4>()?;
+        let [pending] = rest else { return None };
+        let window = Window { start: TimeMs::from_le_bytes(*start), end: TimeMs::from_le_bytes(*end) };
+        let number = i64::from_le_bytes(namespace.try_into().ok()?);
+        let waits = bucket(window.max_time());
+        Some(Session { window, slot, number, fired: i32::from_le_bytes(*fired), pending: *pending != 0, waits })
     }
 }
 

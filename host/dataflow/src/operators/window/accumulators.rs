@@ -8,14 +8,14 @@ use std::cmp::Ordering;
 use tidemill_core::block::{Block, Builder, Value, gather};
 use tidemill_core::guest::Slot;
 use tidemill_core::plan::Aggregate;
-use tidemill_core::schema::{Schema, Type};
+use tidemill_core::schema::{Field, Schema, Type};
 
 /// The accumulators of all slots.
 pub(crate) enum Accumulators {
     Count(Vec<i64>),
     SumInt { column: usize, sums: Vec<i64> },
     SumFloat { column: usize, sums: Vec<f64> },
-    Extreme { column: usize, greatest: bool, cells: Vec<Option<Cell>> },
+    Extreme { column: usize, greatest: bool, ty: Type, cells: Vec<Option<Cell>> },
     By { column: usize, greatest: bool, schema: Schema, records: Vec<Option<Block>> },
 }
 
@@ -55,11 +55,15 @@ impl Accumulators {
                 Accumulators::SumFloat { column: column(field), sums: Vec::new() }
             }
             Aggregate::Sum(field) => Accumulators::SumInt { column: column(field), sums: Vec::new() },
-            Aggregate::Min(field) => Accumulators::Extreme { column: column(field), greatest: false, cells: Vec::new() },
-            Aggregate::Max(field) => Accumulators::Extreme { column: column(field), greatest: true, cells: Vec::new() },
+            Aggregate::Min(field) => Accumulators::extreme(column(field), false, schema),
+            Aggregate::Max(field) => Accumulators::extreme(column(field), true, schema),
             Aggregate::MinBy(field) => Accumulators::by(column(field), false, schema),
             Aggregate::MaxBy(field) => Accumulators::by(column(field), true, schema),
         }
+    }
+
+    fn extreme(column: usize, greatest: bool, schema: &Schema) -> Accumulators {
+        Accumulators::Extreme { column, greatest, ty: schema.fields()[column].ty, cells: Vec::new() }
     }
 
     fn by(column: usize, greatest: bool, schema: &Schema) -> Accumulators {
@@ -91,7 +95,7 @@ impl Accumulators {
                     *at(sums, slot) += v;
                 }
             }
-            Accumulators::Extreme { column, greatest, cells } => {
+            Accumulators::Extreme { column, greatest, cells, .. } => {
                 if let Some(cell) = Cell::of(block.column(*column).value(row)) {
                     let best = at(cells, slot);
                     if best.as_ref().is_none_or(|b| cell.beats(b, *greatest)) {
@@ -146,6 +150,61 @@ impl Accumulators {
             Accumulators::SumFloat { sums, .. } => *at(sums, slot) = 0.0,
             Accumulators::Extreme { cells, .. } => *at(cells, slot) = None,
             Accumulators::By { records, .. } => *at(records, slot) = None,
+        }
+    }
+
+    /// The columns in which accumulators are saved.
+    pub(crate) fn state_schema(&self) -> Schema {
+        let field = |name: String, ty| Field { name, ty, optional: true };
+        let fields = match self {
+            Accumulators::Count(_) => vec![field("acc.count".to_owned(), Type::I64)],
+            Accumulators::SumInt { .. } => vec![field("acc.sum".to_owned(), Type::I64)],
+            Accumulators::SumFloat { .. } => vec![field("acc.sum".to_owned(), Type::F64)],
+            Accumulators::Extreme { ty, .. } => vec![field("acc.value".to_owned(), *ty)],
+            Accumulators::By { schema, .. } => schema.fields().iter().map(|f| field(format!("acc.{}", f.name), f.ty)).collect(),
+        };
+        Schema::new(fields).expect("names of a record's fields are unique")
+    }
+
+    /// The accumulators of one or more slots, a row each, in the columns of [`Accumulators::state_schema`].
+    pub(crate) fn export(&mut self, slots: &[Slot], schema: &Schema) -> Block {
+        let mut builder = Builder::new(schema);
+        for &slot in slots {
+            builder.push_time(0);
+            match self {
+                Accumulators::By { records, .. } if records.get(slot as usize).is_none_or(Option::is_none) => {
+                    builder.columns_mut().iter_mut().for_each(|column| column.push_absent());
+                }
+                _ => self.push(&mut builder, 0, Folded::One(slot)),
+            }
+        }
+        builder.finish().expect("one or more slots are exported")
+    }
+
+    /// Loads an empty slot from a row of an exported block.
+    pub(crate) fn import(&mut self, state: &Block, row: usize, slot: Slot) {
+        let value = state.column(0).value(row);
+        match self {
+            Accumulators::Count(sums) | Accumulators::SumInt { sums, .. } => {
+                if let Value::I64(v) = value {
+                    *at(sums, slot) = v;
+                }
+            }
+            Accumulators::SumFloat { sums, .. } => {
+                if let Value::F64(v) = value {
+                    *at(sums, slot) = v;
+                }
+            }
+            Accumulators::Extreme { cells, .. } => *at(cells, slot) = Cell::of(value),
+            Accumulators::By { column, schema, records, .. } => {
+                // A record is there exactly when the field it was chosen by is, which is never optional.
+                if state.column(*column).present(row) {
+                    let mut builder = Builder::new(schema);
+                    builder.push_time(0);
+                    (0..schema.fields().len()).for_each(|index| builder.column(index).push_cell(state.column(index), row));
+                    *at(records, slot) = builder.finish();
+                }
+            }
         }
     }
 

@@ -1,0 +1,108 @@
+//! What one operator gets back from a checkpoint, on one worker.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tidemill_core::TimeMs;
+use tidemill_core::block::{Block, Builder};
+use tidemill_core::checkpoint::{Saved, SavedOperator, column};
+use tidemill_core::connect;
+use tidemill_core::schema::Schema;
+
+use crate::report::{Cause, Failure};
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct Restored {
+    saved: Arc<dyn Saved>,
+    operator: String,
+    groups: Range<u32>,
+}
+
+impl Restored {
+    /// What was saved of an operator, for the key groups of one worker; `None` where the operator is new.
+    pub(crate) fn new(saved: &Arc<dyn Saved>, operator: &str, groups: Range<u32>) -> Option<Restored> {
+        saved.operator(operator)?;
+        Some(Restored { saved: Arc::clone(saved), operator: operator.to_owned(), groups })
+    }
+
+    fn operator(&self) -> &SavedOperator {
+        self.saved.operator(&self.operator).expect("looked up when this was made")
+    }
+
+    /// The operator's watermark at the boundary.
+    pub(crate) fn watermark(&self) -> TimeMs {
+        self.operator().watermark
+    }
+
+    /// A failure to restore.
+    pub(crate) fn failure(&self, message: impl Into<String>) -> Failure {
+        let cause =
+            Cause::Connector(connect::Error::Io(format!("cannot restore from checkpoint {}: {}", self.saved.checkpoint(), message.into())));
+        Failure { operator: self.operator.clone(), cause, record: None }
+    }
+
+    /// Calls `each` for every page of this worker's state.
+    pub(crate) fn pages(&self, mut each: impl FnMut(&Page) -> Result<(), Failure>) -> Result<(), Failure> {
+        let Some(state) = &self.operator().state else { return Ok(()) };
+        let mut failure = None;
+        let read = self.saved.pages(&self.operator, self.groups.clone(), &mut |block| {
+            each(&Page { block, state }).map_err(|f| {
+                let text = f.to_string();
+                failure = Some(f);
+                connect::Error::Io(text)
+            })
+        });
+        match failure {
+            Some(failure) => Err(failure),
+            None => read.map_err(|error| self.failure(error.to_string())),
+        }
+    }
+}
+
+/// A page with the schema of its state.
+pub(crate) struct Page<'a> {
+    block: Block,
+    state: &'a Schema,
+}
+
+impl Page<'_> {
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.block.rows()
+    }
+
+    /// The canonical key of a row.
+    pub(crate) fn key(&self, row: usize) -> &[u8] {
+        self.block.column(column::KEY).bytes(row)
+    }
+
+    /// The namespace of a row.
+    pub(crate) fn namespace(&self, row: usize) -> &[u8] {
+        self.block.column(column::NAMESPACE).bytes(row)
+    }
+
+    /// What the host kept of a row.
+    pub(crate) fn host(&self, row: usize) -> Option<&[u8]> {
+        let column = self.block.column(column::HOST);
+        column.present(row).then(|| column.bytes(row))
+    }
+
+    /// The state of some rows in the columns that the operator has today, found by name; what it did not have then is absent.
+    /// `None` when there is no column or no row.
+    pub(crate) fn state(&self, rows: &[u32], wanted: &Schema) -> Option<Block> {
+        if wanted.fields().is_empty() || rows.is_empty() {
+            return None;
+        }
+        let mut builder = Builder::new(wanted);
+        rows.iter().for_each(|_| builder.push_time(0));
+        for (index, field) in wanted.fields().iter().enumerate() {
+            let saved = self.state.index_of(&field.name).filter(|&i| self.state.fields()[i].ty == field.ty);
+            match saved {
+                Some(saved) => builder.column(index).push_cells(self.block.column(column::STATE + saved), rows),
+                None => rows.iter().for_each(|_| builder.column(index).push_absent()),
+            }
+        }
+        builder.finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! Checkpoints end to end, in memory: from every boundary of a run, at any other parallelism, a job goes on as if nothing had
+//! happened. Nothing is lost and nothing is doubled (issue words: output committed by a checkpoint plus output from it on is the
+//! output of a run that was never interrupted), also when the job that was restored is interrupted again.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::kept::KeptJob;
+use support::{Custom, Row, sink};
+use tidemill_core::block::{Block, Builder};
+use tidemill_core::guest::{Emission, Moment, Outcome, TimerAction, TimerOp};
+use tidemill_dataflow::Options;
+
+/// Boundaries tried in one run, about.
+const BOUNDARIES: usize = 5;
+
+fn window(assigner: Value, compute: Value, lateness_ms: i64) -> Value {
+    let schema =
+        if compute == "guest" { "key:i64,start:i64,end:i64,firing:i32,sum:i64,count:i64" } else { "key:i64,start:i64,end:i64,count:i64" };
+    let state = if compute == "guest" { json!([{"name": "acc", "kind": "accumulator", "schema": "sum:i64,count:i64"}]) } else { json!([]) };
+    json!([{"name": "w", "kind": {"window": {"key": ["key"], "assigner": assigner, "compute": compute, "lateness-ms": lateness_ms,
+        "state": state}}, "inputs": [{"from": "rows"}], "outputs": [{"schema": schema}]}, sink("w")])
+}
+
+/// Every record gives a result here, in the order of arrival: rows of a key are to be alike, see [`alike`].
+fn rolling(aggregate: Value, schema: &str) -> Value {
+    json!([{"name": "r", "kind": {"rolling": {"key": ["key"], "aggregate": aggregate}}, "inputs": [{"from": "rows"}],
+        "outputs": [{"schema": schema}]}, sink("r")])
+}
+
+/// Sums per key, told at the end of the input; a timer for each stretch of ten milliseconds in which the key had a record. What
+/// it tells does not depend on how far event time is when a record arrives.
+fn process() -> (Value, Custom) {
+    let operators = json!([{"name": "p", "kind": {"process": {"keys": [["key"]], "timers": [{"name": "stretch"}, {"name": "end"}],
+        "state": [{"name": "sum", "kind": "value", "schema": "sum:i64,count:i64"}]}},
+        "inputs": [{"from": "rows"}], "outputs": [{"schema": "key:i64,timer:i32,sum:i64,count:i64"}]}, sink("p")]);
+    let on_record = |sums: &mut HashMap<u32, (i64, i64)>, _: u32, _: Moment, block: &Block, slots: &[u32]| {
+        let mut outcome = Outcome::default();
+        for (row, &slot) in slots.iter().enumerate() {
+            let sum = sums.entry(slot).or_default();
+            *sum = (sum.0 + block.column(1).i64s().get(row), sum.1 + 1);
+            let stretch = block.time(row) / 10 * 10 + 10;
+            outcome.timers.push(TimerOp { slot, timer: 0, action: TimerAction::Add, time: stretch });
+            outcome.timers.push(TimerOp { slot, timer: 1, action: TimerAction::Replace, time: i64::MAX });
+        }
+        Ok(outcome)
+    };
+    let on_timer = |sums: &mut HashMap<u32, (i64, i64)>, operator: u32, _: Moment, block: &Block, slots: &[u32]| {
+        let mut outcome = Outcome::default();
+        let mut builder = Builder::new(&"key:i64,timer:i32,sum:i64,count:i64".parse().unwrap());
+        for (row, &slot) in slots.iter().enumerate() {
+            let is_end = block.column(1).value(row) == tidemill_core::block::Value::I32(1);
+            let sum = if is_end { sums.remove(&slot).unwrap() } else { (0, 0) };
+            builder.push_time(block.time(row));
+            (0..2).for_each(|c| builder.column(c).push_cell(block.column(c), row));
+            builder.column(2).push_i64(sum.0);
+            builder.column(3).push_i64(sum.1);
+            if is_end {
+                outcome.cleared.push(slot);
+            } else {
+                outcome.unchanged.push(slot);
+            }
+        }
+        outcome.emitted.push(Emission { operator, port: 0, block: builder.finish().unwrap() });
+        Ok(outcome)
+    };
+    (operators, Custom { process: Some(Arc::new(on_record)), timer: Some(Arc::new(on_timer)) })
+}
+
+fn jobs() -> impl Strategy<Value = (Value, Custom)> {
+    let windows = prop_oneof![
+        (1i64..40).prop_map(|size| json!({"tumbling": {"size_ms": size}})),
+        (1i64..10, 1i64..6).prop_map(|(slide, n)| json!({"sliding": {"size_ms": slide * n, "slide_ms": slide}})),
+        (1i64..30, 1i64..30).prop_map(|(size, slide)| json!({"sliding": {"size_ms": size, "slide_ms": slide}})),
+        (1i64..20).prop_map(|gap| json!({"session": {"gap_ms": gap}})),
+    ];
+    let compute = prop_oneof![Just(json!("guest")), Just(json!({"host": "count"}))];
+    prop_oneof![
+        4 => (windows, compute, prop_oneof![Just(0i64), 1i64..30]).prop_map(|(a, c, l)| (window(a, c, l), Custom::default())),
+        2 => Just(()).prop_map(|()| process()),
+        1 => Just((rolling(json!({"sum": "value"}), "key:i64,value:i64"), Custom::default())),
+        1 => Just((rolling(json!({"max-by": "value"}), "key:i64,value:i64"), Custom::default())),
+    ]
+}
+
+/// The rows with one value for each key.
+fn alike(rows: &[Row]) -> Vec<Row> {
+    rows.iter().map(|&(time, key, _)| (time, key, key + 1)).collect()
+}
+
+/// No two rows have the same time: at equal times it is a matter of arrival whether a record still reaches the session that it touches.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (1i64..4, 0i64..12, -50i64..50);
+    prop::collection::vec(row, 20..400).prop_map(|rows| {
+        let mut time = 0;
+        let timed = rows.into_iter().map(|(step, key, value)| {
+            time += step;
+            (time, key, value)
+        });
+        timed.collect()
+    })
+}
+
+fn job(rows: &[Row], what: &(Value, Custom), parallelism: usize, block_rows: usize) -> KeptJob {
+    let options = Options { tick_ms: 1, block_rows, ..Options::default() };
+    let rows = if is_rolling(what) { alike(rows) } else { rows.to_vec() };
+    let every = (rows.len() / parallelism / block_rows / BOUNDARIES).max(2);
+    KeptJob { rows, operators: what.0.clone(), parallelism, custom: what.1.clone(), options, every }
+}
+
+fn is_rolling(what: &(Value, Custom)) -> bool {
+    what.0[0]["name"] == "r"
+}
+
+/// Lines that only one of two runs has, marked with - for those that are missing and + for those that should not be there.
+/// Without their times where rows of a key are alike, since any of them may be the one that gave a result.
+fn differences(got: &[String], expected: &[String], alike: bool) -> Vec<String> {
+    let mut count: BTreeMap<&str, i32> = BTreeMap::new();
+    let shown = |line: &'_ String| if alike { line.find('|').unwrap_or(0) } else { 0 };
+    got.iter().for_each(|line| *count.entry(&line[shown(line)..]).or_default() += 1);
+    expected.iter().for_each(|line| *count.entry(&line[shown(line)..]).or_default() -= 1);
+    count.into_iter().filter(|(_, n)| *n != 0).map(|(line, n)| format!("{n:+} {line}")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #[test]
+    fn a_job_goes_on_from_every_boundary(rows in rows(), what in jobs(), block_rows in 1usize..20, from in 1usize..5, to in 1usize..5) {
+        let whole = job(&rows, &what, from, block_rows).run(None).unwrap();
+        for id in whole.checkpoints() {
+            let saved = whole.saved(id);
+            let rest = job(&rows, &what, to, block_rows).run(Some(&saved)).unwrap();
+            let both: Vec<String> = whole.committed(id).into_iter().chain(rest.lines()).collect();
+            let wrong = differences(&both, &whole.lines(), is_rolling(&what));
+            prop_assert!(wrong.is_empty(), "from checkpoint {} at {} to {}: {:#?}", id, from, to, wrong);
+            if let Some(&again) = rest.checkpoints().last() {
+                let last = job(&rows, &what, from, block_rows).run(Some(&rest.saved(again))).unwrap();
+                let all = whole.committed(id).into_iter().chain(rest.committed(again)).chain(last.lines());
+                let wrong = differences(&all.collect::<Vec<_>>(), &whole.lines(), is_rolling(&what));
+                prop_assert!(wrong.is_empty(), "interrupted again at {}: {:#?}", again, wrong);
+            }
+        }
+    }
+}
+
+#[test]
+fn boundaries_do_come_and_state_does_not_pile_up() {
+    let rows: Vec<Row> = (0..4000).map(|i| (i / 4, i % 7, 1)).collect();
+    let what = (window(json!({"tumbling": {"size_ms": 10}}), json!("guest"), 0), Custom::default());
+    let job = KeptJob { every: 20, ..job(&rows, &what, 1, 10) };
+    let run = job.run(None).unwrap();
+    let ids = run.checkpoints();
+    assert!(ids.len() > 10, "only {} boundaries", ids.len());
+    for id in ids {
+        assert!(run.saved(id).rows() < 7 * 60, "panes that are over are gone from checkpoint {id}: {} rows", run.saved(id).rows());
+    }
+}
