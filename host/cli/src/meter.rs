@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tidemill_core::block::Block;
+use tidemill_core::checkpoint::Generation;
 use tidemill_core::connect::{Error, Polled, Reader, Sink, Source, SplitTime, Waker, Writer};
 
 /// A moment that is set once, by whoever comes first.
@@ -40,6 +41,14 @@ impl Source for MeteredSource {
     fn parallelism_max(&self) -> Option<usize> {
         self.inner.parallelism_max()
     }
+
+    fn restore(&self, positions: &[String]) -> Result<(), Error> {
+        self.inner.restore(positions)
+    }
+
+    fn replayable(&self) -> bool {
+        self.inner.replayable()
+    }
 }
 
 struct MeteredReader {
@@ -68,6 +77,10 @@ impl Reader for MeteredReader {
     fn observe(&mut self, split: usize, max_time: tidemill_core::TimeMs) {
         self.inner.observe(split, max_time);
     }
+
+    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+        self.inner.position(boundary)
+    }
 }
 
 /// A sink that marks its first output: the first flush behind a record.
@@ -79,6 +92,18 @@ pub(crate) struct MeteredSink {
 impl Sink for MeteredSink {
     fn writer(&self, worker: usize, peers: usize) -> Result<Box<dyn Writer>, Error> {
         Ok(Box::new(MeteredWriter { inner: self.inner.writer(worker, peers)?, first: self.first.clone(), wrote: false }))
+    }
+
+    fn recover(&self, generation: Generation, staged: &[String]) -> Result<(), Error> {
+        self.inner.recover(generation, staged)
+    }
+
+    fn commit(&self, staged: &[String]) -> Result<(), Error> {
+        self.inner.commit(staged)
+    }
+
+    fn transactional(&self) -> bool {
+        self.inner.transactional()
     }
 
     fn parallelism_max(&self) -> Option<usize> {
@@ -118,5 +143,11 @@ impl Writer for MeteredWriter {
         self.inner.finish()?;
         self.passed();
         Ok(())
+    }
+
+    fn stage(&mut self) -> Result<Vec<String>, Error> {
+        let staged = self.inner.stage()?;
+        self.passed();
+        Ok(staged)
     }
 }

@@ -52,7 +52,7 @@ fn main() -> Result<(), Failure> {
         let mut best = f64::INFINITY;
         for run in 0..RUNS {
             let target = dir.path().join(format!("{format}-{run}"));
-            let mut writer = open_sink(&format!("file:{}", target.display()), &sink, &five.parse()?)?.writer(0, 1)?;
+            let mut writer = open_sink(&format!("file:{}", target.display()), &sink, &five.parse()?, false)?.writer(0, 1)?;
             let begun = cpu_time()?;
             kept.iter().try_for_each(|block| writer.write(block))?;
             best = best.min(per(rows as u64, begun)?);

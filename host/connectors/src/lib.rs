@@ -70,11 +70,12 @@ pub fn open_source(url: &str, operator: &Operator) -> Result<Arc<dyn Source>, Er
     }
 }
 
-/// Opens what `url` names for this sink operator, whose records have `schema`.
+/// Opens what `url` names for this sink operator, whose records have `schema`. `resuming` says that an earlier start of the same job
+/// may have written there.
 ///
 /// # Errors
 /// [`Error::Binding`] when the URL cannot work, or a directory is not empty; the text says what to write instead.
-pub fn open_sink(url: &str, operator: &Operator, schema: &Schema) -> Result<Arc<dyn Sink>, Error> {
+pub fn open_sink(url: &str, operator: &Operator, schema: &Schema, resuming: bool) -> Result<Arc<dyn Sink>, Error> {
     let url = Url::parse(url, SCHEMES_OUT)?;
     let Kind::Sink(spec) = &operator.kind else {
         return Err(url.wrong(&format!("operator {:?} is a {}, not a sink", operator.name, operator.kind_name())));
@@ -82,7 +83,7 @@ pub fn open_sink(url: &str, operator: &Operator, schema: &Schema) -> Result<Arc<
     let encoder = Encoder::new(schema, url.format(spec.format)?);
     match url.scheme.as_str() {
         "stdout" => stdout::open_sink(&url, encoder),
-        "file" => file::open_sink(&url, encoder),
+        "file" => file::open_sink(&url, encoder, resuming),
         "discard" => discard::open_sink(&url),
         _ => Err(url.unknown(SCHEMES_OUT)),
     }

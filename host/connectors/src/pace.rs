@@ -89,6 +89,14 @@ impl Source for PacedSource {
     fn parallelism_max(&self) -> Option<usize> {
         self.inner.parallelism_max()
     }
+
+    fn restore(&self, positions: &[String]) -> Result<(), Error> {
+        self.inner.restore(positions)
+    }
+
+    fn replayable(&self) -> bool {
+        self.inner.replayable()
+    }
 }
 
 struct PacedReader {
@@ -117,6 +125,10 @@ impl Reader for PacedReader {
 
     fn splits(&self) -> &[SplitTime] {
         self.inner.splits()
+    }
+
+    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+        self.inner.position(boundary)
     }
 
     fn observe(&mut self, split: usize, max_time: TimeMs) {

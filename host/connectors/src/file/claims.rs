@@ -7,23 +7,29 @@
 //!
 //! The next claim goes to the file whose event time is furthest behind, so that files of one time range advance together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use tidemill_core::{TIME_MIN, TimeMs};
+
+use super::position::{Crossing, Range, Rest};
 
 /// The book. See the module.
 #[derive(Debug)]
 pub(crate) struct Claims {
     files: Vec<Marks>,
     stripe_bytes: u64,
+    readers: usize,
+    ended: usize,
+    crossing: Crossing,
 }
 
 #[derive(Debug)]
 struct Marks {
-    len: u64,
     whole: bool,
-    /// Where the next claim begins.
-    next: u64,
+    /// What is left to claim, in file order.
+    left: VecDeque<Range>,
+    /// Records of a whole file to pass over, since they were read before a restore.
+    skip: u64,
     /// Everything before is completely read.
     prefix: u64,
     prefix_time: TimeMs,
@@ -38,8 +44,8 @@ struct Marks {
 pub(crate) enum Claim {
     /// The lines that start in these bytes of a file.
     Stripe { file: usize, start: u64, end: u64 },
-    /// A whole file, from now on this worker's own.
-    Whole { file: usize },
+    /// A whole file, from now on this worker's own, but for so many records.
+    Whole { file: usize, skip: u64 },
     /// Some more of a whole file that this worker has claimed before.
     Again { file: usize },
 }
@@ -47,12 +53,56 @@ pub(crate) enum Claim {
 impl Claims {
     /// A book of files with these lengths in bytes, and whether each is read whole.
     pub(crate) fn new(files: impl Iterator<Item = (u64, bool)>, stripe_bytes: u64) -> Claims {
-        let marks = |(len, whole)| Marks { len, whole, next: 0, prefix: 0, prefix_time: TIME_MIN, done: BTreeMap::new(), seen: TIME_MIN };
-        Claims { files: files.map(marks).collect(), stripe_bytes }
+        let marks = |(len, whole)| Marks {
+            whole,
+            left: if len > 0 { VecDeque::from([(0, len)]) } else { VecDeque::new() },
+            skip: 0,
+            prefix: 0,
+            prefix_time: TIME_MIN,
+            done: BTreeMap::new(),
+            seen: TIME_MIN,
+        };
+        Claims { files: files.map(marks).collect(), stripe_bytes, readers: 0, ended: 0, crossing: Crossing::default() }
     }
 
-    /// Claims the next piece. `own` are the whole files this worker has open; `more` says whether it may open another.
-    pub(crate) fn claim(&mut self, own: &[usize], more: bool) -> Option<Claim> {
+    /// Begins a file where a checkpoint found it.
+    pub(super) fn restore(&mut self, file: usize, rest: Rest) {
+        let marks = &mut self.files[file];
+        // What lies between the ranges has been read: complete, as far as the prefix is concerned.
+        let mut at = 0;
+        for &(from, to) in &rest.ranges {
+            if at < from {
+                marks.done.insert(at, (from, TIME_MIN));
+            }
+            at = to;
+        }
+        (marks.left, marks.skip, marks.seen, marks.prefix_time) = (rest.ranges.into(), rest.skip, rest.time, rest.time);
+        marks.grow_prefix();
+    }
+
+    /// One of `peers` readers begins. All count from now on: what is claimed before the others have begun is to be noted as well.
+    pub(super) fn enter(&mut self, peers: usize) {
+        self.readers = peers;
+    }
+
+    /// A reader has ended.
+    pub(super) fn leave(&mut self) {
+        self.ended += 1;
+    }
+
+    /// A reader comes to a boundary: how many have, and for each file what nobody has claimed before it.
+    pub(super) fn cross(&mut self, boundary: u64, reader: usize) -> (usize, Vec<Vec<Range>>) {
+        let order = self.crossing.pass(boundary, reader);
+        let left = |(file, marks): (usize, &Marks)| {
+            let mut left: Vec<Range> = self.crossing.after(file).chain(marks.left.iter().copied()).collect();
+            left.sort_unstable();
+            left
+        };
+        (order, self.files.iter().enumerate().map(left).collect())
+    }
+
+    /// Claims the next piece for a reader. `own` are the whole files it has open; `more` says whether it may open another.
+    pub(crate) fn claim(&mut self, reader: usize, own: &[usize], more: bool) -> Option<Claim> {
         let candidates =
             self.files.iter().enumerate().filter(|(file, marks)| own.contains(file) || (marks.left() && (more || !marks.whole)));
         let (file, _) = candidates.min_by_key(|(file, marks)| (marks.seen, !own.contains(file)))?;
@@ -60,13 +110,13 @@ impl Claims {
             return Some(Claim::Again { file });
         }
         let marks = &mut self.files[file];
-        if marks.whole {
-            marks.next = marks.len;
-            return Some(Claim::Whole { file });
+        let (start, end) = marks.left.pop_front().expect("something of the file is left");
+        let stop = if marks.whole { end } else { end.min(start + self.stripe_bytes) };
+        if stop < end {
+            marks.left.push_front((stop, end));
         }
-        let start = marks.next;
-        marks.next = marks.len.min(start + self.stripe_bytes);
-        Some(Claim::Stripe { file, start, end: marks.next })
+        self.crossing.claimed(reader, self.readers - self.ended, file, (start, stop));
+        Some(if marks.whole { Claim::Whole { file, skip: marks.skip } } else { Claim::Stripe { file, start, end: stop } })
     }
 
     /// Notes an event time read in a file.
@@ -79,10 +129,7 @@ impl Claims {
     pub(crate) fn complete(&mut self, file: usize, start: u64, end: u64, time: TimeMs) {
         let marks = &mut self.files[file];
         marks.done.insert(start, (end, time));
-        while let Some((end, time)) = marks.done.remove(&marks.prefix) {
-            marks.prefix = end;
-            marks.prefix_time = marks.prefix_time.max(time);
-        }
+        marks.grow_prefix();
     }
 
     /// Whether anything of the file is left to claim.
@@ -98,7 +145,14 @@ impl Claims {
 
 impl Marks {
     fn left(&self) -> bool {
-        self.next < self.len
+        !self.left.is_empty()
+    }
+
+    fn grow_prefix(&mut self) {
+        while let Some((end, time)) = self.done.remove(&self.prefix) {
+            self.prefix = end;
+            self.prefix_time = self.prefix_time.max(time);
+        }
     }
 }
 
@@ -110,19 +164,19 @@ mod tests {
     fn stripes_come_in_file_order_and_end() {
         let mut claims = Claims::new([(25, false)].into_iter(), 10);
         let stripe = |start, end| Some(Claim::Stripe { file: 0, start, end });
-        assert_eq!(claims.claim(&[], true), stripe(0, 10));
-        assert_eq!(claims.claim(&[], true), stripe(10, 20));
+        assert_eq!(claims.claim(0, &[], true), stripe(0, 10));
+        assert_eq!(claims.claim(0, &[], true), stripe(10, 20));
         assert!(claims.left(0));
-        assert_eq!(claims.claim(&[], true), stripe(20, 25));
+        assert_eq!(claims.claim(0, &[], true), stripe(20, 25));
         assert!(!claims.left(0));
-        assert_eq!(claims.claim(&[], true), None);
+        assert_eq!(claims.claim(0, &[], true), None);
     }
 
     #[test]
     fn the_prefix_grows_only_without_gaps() {
         let mut claims = Claims::new([(30, false)].into_iter(), 10);
         for _ in 0..3 {
-            claims.claim(&[], true);
+            claims.claim(0, &[], true);
         }
         claims.complete(0, 10, 20, 200);
         assert_eq!(claims.prefix_time(0), TIME_MIN);
@@ -136,26 +190,26 @@ mod tests {
     fn the_file_that_is_behind_is_read_next() {
         let mut claims = Claims::new([(100, false), (100, false), (0, false)].into_iter(), 10);
         let file = |claim| match claim {
-            Some(Claim::Stripe { file, .. } | Claim::Whole { file } | Claim::Again { file }) => file,
+            Some(Claim::Stripe { file, .. } | Claim::Whole { file, .. } | Claim::Again { file }) => file,
             None => panic!("something is left"),
         };
-        assert_eq!(file(claims.claim(&[], true)), 0);
+        assert_eq!(file(claims.claim(0, &[], true)), 0);
         claims.saw(0, 50);
-        assert_eq!(file(claims.claim(&[], true)), 1, "a file not started comes first");
+        assert_eq!(file(claims.claim(0, &[], true)), 1, "a file not started comes first");
         claims.saw(1, 70);
-        assert_eq!(file(claims.claim(&[], true)), 0);
+        assert_eq!(file(claims.claim(0, &[], true)), 0);
         claims.saw(0, 90);
-        assert_eq!(file(claims.claim(&[], true)), 1);
+        assert_eq!(file(claims.claim(0, &[], true)), 1);
     }
 
     #[test]
     fn whole_files_belong_to_one_worker() {
         let mut claims = Claims::new([(5, true), (5, true)].into_iter(), 10);
-        assert_eq!(claims.claim(&[], true), Some(Claim::Whole { file: 0 }));
-        assert_eq!(claims.claim(&[0], false), Some(Claim::Again { file: 0 }));
-        assert_eq!(claims.claim(&[0], true), Some(Claim::Again { file: 0 }), "without times one file after the other");
+        assert_eq!(claims.claim(0, &[], true), Some(Claim::Whole { file: 0, skip: 0 }));
+        assert_eq!(claims.claim(0, &[0], false), Some(Claim::Again { file: 0 }));
+        assert_eq!(claims.claim(0, &[0], true), Some(Claim::Again { file: 0 }), "without times one file after the other");
         claims.saw(0, 10);
-        assert_eq!(claims.claim(&[0], true), Some(Claim::Whole { file: 1 }));
-        assert_eq!(claims.claim(&[], true), None);
+        assert_eq!(claims.claim(0, &[0], true), Some(Claim::Whole { file: 1, skip: 0 }));
+        assert_eq!(claims.claim(0, &[], true), None);
     }
 }

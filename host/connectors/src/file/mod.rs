@@ -5,6 +5,7 @@
 //! middle. What a file holds when the job starts is read; what is appended later is not.
 
 mod claims;
+mod position;
 mod reader;
 mod sink;
 #[cfg(test)]
@@ -15,7 +16,7 @@ pub(crate) use sink::open as open_sink;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidemill_core::connect::{Error, Reader, Source, Waker};
 use tidemill_core::plan::Format;
@@ -59,11 +60,28 @@ struct Shared {
 struct FileSource(Arc<Shared>);
 
 impl Source for FileSource {
-    fn reader(&self, _worker: usize, peers: usize, _waker: Waker) -> Result<Box<dyn Reader>, Error> {
-        Ok(Box::new(reader::FileReader::new(self.0.clone(), peers)))
+    fn reader(&self, worker: usize, peers: usize, _waker: Waker) -> Result<Box<dyn Reader>, Error> {
+        Ok(Box::new(reader::FileReader::new(self.0.clone(), worker, peers)))
     }
 
     fn bounded(&self) -> bool {
+        true
+    }
+
+    fn restore(&self, positions: &[String]) -> Result<(), Error> {
+        let positions = position::parse(positions)?;
+        let inputs = &self.0.inputs;
+        if let Some(name) = position::missing(&positions, |name| inputs.iter().any(|input| input.name == name)) {
+            return Err(Error::Binding(format!("{name} was not read to its end when the checkpoint was taken, and is not there now")));
+        }
+        let mut claims = self.0.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        for (file, input) in inputs.iter().enumerate() {
+            claims.restore(file, position::rest(&positions, &input.name, input.len)?);
+        }
+        Ok(())
+    }
+
+    fn replayable(&self) -> bool {
         true
     }
 }

@@ -14,6 +14,7 @@ use tidemill_core::connect::{Batch, Error, Polled, Reader, SplitTime};
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use super::claims::{Claim, Claims};
+use super::position::{FilePosition, Position, Range};
 use super::{Input, Packing, Shared, advice};
 use crate::decode::{Bad, Chunk, Decoder, LINE_BYTES_MAX};
 use crate::stream::{BYTE_ORDER_MARK, Blocking, Pulled, Stream};
@@ -35,12 +36,25 @@ pub(super) struct FileReader {
     /// The stripe that `chunk` holds.
     stripe: Option<Stripe>,
     handle: Option<(usize, File)>,
-    wholes: Vec<(usize, Whole)>,
+    wholes: Vec<OpenWhole>,
+    /// Which of the readers it is.
+    number: usize,
+    ended: bool,
     /// Whole files this worker may still claim, so that the first to come does not take all.
     whole_share: usize,
     /// The greatest time this worker has read in each file.
     own: Vec<TimeMs>,
     splits: Vec<SplitTime>,
+}
+
+/// A whole file that is being read.
+struct OpenWhole {
+    file: usize,
+    stream: Whole,
+    /// Records read so far.
+    records: u64,
+    /// Records to pass over still.
+    skip: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +65,7 @@ struct Stripe {
 }
 
 impl FileReader {
-    pub(super) fn new(shared: Arc<Shared>, peers: usize) -> FileReader {
+    pub(super) fn new(shared: Arc<Shared>, number: usize, peers: usize) -> FileReader {
         let files = shared.inputs.len();
         let wholes = shared.inputs.iter().filter(|i| i.whole && i.len > 0).count();
         let mut reader = FileReader {
@@ -61,10 +75,13 @@ impl FileReader {
             stripe: None,
             handle: None,
             wholes: Vec::new(),
+            number,
+            ended: false,
             whole_share: wholes.div_ceil(peers.max(1)),
             own: vec![TIME_MIN; files],
             splits: vec![SplitTime { max_time: TIME_MIN, ended: false }; files],
         };
+        reader.claims().enter(peers);
         reader.refresh();
         reader
     }
@@ -87,7 +104,7 @@ impl FileReader {
         let claims = shared.claims.lock().unwrap_or_else(PoisonError::into_inner);
         for (file, split) in self.splits.iter_mut().enumerate() {
             split.max_time = split.max_time.max(self.own[file]).max(claims.prefix_time(file));
-            let open = self.stripe.is_some_and(|s| s.file == file) || self.wholes.iter().any(|(f, _)| *f == file);
+            let open = self.stripe.is_some_and(|s| s.file == file) || self.wholes.iter().any(|w| w.file == file);
             split.ended = !open && !claims.left(file);
         }
     }
@@ -110,9 +127,17 @@ impl FileReader {
     }
 
     fn poll_whole(&mut self, file: usize, rows: usize) -> Result<Batch, Error> {
-        let Some(at) = self.wholes.iter().position(|(f, _)| *f == file) else { return Ok(Batch::default()) };
-        match self.wholes[at].1.pull(rows, file)? {
+        let Some(at) = self.wholes.iter().position(|w| w.file == file) else { return Ok(Batch::default()) };
+        let whole = &mut self.wholes[at];
+        // What was read before a restore is decoded again, since its bytes cannot be entered in the middle, and let go.
+        let rows = if whole.skip > 0 { rows.min(whole.skip as usize) } else { rows };
+        match whole.stream.pull(rows, file)? {
             Pulled::Batch(batch, time) => {
+                whole.records += batch.records;
+                if whole.skip > 0 {
+                    whole.skip = whole.skip.saturating_sub(batch.records);
+                    return Ok(Batch { split: file, ..Batch::default() });
+                }
                 self.saw(file, time);
                 Ok(batch)
             }
@@ -123,11 +148,17 @@ impl FileReader {
         }
     }
 
-    fn open_whole(&mut self, file: usize) -> Result<(), Error> {
+    fn open_whole(&mut self, file: usize, skip: u64) -> Result<(), Error> {
         let stream = open_whole(&self.shared.inputs[file], Decoder::new(&self.shared.layout, self.shared.format))?;
-        self.wholes.push((file, stream));
-        self.whole_share -= 1;
+        self.wholes.push(OpenWhole { file, stream, records: 0, skip });
+        self.whole_share = self.whole_share.saturating_sub(1);
         Ok(())
+    }
+
+    /// The rest of the stripe in hand, if anything of it is left.
+    fn open_range(&self, file: usize) -> Option<Range> {
+        let stripe = self.stripe.filter(|stripe| stripe.file == file && !self.chunk.is_empty())?;
+        Some((self.chunk.base + self.chunk.at as u64, stripe.end))
     }
 
     fn open_stripe(&mut self, stripe: Stripe) -> Result<(), Error> {
@@ -153,11 +184,14 @@ impl Reader for FileReader {
         let batch = if let Some(stripe) = self.stripe {
             self.poll_stripe(stripe, rows)?
         } else {
-            let own: Vec<usize> = self.wholes.iter().map(|(file, _)| *file).collect();
+            let own: Vec<usize> = self.wholes.iter().map(|w| w.file).collect();
             let more = self.whole_share > 0 && own.len() < WHOLE_OPEN_MAX;
-            let claim = self.claims().claim(&own, more);
+            let claim = self.claims().claim(self.number, &own, more);
             match claim {
                 None => {
+                    if !std::mem::replace(&mut self.ended, true) {
+                        self.claims().leave();
+                    }
                     self.refresh();
                     return Ok(Polled::Ended);
                 }
@@ -166,8 +200,8 @@ impl Reader for FileReader {
                     self.open_stripe(stripe)?;
                     self.poll_stripe(stripe, rows)?
                 }
-                Some(Claim::Whole { file }) => {
-                    self.open_whole(file)?;
+                Some(Claim::Whole { file, skip }) => {
+                    self.open_whole(file, skip)?;
                     self.poll_whole(file, rows)?
                 }
                 Some(Claim::Again { file }) => self.poll_whole(file, rows)?,
@@ -184,6 +218,21 @@ impl Reader for FileReader {
     fn observe(&mut self, split: usize, max_time: TimeMs) {
         self.saw(split, max_time);
         self.splits[split].max_time = self.splits[split].max_time.max(max_time);
+    }
+
+    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+        let (order, left) = self.claims().cross(boundary, self.number);
+        let file = |(file, left): (usize, Vec<Range>)| FilePosition {
+            name: self.shared.inputs[file].name.clone(),
+            len: self.shared.inputs[file].len,
+            time: self.splits[file].max_time,
+            open: self.open_range(file),
+            records: self.wholes.iter().find(|w| w.file == file).map(|w| w.records + w.skip),
+            left,
+        };
+        let files = if self.ended { Vec::new() } else { left.into_iter().enumerate().map(file).collect() };
+        let position = Position { boundary, order, ended: self.ended, files };
+        Ok(Some(serde_json::to_string(&position).expect("numbers and names become JSON")))
     }
 }
 

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tidemill_core::TIME_MIN;
 use tidemill_core::block::{Block, Builder};
+use tidemill_core::checkpoint::Generation;
 use tidemill_core::connect::{Error, Polled, Sink};
 use tidemill_core::schema::Schema;
 
@@ -82,7 +83,7 @@ proptest! {
         while finished.iter().any(|f| !f) {
             let turn = turns.next().unwrap();
             let worker = (*turn..turn + peers).map(|w| w % peers).find(|&w| !finished[w]).unwrap();
-            let reader = readers[worker].get_or_insert_with(|| reader::FileReader::new(shared.clone(), peers));
+            let reader = readers[worker].get_or_insert_with(|| reader::FileReader::new(shared.clone(), worker, peers));
             let before = reader.splits().to_vec();
             match reader.poll(rows).unwrap() {
                 Polled::Batch(batch) => {
@@ -106,6 +107,97 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Readers come to a boundary one after the other, while those that have passed it read on. From the positions any number of readers
+    /// reads exactly what had not been read before the boundary; positions of readers that had ended long before do no harm.
+    #[test]
+    fn from_a_boundary_every_line_is_read_once(
+        files in proptest::collection::vec(proptest::collection::vec((any::<u8>(), any::<u8>()), 0..40), 1..4),
+        stripe_bytes in 1u64..700,
+        peers in 1usize..5,
+        later in 1usize..5,
+        rows in 1usize..9,
+        turns in proptest::collection::vec(0usize..8, 1..64),
+        boundaries in proptest::collection::vec(0usize..40, 1..4),
+        packed: bool,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut expected = 0;
+        for (index, lines) in files.iter().enumerate() {
+            let (text, _) = content(lines, expected, "\n");
+            expected += lines.len();
+            let name = dir.path().join(format!("{index}.json"));
+            if packed && index == 0 {
+                let mut gz = flate2::write::GzEncoder::new(fs::File::create(dir.path().join("0.json.gz")).unwrap(), flate2::Compression::fast());
+                gz.write_all(text.as_bytes()).unwrap();
+                gz.finish().unwrap();
+            } else {
+                fs::write(name, text).unwrap();
+            }
+        }
+        let shared = share_of(&dir, "*.json*", stripe_bytes);
+        let mut readers: Vec<reader::FileReader> = (0..peers).map(|i| reader::FileReader::new(shared.clone(), i, peers)).collect();
+        let mut positions: Vec<Option<String>> = vec![None; peers];
+        let mut ended = vec![false; peers];
+        let (mut before, mut turns) = (Vec::new(), turns.iter().cycle());
+        for (number, polls) in boundaries.iter().enumerate() {
+            // Everybody reads; then each comes to the boundary at a turn of its own, and those that have been there read on.
+            let boundary = 10 + number as u64;
+            let last = number + 1 == boundaries.len();
+            for _ in 0..*polls {
+                let worker = turns.next().unwrap() % peers;
+                read_on(&mut readers[worker], rows, &mut ended[worker], Some(&mut before));
+            }
+            let mut passed = ended.clone();
+            (0..peers).filter(|&w| passed[w]).for_each(|w| positions[w] = readers[w].position(u64::MAX).unwrap());
+            for step in 0.. {
+                if passed.iter().all(|p| *p) {
+                    break;
+                }
+                let worker = turns.next().unwrap() % peers;
+                if passed[worker] && step % 3 > 0 {
+                    // Behind the boundary: counts as read only where another boundary follows.
+                    read_on(&mut readers[worker], rows, &mut ended[worker], (!last).then_some(&mut before));
+                } else {
+                    let worker = (worker..worker + peers).map(|w| w % peers).find(|&w| !passed[w]).unwrap();
+                    positions[worker] = readers[worker].position(boundary).unwrap();
+                    passed[worker] = true;
+                }
+            }
+        }
+        let positions: Vec<String> = positions.into_iter().flatten().collect();
+        let again = share_of(&dir, "*.json*", stripe_bytes);
+        FileSource(again.clone()).restore(&positions).unwrap();
+        for number in 0..later {
+            let mut reader = reader::FileReader::new(again.clone(), number, later);
+            let mut over = false;
+            while !over {
+                read_on(&mut reader, rows, &mut over, Some(&mut before));
+            }
+        }
+        let total = before.len();
+        before.sort();
+        before.dedup();
+        prop_assert_eq!((total, before.len()), (expected, expected), "lines read, and different ones");
+    }
+}
+
+fn read_on(reader: &mut reader::FileReader, rows: usize, ended: &mut bool, lines: Option<&mut Vec<String>>) {
+    if *ended {
+        return;
+    }
+    match reader.poll(rows).unwrap() {
+        Polled::Batch(batch) => {
+            if let Some(lines) = lines {
+                lines.extend(all_lines(&[batch]));
+            }
+        }
+        _ => *ended = true,
+    }
+}
+
 #[test]
 fn files_of_one_time_range_advance_together() {
     let dir = tempfile::tempdir().unwrap();
@@ -114,7 +206,7 @@ fn files_of_one_time_range_advance_together() {
         fs::write(dir.path().join(name), text).unwrap();
     }
     let shared = share_of(&dir, "*.json", 500);
-    let mut reader = reader::FileReader::new(shared, 1);
+    let mut reader = reader::FileReader::new(shared, 0, 1);
     while let Polled::Batch(_) = reader.poll(100).unwrap() {
         let splits = reader.splits();
         let apart = splits[0].max_time.saturating_sub(splits[1].max_time).abs();
@@ -130,7 +222,7 @@ fn lines_far_longer_than_a_stripe_are_read_once() {
     let text: String = (0..4).map(|n| format!("{{\"n\":{n},\"at\":{n},\"pad\":\"{pad}\"}}\n")).collect();
     fs::write(dir.path().join("long.json"), text.trim_end()).unwrap();
     let shared = share_of(&dir, "long.json", 1_000);
-    let mut readers = [reader::FileReader::new(shared.clone(), 2), reader::FileReader::new(shared, 2)];
+    let mut readers = [reader::FileReader::new(shared.clone(), 0, 2), reader::FileReader::new(shared, 1, 2)];
     let mut seen = Vec::new();
     for turn in 0.. {
         match readers[turn % 2].poll(10).unwrap() {
@@ -330,7 +422,7 @@ fn names(dir: &TempDir) -> Vec<String> {
 #[test]
 fn parts_appear_when_they_are_complete() {
     let dir = tempfile::tempdir().unwrap();
-    let sink = crate::open_sink(&url(&dir, "out/?header=true"), &testing::sink("csv"), &schema()).unwrap();
+    let sink = crate::open_sink(&url(&dir, "out/?header=true"), &testing::sink("csv"), &schema(), false).unwrap();
     write_rows(&*sink, 0, &[1, 2]);
     write_rows(&*sink, 1, &[]);
     let mut open = sink.writer(2, 4).unwrap();
@@ -344,7 +436,7 @@ fn parts_appear_when_they_are_complete() {
 #[test]
 fn an_ordered_sink_has_one_part() {
     let dir = tempfile::tempdir().unwrap();
-    let sink = crate::open_sink(&url(&dir, "out?ordered=true"), &testing::sink("json"), &schema()).unwrap();
+    let sink = crate::open_sink(&url(&dir, "out?ordered=true"), &testing::sink("json"), &schema(), false).unwrap();
     assert_eq!(sink.parallelism_max(), Some(1));
     write_rows(&*sink, 3, &[5, 4]);
     assert_eq!(fs::read_to_string(dir.path().join("out/part-0")).unwrap(), "{\"n\":5}\n{\"n\":4}\n");
@@ -353,7 +445,7 @@ fn an_ordered_sink_has_one_part() {
 #[test]
 fn output_is_replaced_only_on_request_and_only_parts() {
     let dir = tempfile::tempdir().unwrap();
-    let open = |options: &str| crate::open_sink(&url(&dir, &format!("out{options}")), &testing::sink("csv"), &schema());
+    let open = |options: &str| crate::open_sink(&url(&dir, &format!("out{options}")), &testing::sink("csv"), &schema(), false);
     write_rows(&*open("").unwrap(), 0, &[1]);
     fs::write(dir.path().join("out/.part-7"), "left by a crash").unwrap();
     let text = open("").err().unwrap().to_string();
@@ -366,14 +458,14 @@ fn output_is_replaced_only_on_request_and_only_parts() {
     let text = open("?overwrite=true").err().unwrap().to_string();
     assert!(text.contains("thesis.txt"), "{text}");
     assert_eq!(names(&dir), ["part-0", "thesis.txt"]);
-    let file = crate::open_sink(&url(&dir, "out/thesis.txt"), &testing::sink("csv"), &schema()).err().unwrap().to_string();
+    let file = crate::open_sink(&url(&dir, "out/thesis.txt"), &testing::sink("csv"), &schema(), false).err().unwrap().to_string();
     assert!(file.contains("is a file"), "{file}");
 }
 
 #[test]
 fn a_follower_sees_what_was_flushed() {
     let dir = tempfile::tempdir().unwrap();
-    let sink = crate::open_sink(&url(&dir, "out?flush=true"), &testing::sink("csv"), &schema()).unwrap();
+    let sink = crate::open_sink(&url(&dir, "out?flush=true"), &testing::sink("csv"), &schema(), false).unwrap();
     let mut writer = sink.writer(0, 1).unwrap();
     writer.write(&one_row(1)).unwrap();
     writer.flush().unwrap();
@@ -383,8 +475,44 @@ fn a_follower_sees_what_was_flushed() {
 #[test]
 fn a_failed_write_names_the_file() {
     let dir = tempfile::tempdir().unwrap();
-    let sink = crate::open_sink(&url(&dir, "out"), &testing::sink("csv"), &schema()).unwrap();
+    let sink = crate::open_sink(&url(&dir, "out"), &testing::sink("csv"), &schema(), false).unwrap();
     fs::remove_dir(dir.path().join("out")).unwrap();
     let text = sink.writer(0, 1).unwrap().write(&one_row(1)).unwrap_err().to_string();
     assert!(text.contains("out/.part-0"), "{text}");
+}
+
+#[test]
+fn staged_parts_are_shown_by_their_commit_and_by_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |resuming| crate::open_sink(&url(&dir, "out"), &testing::sink("csv"), &schema(), resuming);
+    let names = || names(&dir);
+    let sink = open(false).unwrap();
+    assert!(sink.transactional());
+    sink.recover(Generation(1), &[]).unwrap();
+    let mut writer = sink.writer(0, 1).unwrap();
+    writer.write(&one_row(1)).unwrap();
+    let first = writer.stage().unwrap();
+    assert_eq!(writer.stage().unwrap(), [""; 0], "nothing was written since");
+    writer.write(&one_row(2)).unwrap();
+    let second = writer.stage().unwrap();
+    writer.write(&one_row(3)).unwrap();
+    writer.flush().unwrap();
+    assert!(names().iter().all(|name| name.starts_with('.')), "{:?}", names());
+    sink.commit(&first).unwrap();
+    sink.commit(&first).unwrap();
+    drop((writer, sink));
+
+    // The next start found the second one in its checkpoint, whose commit never came.
+    let sink = open(true).unwrap();
+    sink.recover(Generation(2), &[first.clone(), second.clone()].concat()).unwrap();
+    assert_eq!(names(), [first[0].as_str(), second[0].as_str()], "and the third is gone");
+    let mut writer = sink.writer(0, 1).unwrap();
+    writer.write(&one_row(4)).unwrap();
+    let third = writer.stage().unwrap();
+    writer.finish().unwrap();
+    assert!(names().contains(&format!(".{}", third[0])), "the end shows nothing that no checkpoint covers");
+    for wrong in ["part-000-g000009-00000001", "../part-0", "thesis.txt"] {
+        sink.commit(&[wrong.to_owned()]).unwrap_err();
+    }
+    assert!(open(false).is_err(), "who does not resume finds the directory full");
 }
