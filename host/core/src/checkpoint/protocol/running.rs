@@ -1,0 +1,103 @@
+//! A runner that has the job: numbers its attempts, says where each record goes, and learns whether it still has the job.
+//!
+//! The order of an attempt, which the caller keeps: parts and staged output durable; a savepoint's copy created; the record created;
+//! staged output committed, durably; then clean-up. A commit that fails is no failure of the checkpoint: what has not been committed
+//! is listed again by the next record.
+
+use super::name::{Line, Part, Stamp};
+use super::opening::Opened;
+use super::record::{Checkpoint, Created, Found, Record};
+use crate::checkpoint::{CheckpointId, Generation};
+
+/// What an attempt to create a record came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The checkpoint exists at this line. Commit its staged output.
+    Completed(Line),
+    /// Somebody else has the job. Commit nothing, delete nothing, stop.
+    Superseded,
+    /// It stood there and was gone before it could be read: create it again.
+    Again,
+}
+
+/// The writer of a generation's checkpoints.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    generation: Generation,
+    /// The line of the next record.
+    next: Line,
+    last: CheckpointId,
+    retain: usize,
+    /// Our lineage, as far as it is kept, from old to new.
+    kept: Vec<Line>,
+}
+
+impl Runner {
+    /// A runner that has just opened the job and keeps this many checkpoints, one at least.
+    pub fn new(opened: &Opened, retain: usize) -> Runner {
+        let mut kept = Vec::new();
+        if let Some((line, base)) = &opened.base {
+            kept.clone_from(&base.kept);
+            kept.push(*line);
+        }
+        let (generation, next) = (opened.generation(), opened.line.next());
+        Runner { generation, next, last: opened.claim.last, retain: retain.max(1), kept }
+    }
+
+    /// The line that the next record will have. Whoever wants to know early whether the job has been taken over looks whether something
+    /// stands there.
+    pub fn next(&self) -> Line {
+        self.next
+    }
+
+    /// Begins an attempt: its stamp is new, also when the one before has failed.
+    pub fn begin(&mut self) -> Stamp {
+        self.last = CheckpointId(self.last.0 + 1);
+        Stamp { generation: self.generation, checkpoint: self.last }
+    }
+
+    /// The record of an attempt all of whose parts are durable, to be created at [`Runner::next`].
+    pub fn record(&self, stamp: Stamp, parts: Vec<Part>) -> Checkpoint {
+        let before = self.kept.len().saturating_sub(self.retain - 1);
+        Checkpoint { stamp, kept: self.kept[before..].to_vec(), parts }
+    }
+
+    /// Learns what creating a record at [`Runner::next`] came to. After an error of the store there is nothing to learn: the record is
+    /// created again, the same one, before anything else is.
+    pub fn created(&mut self, record: &Checkpoint, created: &Created) -> Outcome {
+        match created {
+            Created::New | Created::Same => {
+                let line = self.next;
+                self.kept.clone_from(&record.kept);
+                self.kept.push(line);
+                self.next = line.next();
+                Outcome::Completed(line)
+            }
+            Created::Other(Found::Missing) => Outcome::Again,
+            Created::Other(_) => Outcome::Superseded,
+        }
+    }
+}
+
+/// What a savepoint's copy is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its checkpoint was made.
+    Good,
+    /// Its runner was superseded before the checkpoint was made, or died: nobody was told that it exists, and its output was never committed.
+    Orphan,
+    /// The line where its record would stand is damaged.
+    Unknown(String),
+}
+
+/// Judges a savepoint by what stands at its line in the log it was made in, and where that log ends. An orphan is told apart for ever,
+/// because the claim in its place is never deleted.
+pub fn standing(savepoint: &Checkpoint, line: Line, found: &Found, end: Option<Line>) -> Standing {
+    match found {
+        Found::Record(Record::Checkpoint(record)) if record == savepoint => Standing::Good,
+        Found::Record(_) => Standing::Orphan,
+        Found::Missing if end.is_some_and(|end| end > line) => Standing::Good,
+        Found::Missing => Standing::Orphan,
+        Found::Damaged(place) => Standing::Unknown(place.clone()),
+    }
+}
