@@ -34,13 +34,21 @@ pub enum Plan {
 /// The parts that an object refers to; none when it cannot be read.
 type Refers = Option<Vec<Part>>;
 
+/// A completed checkpoint as far as clean-up is concerned.
+#[derive(Clone, Debug)]
+struct Bound {
+    stamp: Stamp,
+    /// The checkpoints that stay, from old to new, the completed one last.
+    kept: Vec<Line>,
+}
+
 /// Knows what a generation's checkpoints and the savepoints refer to.
 #[derive(Clone, Debug)]
 pub struct Cleaner {
-    /// The checkpoints that stay, from old to new.
-    kept: Vec<Line>,
-    /// The last completed checkpoint of this generation. Until there is one, nothing is deleted.
-    completed: Option<Stamp>,
+    /// The last completed checkpoint.
+    completed: Option<Bound>,
+    /// The one that was the last when the clean-up under way began. Without one, nothing is deleted.
+    bound: Option<Bound>,
     checkpoints: BTreeMap<Line, Refers>,
     savepoints: BTreeMap<Savepoint, Refers>,
     /// Lines that are not deleted whatever happens.
@@ -52,8 +60,8 @@ impl Cleaner {
     pub fn new(opened: &Opened) -> Cleaner {
         let base = opened.base.iter().map(|(line, base)| (*line, Some(base.parts.clone())));
         Cleaner {
-            kept: Vec::new(),
             completed: None,
+            bound: None,
             checkpoints: base.collect(),
             savepoints: BTreeMap::new(),
             lasting: BTreeSet::from([opened.line]),
@@ -62,12 +70,18 @@ impl Cleaner {
 
     /// A checkpoint of ours is complete, and its output committed.
     pub fn completed(&mut self, line: Line, record: &Checkpoint) {
-        self.kept.clone_from(&record.kept);
-        self.kept.push(line);
-        self.completed = Some(record.stamp);
+        let kept = record.kept.iter().copied().chain([line]).collect();
+        self.completed = Some(Bound { stamp: record.stamp, kept });
         self.checkpoints.insert(line, Some(record.parts.clone()));
-        let floor = self.kept[0];
-        self.checkpoints.retain(|line, _| *line >= floor);
+    }
+
+    /// Begins a clean-up. What is listed for it is listed after this, so that no savepoint is missing in the listing whose parts the
+    /// checkpoints completed by now no longer refer to.
+    pub fn begin(&mut self) {
+        self.bound.clone_from(&self.completed);
+        if let Some(floor) = self.bound.as_ref().map(|bound| bound.kept[0]) {
+            self.checkpoints.retain(|line, _| *line >= floor);
+        }
     }
 
     /// Learns what reading an object came to; a savepoint is read as the record it is a copy of. Whoever makes a savepoint tells it, so
@@ -95,20 +109,21 @@ impl Cleaner {
     /// What to do, given what is in the directory. Every savepoint must be listed; of the rest, what is not listed is not deleted, so
     /// names remembered from before do as well as a new listing.
     pub fn plan(&self, listed: &[Object]) -> Plan {
-        let (Some(completed), Some(floor)) = (self.completed, self.kept.first()) else { return Plan::Delete(Vec::new()) };
-        let unknown = self.unknown(listed, *floor);
+        let Some(Bound { stamp, kept }) = &self.bound else { return Plan::Delete(Vec::new()) };
+        let floor = kept[0];
+        let unknown = self.unknown(listed, floor);
         if !unknown.is_empty() {
             return Plan::Read(unknown);
         }
         let records = listed.iter().filter(|object| match object {
-            Object::Record(line) => line < floor && !self.lasting.contains(line),
+            Object::Record(line) => *line < floor && !self.lasting.contains(line),
             _ => false,
         });
         let mut delete: Vec<Object> = records.cloned().collect();
         delete.sort_unstable();
         if let Some(referred) = self.referred(listed) {
             let parts = listed.iter().filter(|object| match object {
-                Object::Part(part) => part.stamp <= completed && !referred.contains(part),
+                Object::Part(part) => part.stamp <= *stamp && !referred.contains(part),
                 _ => false,
             });
             delete.extend(parts.cloned());
@@ -124,7 +139,8 @@ impl Cleaner {
 
     /// Kept checkpoints and savepoints, each with what is known of it.
     fn telling<'a>(&'a self, listed: &'a [Object]) -> impl Iterator<Item = (Object, Option<&'a Refers>)> {
-        let kept = self.kept.iter().map(|line| (Object::Record(*line), self.checkpoints.get(line)));
+        let kept = self.bound.iter().flat_map(|bound| &bound.kept);
+        let kept = kept.map(|line| (Object::Record(*line), self.checkpoints.get(line)));
         let savepoints = listed.iter().filter_map(|object| match object {
             Object::Savepoint(name) => Some((object.clone(), self.savepoints.get(name))),
             _ => None,

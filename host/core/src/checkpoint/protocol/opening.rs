@@ -8,7 +8,11 @@
 //!    freed between 1 and 2 while the runner before us went on. Either way begin again.
 //! 4. **Read** and **judge** the base. What cannot be used is passed over for the next older checkpoint of the same lineage.
 //! 5. Passed over: **create** a second claim on the line after the first, which names the older base and what is left behind, before
-//!    anything is done on the strength of it.
+//!    anything is done on the strength of it. Nothing left to take: **list** once more, and refuse if the log still ends where it did;
+//!    what has moved on may have cleaned up what we looked for.
+//!
+//! A start takes the job from whoever has it, also from one that began later but came first. Yielding instead would be no safer, and a
+//! claim that lands after its runner has died would keep everybody out.
 //!
 //! Invariant: when step 5 is through, everything that a later start will decide follows from records that cannot change.
 
@@ -16,9 +20,9 @@ use super::name::{Line, Stamp};
 use super::record::{Checkpoint, Claim, Created, Found, Record, RunnerId, Skipped, Unusable};
 use crate::checkpoint::{CheckpointId, Generation};
 
-/// How often a start begins again because others move the log meanwhile. Each time somebody else has made progress, so this many
-/// in a row are runners that start each other's job over and over.
-pub const ROUNDS_MAX: u32 = 16;
+/// How often a start looks for the end of the log because others move it meanwhile. A runner of before that is quick makes for one more
+/// round or two; more are starts that take the job from each other. Since all of them stop here, the last claim among them wins.
+pub const ROUNDS_MAX: u32 = 4;
 
 /// What to ask of the store next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +69,8 @@ pub enum Refused {
     /// There are checkpoints, and none of them can be used. Beginning from nothing would double what they have committed.
     #[error("none of the job's checkpoints can be used")]
     NothingUsable(Vec<Skipped>),
-    /// Others kept taking the job over.
-    #[error("other runners keep taking the job over")]
+    /// Other starts kept taking the job over; one of them has it. As good as superseded.
+    #[error("other runners, started at the same time, keep taking the job over")]
     Contended,
 }
 
@@ -149,6 +153,8 @@ enum Phase {
     Judging(Line, Line, Checkpoint),
     /// Step 5.
     Reclaiming(Line, (Line, Checkpoint)),
+    /// Step 5, with the last line we know.
+    Refusing(Line),
     Opened(Opened),
     Refused(Refused),
 }
@@ -175,7 +181,7 @@ impl Opening {
     /// What to do now; the same until it is answered.
     pub fn step(&self) -> Step {
         match &self.phase {
-            Phase::Listing | Phase::Confirming(_) => Step::List,
+            Phase::Listing | Phase::Confirming(_) | Phase::Refusing(_) => Step::List,
             Phase::Resolving(index) => Step::Read(self.lines[*index]),
             Phase::Reading(_, candidate) => Step::Read(*candidate),
             Phase::Claiming(line) | Phase::Reclaiming(line, _) => Step::Create(*line, self.claim.clone()),
@@ -200,6 +206,8 @@ impl Opening {
             (Phase::Judging(ours, line, checkpoint), Answer::Judged(verdict)) => self.judge(ours, line, checkpoint, verdict),
             (Phase::Reclaiming(line, base), Answer::Created(created)) if created.is_ours() => self.opened(line, Some(base)),
             (Phase::Reclaiming(..), Answer::Created(_)) => self.again(),
+            (Phase::Refusing(end), Answer::Listed(lines)) if lines.iter().any(|line| *line > end) => self.again(),
+            (Phase::Refusing(_), Answer::Listed(_)) => Phase::Refused(Refused::NothingUsable(std::mem::take(&mut self.said))),
             (phase, answer) => panic!("{answer:?} does not answer {phase:?}"),
         };
     }
@@ -223,7 +231,7 @@ impl Opening {
                 if index + 1 < self.lines.len() {
                     return Phase::Resolving(index + 1);
                 }
-                return self.nothing_usable();
+                return Phase::Refusing(self.lines[0]);
             }
         }
         Phase::Claiming(self.lines[0].next())
@@ -257,7 +265,7 @@ impl Opening {
             // What lies between a claim and its base is of another lineage.
             Found::Record(Record::Claim(claim)) => match claim.base.filter(|base| *base < candidate) {
                 Some(base) => Phase::Reading(ours, base),
-                None => self.nothing_usable(),
+                None => Phase::Refusing(ours),
             },
             Found::Missing => self.older(ours, candidate, Unusable::Missing),
             Found::Damaged(place) => self.older(ours, candidate, Unusable::Damaged(place)),
@@ -297,16 +305,12 @@ impl Opening {
         self.skip(line, why);
         match self.lines.iter().find(|older| **older < line) {
             Some(older) => Phase::Reading(ours, *older),
-            None => self.nothing_usable(),
+            None => Phase::Refusing(ours),
         }
     }
 
     fn opened(&mut self, line: Line, base: Option<(Line, Checkpoint)>) -> Phase {
         Phase::Opened(Opened { line, claim: self.claim.clone(), base, said: std::mem::take(&mut self.said) })
-    }
-
-    fn nothing_usable(&mut self) -> Phase {
-        Phase::Refused(Refused::NothingUsable(std::mem::take(&mut self.said)))
     }
 
     fn again(&mut self) -> Phase {

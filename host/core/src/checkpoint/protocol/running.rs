@@ -1,12 +1,16 @@
 //! A runner that has the job: numbers its attempts, says where each record goes, and learns whether it still has the job.
 //!
-//! The order of an attempt, which the caller keeps: parts and staged output durable; a savepoint's copy created; the record created;
-//! staged output committed, durably; then clean-up. A commit that fails is no failure of the checkpoint: what has not been committed
-//! is listed again by the next record.
+//! The order of an attempt, which the caller keeps: parts and staged output durable; the record created; staged output committed,
+//! durably; then clean-up. A commit that fails is no failure of the checkpoint: what has not been committed is listed again by the
+//! next record.
+//!
+//! A savepoint is a copy of a record that no clean-up deletes. It is created after the record, and before it is told to anybody the
+//! runner looks whether it still has the job ([`Runner::is_superseded`]): if so, every successor will find the copy when it
+//! cleans up; if not, one may have deleted parts of it meanwhile. All this comes before the clean-up after the record.
 
 use super::name::{Line, Part, Stamp};
 use super::opening::Opened;
-use super::record::{Checkpoint, Created, Found, Record};
+use super::record::{Checkpoint, Created, Found};
 use crate::checkpoint::{CheckpointId, Generation};
 
 /// What an attempt to create a record came to.
@@ -44,10 +48,15 @@ impl Runner {
         Runner { generation, next, last: opened.claim.last, retain: retain.max(1), kept }
     }
 
-    /// The line that the next record will have. Whoever wants to know early whether the job has been taken over looks whether something
-    /// stands there.
+    /// The line that the next record will have.
     pub fn next(&self) -> Line {
         self.next
+    }
+
+    /// Whether somebody else has the job, told by what stands at [`Runner::next`]. To be asked for a savepoint; a runner that makes
+    /// no checkpoints for long may ask too, to stop early.
+    pub fn is_superseded(&self, found: &Found) -> bool {
+        *found != Found::Missing
     }
 
     /// Begins an attempt: its stamp is new, also when the one before has failed.
@@ -76,28 +85,5 @@ impl Runner {
             Created::Other(Found::Missing) => Outcome::Again,
             Created::Other(_) => Outcome::Superseded,
         }
-    }
-}
-
-/// What a savepoint's copy is worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Its checkpoint was made.
-    Good,
-    /// Its runner was superseded before the checkpoint was made, or died: nobody was told that it exists, and its output was never committed.
-    Orphan,
-    /// The line where its record would stand is damaged.
-    Unknown(String),
-}
-
-/// Judges a savepoint by what stands at its line in the log it was made in, and where that log ends. An orphan is told apart for ever,
-/// because the claim in its place is never deleted.
-pub fn standing(savepoint: &Checkpoint, line: Line, found: &Found, end: Option<Line>) -> Standing {
-    match found {
-        Found::Record(Record::Checkpoint(record)) if record == savepoint => Standing::Good,
-        Found::Record(_) => Standing::Orphan,
-        Found::Missing if end.is_some_and(|end| end > line) => Standing::Good,
-        Found::Missing => Standing::Orphan,
-        Found::Damaged(place) => Standing::Unknown(place.clone()),
     }
 }

@@ -124,7 +124,10 @@ fn a_start_takes_the_newest_checkpoint_and_numbers_go_on_above_it() {
 #[test]
 fn a_runner_whose_line_is_taken_is_superseded() {
     let (mut log, mut old) = log_with(1);
+    assert!(!old.is_superseded(&log.found(old.next())));
     log.open(2);
+    assert!(old.is_superseded(&log.found(old.next())));
+    assert!(old.is_superseded(&Found::Damaged("log/3: flipped".into())));
     let record = old.record(old.clone().begin(), Vec::new());
     let created = log.create(old.next(), Record::Checkpoint(record.clone()));
     assert_eq!(old.created(&record, &created), Outcome::Superseded);
@@ -267,6 +270,20 @@ fn a_job_none_of_whose_checkpoints_can_be_used_is_refused_with_all_reasons() {
 }
 
 #[test]
+fn a_start_that_was_overtaken_does_not_refuse_what_its_successor_has_cleaned_up() {
+    let (mut log, _) = log_with(1);
+    let mut late = true;
+    let opened = log.start(2, |log, step| {
+        if matches!(step, Step::Read(Line(2))) && log.lines.len() == 3 && std::mem::take(&mut late) {
+            let mut successor = Runner::new(&log.open(3), 1);
+            log.checkpoint(&mut successor);
+            log.lines.remove(&Line(2));
+        }
+    });
+    assert_eq!(opened.map(|opened| (opened.line, base(&opened))), Ok((Line(6), Some(5))));
+}
+
+#[test]
 fn a_missing_checkpoint_is_passed_over() {
     let (mut log, _) = log_with(2);
     log.open(2);
@@ -317,6 +334,7 @@ fn an_attempt_that_failed_does_not_give_its_number_to_the_next() {
 
 /// Deletes what the cleaner says, reading for it what it asks for.
 fn clean(cleaner: &mut Cleaner, log: &Log, others: &[Object]) -> Vec<Object> {
+    cleaner.begin();
     let mut listed: Vec<Object> = log.lines.keys().map(|line| Object::Record(*line)).collect();
     listed.extend_from_slice(others);
     loop {
@@ -373,7 +391,9 @@ fn what_a_savepoint_refers_to_stays_until_the_savepoint_is_deleted() {
     let (log, _, mut cleaner, mut listed) = grown();
     let savepoint = Object::Savepoint("keep".parse().unwrap());
     listed.push(savepoint.clone());
-    assert_eq!(clean_with(&mut cleaner, &log, &listed), None, "it has to be read first");
+    cleaner.begin();
+    let Plan::Read(read) = cleaner.plan(&listed) else { panic!("there is something to read") };
+    assert!(read.contains(&savepoint));
     cleaner.learn(&savepoint, &log.found(Line(3)));
     let delete = clean(&mut cleaner, &log, &listed);
     assert!(!delete.contains(&Object::Part(part(stamp(1, 2)))) && delete.contains(&Object::Part(part(stamp(1, 1)))));
@@ -381,12 +401,18 @@ fn what_a_savepoint_refers_to_stays_until_the_savepoint_is_deleted() {
     assert!(clean(&mut cleaner, &log, &listed).contains(&Object::Part(part(stamp(1, 2)))));
 }
 
-fn clean_with(cleaner: &mut Cleaner, log: &Log, listed: &[Object]) -> Option<Vec<Object>> {
-    match cleaner.plan(listed) {
-        Plan::Delete(delete) => Some(delete),
-        Plan::Read(objects) if objects.iter().any(|object| matches!(object, Object::Savepoint(_))) => None,
-        Plan::Read(_) => Some(clean(cleaner, log, listed)),
+#[test]
+fn a_savepoint_made_after_the_listing_loses_nothing() {
+    let (mut log, mut runner, mut cleaner, mut listed) = grown();
+    clean(&mut cleaner, &log, &listed);
+    for _ in 0..3 {
+        let (line, record) = log.checkpoint(&mut runner);
+        cleaner.completed(line, &record);
+        listed.extend(record.parts.into_iter().map(Object::Part));
     }
+    let Plan::Delete(delete) = cleaner.plan(&listed) else { panic!("everything is known") };
+    assert!(!delete.contains(&Object::Part(part(stamp(6, 5)))), "its checkpoint was the last when the clean-up began");
+    assert!(clean(&mut cleaner, &log, &listed).contains(&Object::Part(part(stamp(6, 5)))));
 }
 
 #[test]
@@ -415,25 +441,4 @@ fn a_damaged_old_record_stays_since_it_may_be_a_claim() {
     let delete = clean(&mut cleaner, &log, &parts);
     assert_eq!(&delete[..2], [Object::Record(Line(2)), Object::Record(Line(4))]);
     assert!(!delete.contains(&Object::Record(Line(3))));
-}
-
-#[test]
-fn an_orphaned_savepoint_is_told_from_a_good_one() {
-    let (mut log, mut runner) = log_with(1);
-    let stamp = runner.begin();
-    let savepoint = runner.record(stamp, Vec::new());
-    let line = runner.next();
-    let judge = |log: &Log| standing(&savepoint, line, &log.found(line), log.lines.keys().last().copied());
-    assert_eq!(judge(&log), Standing::Orphan, "its runner died");
-    let mut superseded = Log { lines: log.lines.clone(), ..Log::default() };
-    superseded.open(2);
-    assert_eq!(judge(&superseded), Standing::Orphan);
-    log.create(line, Record::Checkpoint(savepoint.clone()));
-    assert_eq!(judge(&log), Standing::Good);
-    log.open(2);
-    log.lines.remove(&line);
-    assert_eq!(judge(&log), Standing::Good, "cleaned up since");
-    log.lines.insert(line, Record::Checkpoint(savepoint.clone()));
-    log.torn.insert(line);
-    assert_eq!(judge(&log), Standing::Unknown("log/3: too short".into()));
 }
