@@ -6,6 +6,13 @@
 //!
 //! Keyed state travels in **pages**: blocks whose first columns say whose state a row is ([`page_schema`]), followed by
 //! the state as the guest exports it. A page of a handover may say that a row is gone; a page that comes back never does.
+//!
+//! What makes a checkpoint exist, and which one a start takes, is decided in [`protocol`]; when to begin one in [`trigger`]; what
+//! becomes of a job whose runner ended in [`restart`].
+
+pub mod protocol;
+pub mod restart;
+pub mod trigger;
 
 use std::fmt;
 use std::ops::Range;
@@ -20,7 +27,8 @@ use crate::schema::{Field, Schema, Type};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct CheckpointId(pub u64);
 
-/// The number of a start of the job: of two runners that believe the job theirs, the one with the greater number is right.
+/// The number of a start of the job: of two runners that believe the job theirs, the one with the greater number is right. It is
+/// the line of the log at which the runner claimed the job ([`protocol::Claim`]), so numbers rise but not by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Generation(pub u64);
 
