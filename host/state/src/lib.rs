@@ -1,0 +1,21 @@
+//! Stored checkpoints: writing them while a job runs, choosing one, reading it back, and finding every byte that is wrong.
+
+mod catalog;
+mod directory;
+mod error;
+mod layers;
+mod manifest;
+mod part;
+mod record;
+mod restore;
+mod rows;
+mod store;
+
+pub use catalog::{Catalog, Listed, Verified, Which, open};
+pub use directory::{Start, judge, start};
+pub use error::Error;
+pub use manifest::{Manifest, Operator, Part};
+pub use part::{Summary, examine};
+pub use record::Record;
+pub use restore::Restore;
+pub use store::{Access, Backend, Entry, Fault, Faulty, Objects, Operation, Put, Settings, Store};
