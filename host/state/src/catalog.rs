@@ -191,7 +191,7 @@ pub fn open(store: &Store, which: &Which) -> Result<crate::Restore, Error> {
         };
         let broken: Vec<String> = catalog.unreadable().map(|(_, error)| error.to_string()).collect();
         let broken = if broken.is_empty() { String::new() } else { format!("; {}", broken.join("; ")) };
-        return Err(Error::Url(format!("{} has {what} that can be read{broken}", store.url())));
+        return Err(Error::Directory(format!("{} has {what} that can be read{broken}", store.url())));
     };
     catalog.check(listed)?;
     directory::judge(store, listed.manifest)?;

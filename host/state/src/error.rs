@@ -7,7 +7,7 @@ use tidemill_core::checkpoint::protocol::Refused;
 pub enum Error {
     /// The directory cannot be used as it is written.
     #[error("{0}")]
-    Url(String),
+    Directory(String),
     /// The storage refused, or did not answer; what it did may be known later.
     #[error("{file}: {reason}")]
     Storage {
@@ -51,6 +51,17 @@ pub enum Error {
     /// The job cannot start.
     #[error("{0}")]
     Refused(#[from] Refused),
+    /// Another runner has the job.
+    #[error("another runner has taken the job over")]
+    Superseded,
+    /// Operators that did not hand over in time.
+    #[error("the boundary was not reached within {seconds} s by {missing}")]
+    Late {
+        /// What they were given.
+        seconds: u64,
+        /// Which, in words.
+        missing: String,
+    },
     /// What the engine handed over cannot be state of the operator: a bug of the engine.
     #[error("operator {operator}: {reason}")]
     Handover {
@@ -76,7 +87,7 @@ impl Error {
             | Error::Exists { file }
             | Error::Damaged { file, .. }
             | Error::Newer { file, .. } => Some(file),
-            Error::Url(_) | Error::Refused(_) | Error::Handover { .. } => None,
+            Error::Directory(_) | Error::Refused(_) | Error::Superseded | Error::Late { .. } | Error::Handover { .. } => None,
         }
     }
 

@@ -8,8 +8,9 @@ use tidemill_core::checkpoint::{CheckpointId, Saved, SavedOperator};
 use tidemill_core::connect;
 
 use crate::error::Error;
-use crate::layers::{Gone, Layers};
+use crate::layers::Layers;
 use crate::manifest::Manifest;
+use crate::rows::Gone;
 use crate::store::Store;
 
 /// A saved job, read from its store as it is asked for: by several workers at once, each for its key groups.

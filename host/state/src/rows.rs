@@ -26,6 +26,15 @@ pub(crate) struct Row {
     row: u32,
 }
 
+/// What becomes of rows that say that state is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// They are dropped: nothing lies below that they would hide.
+    Drop,
+    /// They are kept: they hide rows of layers below.
+    Keep,
+}
+
 /// Pages opened to be sorted.
 pub(crate) struct Pages<'a> {
     pages: &'a [Block],
@@ -73,7 +82,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Puts rows of one group in order and leaves the latest of each key and namespace.
-    pub(crate) fn latest(&self, rows: &mut [Row]) -> Vec<Row> {
+    pub(crate) fn latest(&self, rows: &mut [Row], gone: Gone) -> Vec<Row> {
         // Stable, so that the rows of one key stay in the order of their pages; quick where pages are in order already.
         rows.sort_by(|a, b| self.compare(*a, *b));
         let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
@@ -83,12 +92,10 @@ impl<'a> Pages<'a> {
                 _ => kept.push(row),
             }
         }
+        if gone == Gone::Drop {
+            kept.retain(|row| self.cell(*row, column::GONE).raw()[row.row as usize] == 0);
+        }
         kept
-    }
-
-    /// Whether the row says that its state is gone.
-    pub(crate) fn gone(&self, row: Row) -> bool {
-        self.cell(row, column::GONE).raw()[row.row as usize] != 0
     }
 
     /// New pages of these rows, in this order.
@@ -170,6 +177,7 @@ pub(crate) fn each_group(
     pages: &[Block],
     groups: u32,
     schema: &Schema,
+    gone: Gone,
     mut each: impl FnMut(u32, Vec<Block>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let refused = |reason: String| Error::Handover { operator: operator.to_owned(), reason };
@@ -182,8 +190,10 @@ pub(crate) fn each_group(
     let mut start = 0;
     for (group, end) in ends.into_iter().enumerate() {
         if start < end {
-            let kept = opened.latest(&mut rows[start..end]);
-            each(group as u32, opened.build(&kept, schema))?;
+            let kept = opened.latest(&mut rows[start..end], gone);
+            if !kept.is_empty() {
+                each(group as u32, opened.build(&kept, schema))?;
+            }
         }
         start = end;
     }

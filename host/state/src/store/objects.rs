@@ -171,7 +171,7 @@ pub(super) fn runtime() -> Result<Handle, Error> {
     if let Some(handle) = &*running {
         return Ok(handle.clone());
     }
-    let failed = |error: std::io::Error| Error::Url(format!("no thread for storage can be started: {error}"));
+    let failed = |error: std::io::Error| Error::Directory(format!("no thread for storage can be started: {error}"));
     let runtime = Builder::new_current_thread().enable_all().thread_name("storage-call").build().map_err(failed)?;
     let handle = runtime.handle().clone();
     let run = move || runtime.block_on(std::future::pending::<()>());

@@ -48,7 +48,7 @@ impl Store {
             Some("hdfs") => Arc::new(hdfs(url, settings)?),
             Some(other) => {
                 let known = "a path, file:DIR, s3://BUCKET/PREFIX or hdfs://HOST/PATH";
-                return Err(Error::Url(format!("{url:?} has the scheme {other:?}; checkpoints are kept in {known}")));
+                return Err(Error::Directory(format!("{url:?} has the scheme {other:?}; checkpoints are kept in {known}")));
             }
         };
         Ok(Store::new(backend, url))
@@ -73,16 +73,16 @@ fn scheme(url: &str) -> Option<&str> {
 fn local(url: &str, access: Access, settings: &Settings) -> Result<Objects, Error> {
     let path = url.strip_prefix("file://").or_else(|| url.strip_prefix("file:")).unwrap_or(url);
     if path.is_empty() {
-        return Err(Error::Url(format!("{url:?} names no directory")));
+        return Err(Error::Directory(format!("{url:?} names no directory")));
     }
     let path = Path::new(path);
     if access == Access::Write {
-        std::fs::create_dir_all(path).map_err(|e| Error::Url(format!("the directory {} cannot be made: {e}", path.display())))?;
+        std::fs::create_dir_all(path).map_err(|e| Error::Directory(format!("the directory {} cannot be made: {e}", path.display())))?;
     } else if !path.is_dir() {
-        return Err(Error::Url(format!("there is no directory {}", path.display())));
+        return Err(Error::Directory(format!("there is no directory {}", path.display())));
     }
     let store = LocalFileSystem::new_with_prefix(path);
-    let store = store.map_err(|e| Error::Url(format!("the directory {} cannot be used: {e}", path.display())))?;
+    let store = store.map_err(|e| Error::Directory(format!("the directory {} cannot be used: {e}", path.display())))?;
     Objects::local(Arc::new(store.with_fsync(true)), path.to_owned(), settings.timeout)
 }
 
@@ -91,9 +91,9 @@ fn s3(url: &str, settings: &Settings) -> Result<Objects, Error> {
     use object_store::aws::AmazonS3Builder;
     use object_store::{ClientOptions, RetryConfig};
 
-    let refused = |error: object_store::Error| Error::Url(format!("{url} cannot be used: {error}"));
+    let refused = |error: object_store::Error| Error::Directory(format!("{url} cannot be used: {error}"));
     let prefix = url.strip_prefix("s3://").and_then(|rest| Some(rest.split_once('/')?.1)).unwrap_or_default();
-    let prefix = object_store::path::Path::parse(prefix.trim_matches('/')).map_err(|e| Error::Url(format!("{url}: {e}")))?;
+    let prefix = object_store::path::Path::parse(prefix.trim_matches('/')).map_err(|e| Error::Directory(format!("{url}: {e}")))?;
     let mut builder = AmazonS3Builder::new().with_url(url);
     for (name, value) in &settings.options {
         if let Ok(key) = name.to_ascii_lowercase().parse() {
@@ -112,14 +112,14 @@ fn s3(url: &str, settings: &Settings) -> Result<Objects, Error> {
 
 #[cfg(not(feature = "s3"))]
 fn s3(url: &str, _: &Settings) -> Result<Objects, Error> {
-    Err(Error::Url(format!("{url}: this tidemill was built without S3 (cargo feature `s3`)")))
+    Err(Error::Directory(format!("{url}: this tidemill was built without S3 (cargo feature `s3`)")))
 }
 
 #[cfg(feature = "hdfs")]
 fn hdfs(url: &str, settings: &Settings) -> Result<Objects, Error> {
     use hdfs_native_object_store::HdfsObjectStoreBuilder;
 
-    let refused = |reason: String| Error::Url(format!("{url} cannot be used: {reason}"));
+    let refused = |reason: String| Error::Directory(format!("{url} cannot be used: {reason}"));
     let rest = url.strip_prefix("hdfs://").ok_or_else(|| refused("write hdfs://HOST:PORT/PATH".to_owned()))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = object_store::path::Path::parse(path.trim_matches('/')).map_err(|e| refused(e.to_string()))?;
@@ -130,7 +130,7 @@ fn hdfs(url: &str, settings: &Settings) -> Result<Objects, Error> {
 
 #[cfg(not(feature = "hdfs"))]
 fn hdfs(url: &str, _: &Settings) -> Result<Objects, Error> {
-    Err(Error::Url(format!("{url}: this tidemill was built without HDFS (cargo feature `hdfs`)")))
+    Err(Error::Directory(format!("{url}: this tidemill was built without HDFS (cargo feature `hdfs`)")))
 }
 
 #[cfg(test)]
