@@ -3,7 +3,7 @@
 //! **Invariants.** Of one operator and worker handovers are taken in the order they came. What a handover brings is kept until a
 //! checkpoint that has it is complete (keyed state), or until its output is committed (staged output); a checkpoint that fails loses
 //! nothing and doubles nothing, for the next one takes all that is kept. A handover for a checkpoint that has failed in between
-//! is taken with the next.
+//! is taken with the next. A second handover for the same checkpoint, an operator's last, lies behind its boundary and waits.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -157,20 +157,24 @@ impl Gathered {
         let Gathered { slots, state, layers, pages, staged, pages_bytes, .. } = self;
         for slot in slots.values_mut() {
             while slot.queue.front().is_some_and(|(id, _)| *id <= checkpoint) {
-                let Some((_, handover)) = slot.queue.pop_front() else { break };
+                let Some((id, handover)) = slot.queue.pop_front() else { break };
                 slot.watermark = handover.watermark;
                 slot.position = handover.position;
                 slot.last |= handover.last;
                 staged.extend(handover.staged);
-                let Some(keyed) = handover.keyed else { continue };
-                if state.as_ref() != Some(&keyed.state) {
-                    // Columns have changed since the restore, so everything there is comes again.
-                    layers.clear();
-                    pages.clear();
-                    *state = Some(keyed.state);
+                if let Some(keyed) = handover.keyed {
+                    if state.as_ref() != Some(&keyed.state) {
+                        // Columns have changed since the restore, so everything there is comes again.
+                        layers.clear();
+                        pages.clear();
+                        *state = Some(keyed.state);
+                    }
+                    *pages_bytes += keyed.pages.iter().map(|page| page.as_bytes().len()).sum::<usize>();
+                    pages.extend(keyed.pages);
                 }
-                *pages_bytes += keyed.pages.iter().map(|page| page.as_bytes().len()).sum::<usize>();
-                pages.extend(keyed.pages);
+                if id == checkpoint {
+                    break;
+                }
             }
         }
     }

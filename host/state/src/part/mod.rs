@@ -21,7 +21,7 @@ const MAGIC: [u8; 8] = *b"TMILPART";
 /// The last four bytes.
 const END: [u8; 4] = *b"TMEF";
 /// The format this release writes and reads.
-pub const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 /// Bytes of a header before its texts.
 const HEADER_FIXED: usize = 48;
 /// Bytes of a header at most: a name and a schema of [`tidemill_core::schema`]'s limits fit many times.
@@ -31,7 +31,7 @@ const ENTRY: usize = 32;
 /// Bytes of the footer.
 const FOOTER: usize = 32;
 /// Key groups of a job at most; bounds the index before it is read.
-pub const GROUPS_MAX: u32 = 1 << 16;
+pub(crate) const GROUPS_MAX: u32 = 1 << 16;
 
 /// What a part says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

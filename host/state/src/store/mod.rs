@@ -100,7 +100,7 @@ impl Store {
 
     /// Whether both are one place: files of one need not be copied to the other.
     pub fn same_place(&self, other: &Store) -> bool {
-        Arc::ptr_eq(&self.backend, &other.backend) || self.url == other.url
+        Arc::ptr_eq(&self.backend, &other.backend) || (self.url == other.url && &*self.url != url::MEMORY)
     }
 
     /// The files of a folder.

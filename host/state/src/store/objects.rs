@@ -18,7 +18,7 @@ use crate::error::Error;
 
 /// A call that has not been answered by then has failed, unless the settings say otherwise: a storage that hangs must fail
 /// checkpoints and not stop them for ever. Longer than a retry of `object_store` takes, shorter than anybody waits.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Files under a prefix of an object store.
 pub struct Objects {

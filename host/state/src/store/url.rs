@@ -11,6 +11,9 @@ use super::objects::{CALL_TIMEOUT, Objects};
 use super::{Backend, Store};
 use crate::error::Error;
 
+/// Every memory is another one.
+pub(super) const MEMORY: &str = "memory:";
+
 /// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -59,7 +62,7 @@ impl Store {
     /// # Errors
     /// When no thread can be started.
     pub fn memory() -> Result<Store, Error> {
-        Store::open("memory:", Access::Write, &Settings::default())
+        Store::open(MEMORY, Access::Write, &Settings::default())
     }
 }
 
