@@ -5,7 +5,7 @@ use tidemill_core::checkpoint::protocol::{self, Created, Found, Line, Object, Ou
 
 use super::run::{Attempt, Phase, Run};
 use super::write::{self, AllLayers, Prepared};
-use super::{Ending, Event, Granted, Last, Wish};
+use super::{Ending, Event, Last, Wish};
 use crate::directory;
 use crate::error::Error;
 use crate::manifest::Manifest;
@@ -129,26 +129,20 @@ impl Run {
         });
         (self.hooks.event)(Event::Completed(last));
         self.cleaner.completed(line, &facts);
-        for (wish, answer) in attempt.wishes {
-            // Whoever asked may be gone.
-            let _ = answer.send(self.grant(&wish, &manifest));
+        if let Some(name) = &manifest.savepoint {
+            self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(facts)));
         }
         if let Err(error) = self.clean() {
             (self.hooks.event)(Event::Trouble(format!("clean-up: {error}")));
         }
-        if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
-    }
-
-    fn grant(&mut self, wish: &Wish, manifest: &Manifest) -> Granted {
-        match wish {
-            Wish::Checkpoint => Ok(manifest.clone()),
-            Wish::Savepoint(name) => {
-                let found = Found::Record(protocol::Record::Checkpoint(manifest.facts()));
-                self.cleaner.learn(&Object::Savepoint(name.clone()), &found);
-                Ok(manifest.clone())
-            }
-            Wish::Copy(name, to) => write::copy(&self.store, manifest, to, name),
+        for (wish, answer) in attempt.wishes {
+            // Whoever asked may be gone.
+            let _ = answer.send(match wish {
+                Wish::Checkpoint | Wish::Savepoint(_) => Ok(manifest.clone()),
+                Wish::Copy(name, to) => write::copy(&self.store, &manifest, &to, &name),
+            });
         }
+        if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
     }
 
     /// Makes staged output visible; what cannot be stays staged for the next checkpoint.

@@ -269,12 +269,12 @@ impl Run {
 
     /// The checkpoint under way has failed for good; the next has all that it would have had.
     pub(super) fn fail(&mut self, attempt: Attempt, error: Error) {
+        self.update(|statistics| statistics.pending = None);
+        self.failed(attempt.stamp, error.clone());
         for (_, answer) in attempt.wishes {
             // Whoever asked may be gone.
             let _ = answer.send(Err(error.clone()));
         }
-        self.failed(attempt.stamp, error);
-        self.update(|statistics| statistics.pending = None);
     }
 
     /// Counts and tells a failure.

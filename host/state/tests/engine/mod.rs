@@ -170,7 +170,8 @@ impl Engine {
     /// One worker comes to its end and hands over its last.
     pub(crate) fn end(&self, worker: usize) {
         let shared = self.shared.lock().unwrap();
-        self.commands[worker].send(Command::End(shared.last.unwrap_or(CheckpointId(0)))).unwrap();
+        // It may have ended before.
+        let _ = self.commands[worker].send(Command::End(shared.last.unwrap_or(CheckpointId(0))));
     }
 
     /// Ends all workers and the coordinator.
