@@ -6,7 +6,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::block::{Block, Value};
-use crate::schema::Type;
+use crate::schema::{Schema, Type};
 
 /// Key groups of a job: fixed when the job is first run, more than any sensible parallelism on one node.
 pub const GROUPS: u32 = 256;
@@ -37,6 +37,42 @@ pub fn encode(value: Value<'_>, optional: bool, out: &mut Vec<u8>) {
 fn encode_heap(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     out.extend_from_slice(bytes);
+}
+
+/// The values of a canonical key whose fields are `fields`, to show them; `None` when the bytes are not the key of such fields.
+pub fn decode<'a>(key: &'a [u8], fields: &Schema) -> Option<Vec<Value<'a>>> {
+    let mut rest = key;
+    let values = fields.fields().iter().map(|field| decode_one(&mut rest, field.ty, field.optional)).collect::<Option<Vec<_>>>()?;
+    rest.is_empty().then_some(values)
+}
+
+fn decode_one<'a>(rest: &mut &'a [u8], ty: Type, optional: bool) -> Option<Value<'a>> {
+    if optional {
+        match rest.split_off_first()? {
+            0 => return Some(Value::Absent),
+            1 => {}
+            _ => return None,
+        }
+    }
+    fn fixed<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+        rest.split_off(..N)?.try_into().ok()
+    }
+    fn heap<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+        let length = u32::from_le_bytes(fixed(rest)?) as usize;
+        rest.split_off(..length)
+    }
+    Some(match ty {
+        Type::Bool => match fixed::<1>(rest)? {
+            [0] => Value::Bool(false),
+            [1] => Value::Bool(true),
+            _ => return None,
+        },
+        Type::I32 => Value::I32(i32::from_le_bytes(fixed(rest)?)),
+        Type::I64 => Value::I64(i64::from_le_bytes(fixed(rest)?)),
+        Type::F64 => Value::F64(f64::from_le_bytes(fixed(rest)?)),
+        Type::String => Value::String(std::str::from_utf8(heap(rest)?).ok()?),
+        Type::Bytes => Value::Bytes(heap(rest)?),
+    })
 }
 
 /// Appends the canonical key of a row: its key columns one after the other.
@@ -125,6 +161,24 @@ mod tests {
             assert!(groups(parallelism, parallelism).is_empty());
             assert!(seen.into_iter().all(|s| s));
         }
+    }
+
+    #[test]
+    fn a_key_is_decoded_to_what_was_encoded_and_nothing_else_is_a_key() {
+        let fields: Schema = "a:bool,b:i32,c:i64?,d:f64,e:string?,f:bytes".parse().unwrap();
+        let values = [Value::Bool(true), Value::I32(-7), Value::Absent, Value::F64(2.5), Value::String("größe"), Value::Bytes(&[0, 9])];
+        let mut key = Vec::new();
+        for (value, field) in values.iter().zip(fields.fields()) {
+            encode(*value, field.optional, &mut key);
+        }
+        assert_eq!(decode(&key, &fields).unwrap(), values);
+        for length in 0..key.len() {
+            assert_eq!(decode(&key[..length], &fields), None, "the first {length} bytes");
+        }
+        assert_eq!(decode(&[&key[..], &[0]].concat(), &fields), None, "a byte too many");
+        assert_eq!(decode(&[2], &"a:bool".parse().unwrap()), None, "no bool");
+        assert_eq!(decode(&[2, 0], &"a:bool?".parse().unwrap()), None, "neither absent nor present");
+        assert_eq!(decode(&[1, 0, 0, 0, 0xff], &"a:string".parse().unwrap()), None, "no text");
     }
 
     #[test]

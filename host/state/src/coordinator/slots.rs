@@ -1,0 +1,208 @@
+//! What operators have handed over, and what of it no checkpoint has yet: values only.
+//!
+//! **Invariants.** Of one operator and worker handovers are taken in the order they came. What a handover brings is kept until a
+//! checkpoint that has it is complete (keyed state), or until its output is committed (staged output); a checkpoint that fails loses
+//! nothing and doubles nothing, for the next one takes all that is kept. A handover for a checkpoint that has failed in between
+//! is taken with the next. A second handover for the same checkpoint, an operator's last, lies behind its boundary and waits.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use tidemill_core::TimeMs;
+use tidemill_core::block::Block;
+use tidemill_core::checkpoint::{CheckpointId, Handover, page_schema};
+use tidemill_core::guest::OperatorId;
+use tidemill_core::schema::Schema;
+
+use crate::error::Error;
+use crate::manifest::{Operator, Part};
+use crate::rows::{self, Gone};
+
+/// Pages that no checkpoint has are merged in memory beyond this many bytes, and again when they have doubled: as long as storage
+/// refuses checkpoints they take no more memory than the state that has changed, twice.
+const PENDING_BYTES: usize = 64 << 20;
+
+/// An operator that hands over.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// How handovers name it.
+    pub operator: OperatorId,
+    /// How it is found again.
+    pub name: String,
+    /// What it is, e.g. `window`.
+    pub kind: String,
+    /// How many workers hand over for it.
+    pub workers: usize,
+    /// The fields of its key, for those who look at the state.
+    pub key: Option<Schema>,
+}
+
+/// What has come from one worker of an operator.
+#[derive(Debug, Default)]
+struct Slot {
+    queue: VecDeque<(CheckpointId, Handover)>,
+    watermark: TimeMs,
+    position: Option<String>,
+    last: bool,
+}
+
+impl Slot {
+    /// Whether it has what the checkpoint needs.
+    fn is_ready(&self, checkpoint: CheckpointId) -> bool {
+        self.last || self.queue.iter().any(|(id, handover)| *id == checkpoint || (handover.last && *id <= checkpoint))
+    }
+}
+
+/// One operator over all its workers.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) expected: Expected,
+    slots: BTreeMap<usize, Slot>,
+    /// The columns of its keyed state.
+    pub(crate) state: Option<Schema>,
+    /// Its keyed state as the last complete checkpoint has it, or a merge since.
+    pub(crate) layers: Vec<Vec<Part>>,
+    /// Keyed state that came later, from the oldest page to the newest.
+    pub(crate) pages: Vec<Block>,
+    /// Output to commit.
+    pub(crate) staged: Vec<String>,
+    pages_bytes: usize,
+    merge_at: usize,
+}
+
+/// All operators of a job.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    pub(crate) operators: Vec<Gathered>,
+    by_id: HashMap<OperatorId, usize>,
+    groups: u32,
+}
+
+impl Slots {
+    /// Operators that go on from a saved one of the same name.
+    pub(crate) fn new(expected: Vec<Expected>, groups: u32, saved: impl Fn(&str) -> Option<Operator>) -> Slots {
+        let by_id = expected.iter().enumerate().map(|(index, expected)| (expected.operator, index)).collect();
+        let gathered = |expected: Expected| {
+            let saved = saved(&expected.name).unwrap_or_default();
+            Gathered {
+                slots: BTreeMap::new(),
+                state: saved.state,
+                layers: saved.layers,
+                pages: Vec::new(),
+                staged: Vec::new(),
+                pages_bytes: 0,
+                merge_at: PENDING_BYTES,
+                expected,
+            }
+        };
+        Slots { operators: expected.into_iter().map(gathered).collect(), by_id, groups }
+    }
+
+    /// Takes a handover. One of an operator that is not expected to hand over anything is nobody's state.
+    pub(crate) fn put(&mut self, checkpoint: CheckpointId, handover: Handover) {
+        if let Some(index) = self.by_id.get(&handover.operator) {
+            self.operators[*index].slots.entry(handover.worker).or_default().queue.push_back((checkpoint, handover));
+        }
+    }
+
+    /// Whether all that a checkpoint needs is there.
+    pub(crate) fn is_ready(&self, checkpoint: CheckpointId) -> bool {
+        self.operators.iter().all(|operator| operator.ready(checkpoint) >= operator.expected.workers)
+    }
+
+    /// Whether every operator has come to its end.
+    pub(crate) fn is_last(&self) -> bool {
+        self.operators.iter().all(|operator| operator.ended() >= operator.expected.workers)
+    }
+
+    /// The operators that a checkpoint waits for, in words.
+    pub(crate) fn missing(&self, checkpoint: CheckpointId) -> String {
+        let missing = self.operators.iter().filter_map(|operator| {
+            let missing = operator.expected.workers.saturating_sub(operator.ready(checkpoint));
+            (missing > 0).then(|| format!("{} ({missing} of {} workers)", operator.expected.name, operator.expected.workers))
+        });
+        missing.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Takes in everything up to a checkpoint.
+    ///
+    /// # Errors
+    /// Pages that cannot be state of their operator. What came with them is kept all the same.
+    pub(crate) fn absorb(&mut self, checkpoint: CheckpointId) -> Result<(), Error> {
+        self.operators.iter_mut().try_for_each(|operator| {
+            operator.absorb(checkpoint);
+            operator.bound_memory(self.groups)
+        })
+    }
+
+    /// A checkpoint with these layers is complete.
+    pub(crate) fn completed(&mut self, layers: Vec<Vec<Vec<Part>>>) {
+        for (operator, layers) in self.operators.iter_mut().zip(layers) {
+            operator.layers = layers;
+            operator.pages = Vec::new();
+            (operator.pages_bytes, operator.merge_at) = (0, PENDING_BYTES);
+        }
+    }
+}
+
+impl Gathered {
+    fn ready(&self, checkpoint: CheckpointId) -> usize {
+        self.slots.values().filter(|slot| slot.is_ready(checkpoint)).count()
+    }
+
+    fn ended(&self) -> usize {
+        self.slots.values().filter(|slot| slot.last || slot.queue.iter().any(|(_, handover)| handover.last)).count()
+    }
+
+    fn absorb(&mut self, checkpoint: CheckpointId) {
+        let Gathered { slots, state, layers, pages, staged, pages_bytes, .. } = self;
+        for slot in slots.values_mut() {
+            while slot.queue.front().is_some_and(|(id, _)| *id <= checkpoint) {
+                let Some((id, handover)) = slot.queue.pop_front() else { break };
+                slot.watermark = handover.watermark;
+                slot.position = handover.position;
+                slot.last |= handover.last;
+                staged.extend(handover.staged);
+                if let Some(keyed) = handover.keyed {
+                    if state.as_ref() != Some(&keyed.state) {
+                        // Columns have changed since the restore, so everything there is comes again.
+                        layers.clear();
+                        pages.clear();
+                        *state = Some(keyed.state);
+                    }
+                    *pages_bytes += keyed.pages.iter().map(|page| page.as_bytes().len()).sum::<usize>();
+                    pages.extend(keyed.pages);
+                }
+                if id == checkpoint {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn bound_memory(&mut self, groups: u32) -> Result<(), Error> {
+        let Some(state) = self.state.as_ref().filter(|_| self.pages_bytes > self.merge_at) else { return Ok(()) };
+        let mut merged = Vec::new();
+        rows::each_group(&self.expected.name, &self.pages, groups, &page_schema(state), Gone::Keep, |_, pages| {
+            merged.extend(pages);
+            Ok(())
+        })?;
+        self.pages_bytes = merged.iter().map(|page| page.as_bytes().len()).sum();
+        self.merge_at = PENDING_BYTES.max(2 * self.pages_bytes);
+        self.pages = merged;
+        Ok(())
+    }
+
+    /// What a manifest says of it, but for the layers.
+    pub(crate) fn saved(&self, layers: Vec<Vec<Part>>) -> Operator {
+        Operator {
+            name: self.expected.name.clone(),
+            kind: self.expected.kind.clone(),
+            watermark: self.slots.values().map(|slot| slot.watermark).min().unwrap_or(tidemill_core::TIME_MIN),
+            key: self.expected.key.clone(),
+            state: self.state.clone(),
+            layers,
+            positions: self.slots.values().filter_map(|slot| slot.position.clone()).collect(),
+            staged: self.staged.clone(),
+        }
+    }
+}

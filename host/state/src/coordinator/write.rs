@@ -1,0 +1,121 @@
+//! The files of one checkpoint, in the order that the protocol asks for.
+
+use bytes::Bytes;
+use tidemill_core::checkpoint::page_schema;
+use tidemill_core::checkpoint::protocol::{Checkpoint, Line, Object, Savepoint, Standing, standing};
+
+use super::slots::{Gathered, Slots};
+use crate::directory;
+use crate::error::Error;
+use crate::layers::Layers;
+use crate::manifest::{Manifest, Part};
+use crate::part::{Origin, Writer};
+use crate::record::{self, Record};
+use crate::rows::{self, Gone};
+use crate::store::Store;
+
+/// The layers of every operator, in the order of the operators.
+pub(super) type AllLayers = Vec<Vec<Vec<Part>>>;
+
+/// A checkpoint whose parts are durable and whose record is to be created, perhaps again and again.
+pub(super) struct Prepared {
+    pub(super) manifest: Manifest,
+    pub(super) facts: Checkpoint,
+    pub(super) bytes: Bytes,
+    pub(super) layers: AllLayers,
+    /// Bytes of the parts written for it.
+    pub(super) written: u64,
+}
+
+impl Prepared {
+    pub(super) fn new(manifest: Manifest, layers: AllLayers, written: u64) -> Prepared {
+        let facts = manifest.facts();
+        let bytes = Record::Checkpoint(Box::new(manifest.clone())).encode().into();
+        Prepared { manifest, facts, bytes, layers, written }
+    }
+}
+
+/// Writes all keyed state that no checkpoint has. `adopt` is where the layers so far lie when this directory may not refer to them:
+/// they are written anew.
+pub(super) fn parts(store: &Store, origin: Origin, slots: &Slots, adopt: Option<&Store>) -> Result<(AllLayers, u64), Error> {
+    let mut written = 0;
+    let layers = slots.operators.iter().map(|operator| {
+        let mut layers = operator.layers.clone();
+        if let Some(from) = adopt {
+            layers = adopted(store, origin, operator, from)?;
+            written += bytes(&layers);
+        }
+        let delta = delta(store, origin, operator, layers.is_empty())?;
+        if !delta.is_empty() {
+            written += delta.iter().map(|part| part.bytes).sum::<u64>();
+            layers.push(delta);
+        }
+        Ok(layers)
+    });
+    let layers = layers.collect::<Result<_, Error>>()?;
+    Ok((layers, written))
+}
+
+fn bytes(layers: &[Vec<Part>]) -> u64 {
+    layers.iter().flatten().map(|part| part.bytes).sum()
+}
+
+fn adopted(store: &Store, origin: Origin, operator: &Gathered, from: &Store) -> Result<Vec<Vec<Part>>, Error> {
+    let Some(state) = operator.state.as_ref().filter(|_| !operator.layers.is_empty()) else { return Ok(Vec::new()) };
+    let mut layers = Layers::new(from, &operator.expected.name, state, &operator.layers);
+    let layer = layers.rewrite(store, origin, Gone::Drop, &|| true)?;
+    Ok(if layer.is_empty() { Vec::new() } else { vec![layer] })
+}
+
+fn delta(store: &Store, origin: Origin, operator: &Gathered, first: bool) -> Result<Vec<Part>, Error> {
+    let Some(state) = &operator.state else { return Ok(Vec::new()) };
+    let name = &operator.expected.name;
+    let mut writer = Writer::new(store, origin, name, state);
+    let gone = if first { Gone::Drop } else { Gone::Keep };
+    rows::each_group(name, &operator.pages, origin.groups, &page_schema(state), gone, |group, pages| writer.run(group, &pages))?;
+    writer.finish()
+}
+
+/// Creates the copy of a record that is a savepoint. One of the same name whose checkpoint was never made gives way.
+pub(super) fn savepoint(store: &Store, name: &Savepoint, bytes: &Bytes) -> Result<(), Error> {
+    let object = Object::Savepoint(name.clone());
+    let taken = match store.create(&object.path(), bytes.clone()) {
+        Err(error @ Error::Exists { .. }) => error,
+        answer => return answer,
+    };
+    if store.read(&object.path())? == *bytes {
+        return Ok(());
+    }
+    match record::read(store, &object) {
+        Ok(Some(Record::Checkpoint(manifest))) if !manifest.copied && is_orphan(store, &manifest)? => {
+            store.delete(&object.path())?;
+            store.create(&object.path(), bytes.clone())
+        }
+        _ => Err(taken),
+    }
+}
+
+fn is_orphan(store: &Store, manifest: &Manifest) -> Result<bool, Error> {
+    let end = directory::lines(store)?.into_iter().max();
+    let (found, _) = record::find(store, &Object::Record(manifest.line))?;
+    Ok(standing(&manifest.facts(), manifest.line, &found, end) == Standing::Orphan)
+}
+
+/// Copies a checkpoint to another place, as a savepoint that stands by itself there: live state only, one layer.
+///
+/// # Errors
+/// What cannot be read or written; [`Error::Exists`] when there is a savepoint of that name.
+pub fn copy(from: &Store, manifest: &Manifest, to: &Store, name: &Savepoint) -> Result<Manifest, Error> {
+    let origin = Origin { stamp: manifest.stamp, groups: manifest.groups };
+    let operators = manifest.operators.iter().cloned().map(|mut operator| {
+        if let Some(state) = &operator.state {
+            let layer = Layers::new(from, &operator.name, state, &operator.layers).rewrite(to, origin, Gone::Drop, &|| true)?;
+            operator.layers = if layer.is_empty() { Vec::new() } else { vec![layer] };
+        }
+        Ok(operator)
+    });
+    let operators = operators.collect::<Result<_, Error>>()?;
+    let copied = Manifest { savepoint: Some(name.clone()), copied: true, kept: Vec::<Line>::new(), operators, ..manifest.clone() };
+    to.create(&Object::Savepoint(name.clone()).path(), Record::Checkpoint(Box::new(copied.clone())).encode().into())?;
+    Ok(copied)
+}

@@ -1,0 +1,30 @@
+//! Stored checkpoints: writing them while a job runs, choosing one, reading it back, and finding every byte that is wrong.
+
+mod catalog;
+mod coordinator;
+mod directory;
+mod error;
+mod layers;
+mod manifest;
+mod part;
+mod record;
+mod restore;
+mod rows;
+mod store;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+#[cfg(test)]
+mod tests;
+
+pub use catalog::{Catalog, Listed, Verified, Which, open};
+pub use coordinator::{
+    BOUNDARY_TIMEOUT, Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Last, Options, RETAIN, Statistics, Wish, copy,
+};
+pub use directory::{Start, judge, start};
+pub use error::Error;
+pub use manifest::{Manifest, Operator, Part};
+pub use part::{Summary, examine};
+pub use record::Record;
+pub use restore::Restore;
+pub use store::{Access, Backend, Entry, Fault, Faulty, Objects, Operation, Put, Settings, Store};
