@@ -60,11 +60,12 @@ pub(crate) struct Ends {
     pub(crate) limits: Vec<(OperatorId, usize, String)>,
 }
 
-/// Opens sources first: a missing input must not leave an empty output behind.
+/// Opens sources first: a missing input must not leave an empty output behind. `resuming` says that the job has run before and that
+/// its output may be there.
 ///
 /// # Errors
 /// An end without a URL, and whatever the connector says.
-pub(crate) fn open(plan: &Plan, bounds: &[Bound], endless_allowed: bool) -> Outcome<Ends> {
+pub(crate) fn open(plan: &Plan, bounds: &[Bound], endless_allowed: bool, resuming: bool) -> Outcome<Ends> {
     missing_urls(plan, bounds)?;
     let mut ends = Ends::default();
     let with_url = || bounds.iter().filter_map(|b| b.url.as_deref().map(|url| (b, &plan.operators[b.operator as usize], url)));
@@ -78,7 +79,7 @@ pub(crate) fn open(plan: &Plan, bounds: &[Bound], endless_allowed: bool) -> Outc
     }
     for (bound, operator, url) in with_url().filter(|(_, op, _)| matches!(op.kind, Kind::Sink(_))) {
         let schema = input_schema(plan, operator);
-        let sink = tidemill_connectors::open_sink(url, operator, &schema).map_err(|e| refused(bound, url, &e))?;
+        let sink = tidemill_connectors::open_sink(url, operator, &schema, resuming).map_err(|e| refused(bound, url, &e))?;
         note_limit(&mut ends.limits, bound, url, sink.parallelism_max(), "written");
         ends.sinks.insert(bound.operator, sink);
     }

@@ -30,6 +30,8 @@ pub(crate) struct Fault {
     pub(crate) hint: Option<String>,
     /// Nothing to say: the reader of our output has left, which is how pipes end.
     pub(crate) quiet: bool,
+    /// Another process has said it and ended with this code.
+    pub(crate) told: Option<u8>,
 }
 
 /// The result of everything that ends in front of the user.
@@ -37,7 +39,7 @@ pub(crate) type Outcome<T> = Result<T, Fault>;
 
 impl Fault {
     fn new(exit: Exit, message: impl Into<String>) -> Fault {
-        Fault { exit, message: message.into(), causes: Vec::new(), hint: None, quiet: false }
+        Fault { exit, message: message.into(), causes: Vec::new(), hint: None, quiet: false, told: None }
     }
 
     /// The job failed.
@@ -58,6 +60,11 @@ impl Fault {
     /// The reader of standard output has closed it.
     pub(crate) fn closed() -> Fault {
         Fault { quiet: true, ..Fault::new(Exit::Failed, "the reader of the output has closed it") }
+    }
+
+    /// As another process ended, which has said why.
+    pub(crate) fn told(code: u8) -> Fault {
+        Fault { told: Some(code), ..Fault::new(Exit::Failed, "another process has failed") }
     }
 
     /// Adds what to do next.

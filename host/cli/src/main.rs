@@ -8,6 +8,7 @@ mod console;
 mod fault;
 mod interrupt;
 mod job_file;
+mod keep;
 mod meter;
 mod moment;
 mod monitor;
@@ -19,6 +20,7 @@ mod report;
 mod settings;
 mod show;
 mod suggest;
+mod supervise;
 mod toolchain;
 mod value;
 
@@ -30,7 +32,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{build, datagen, inspect, new, plan, run, test};
 use crate::console::LogFormat;
-use crate::fault::{Exit, Outcome};
+use crate::fault::{Exit, Fault, Outcome};
 
 /// Blocks of records are allocated on one worker and freed on another, hundreds of thousands a second: the
 /// system's allocator spends a fifth of a run on that, this one next to nothing, and it gives memory back.
@@ -53,6 +55,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunCommand),
+    #[command(hide = true)]
+    Runner(run::RunCommand),
     Test(test::TestCommand),
     Plan(plan::PlanCommand),
     Inspect(inspect::InspectCommand),
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
     match dispatch(&cli.command, start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) if fault.quiet => ExitCode::SUCCESS,
+        Err(Fault { told: Some(code), .. }) => ExitCode::from(code),
         Err(fault) => {
             console::fault(&fault);
             ExitCode::from(fault.exit as u8)
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command, start: Instant) -> Outcome<()> {
     match command {
         Command::Run(command) => run::run(command, start),
+        Command::Runner(command) => run::runner(command, start),
         Command::Test(command) => test::run(command),
         Command::Plan(command) => plan::run(command),
         Command::Inspect(command) => inspect::run(command),

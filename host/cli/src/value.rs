@@ -71,6 +71,19 @@ pub(crate) fn timeout(text: &str) -> Result<Timeout, String> {
     }
 }
 
+/// A duration that is longer than nothing, such as `10s`.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("write a duration such as 500ms, 10s or 5min".to_owned()),
+    }
+}
+
+/// A number from 1.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1".to_owned())
+}
+
 /// A count of workers.
 pub(crate) fn parallelism(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {

@@ -15,7 +15,7 @@ use tidemill_core::connect::Reader;
 use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::key;
 use tidemill_core::plan::{
-    Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, Partition, Plan, Port, WindowSpec,
+    Aggregate, Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, Partition, Plan, Port, WindowSpec,
 };
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
@@ -26,6 +26,7 @@ use timely::worker::Worker;
 use crate::barrier::Barrier;
 use crate::control::Control;
 use crate::harness::{Input, Logic, Parts, Tick, operator};
+use crate::keyed::key_schema;
 use crate::ledger::Ledger;
 use crate::operators::chain::Chain;
 use crate::operators::guest_call::{GuestCall, Instance};
@@ -34,13 +35,14 @@ use crate::operators::rolling::Rolling;
 use crate::operators::sink::Sink;
 use crate::operators::source::{MakeReader, Prelude, SourceSpec, source};
 use crate::operators::union::Union;
+use crate::operators::window::accumulators::Accumulators;
 use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
 use crate::operators::window::{WindowOperator, Work};
 use crate::parcel::Parcel;
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
-use crate::run::JobSpec;
+use crate::run::{JobSpec, Participant};
 use crate::ticks::Ticks;
 
 /// How long a worker without work sleeps at most before it looks at the stop switch.
@@ -81,6 +83,24 @@ pub(crate) fn heads(plan: &Plan, graph: &Graph) -> Vec<OperatorId> {
         Some(chain) => graph.chains[chain as usize].members[0] == id && prelude_source(plan, graph, id).is_none(),
     };
     (0..plan.operators.len() as OperatorId).filter(|&id| is_head(id)).collect()
+}
+
+/// What an operator keeps by key.
+pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Participant {
+    let operator = &plan.operators[id as usize];
+    let edge = graph.inputs(id).next();
+    let host = |aggregate: &Aggregate| edge.map(|edge| Accumulators::new(aggregate, &edge.schema).state_schema());
+    let state = match &operator.kind {
+        Kind::Process(_) => Some(operator.state_schema()),
+        Kind::Window(window) => match &window.compute {
+            ComputeSpec::Guest => Some(operator.state_schema()),
+            ComputeSpec::Host(aggregate) => host(aggregate),
+        },
+        Kind::Rolling(rolling) => host(&rolling.aggregate),
+        _ => None,
+    };
+    let key = edge.filter(|_| state.is_some()).map(|edge| key_schema(&edge.schema, &key_columns(operator, edge)));
+    Participant { operator: id, key, state }
 }
 
 /// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tidemill_core::checkpoint::CheckpointId;
 use tidemill_core::{TIME_MIN, TimeMs};
 
-use crate::report::Failure;
+use crate::report::{Cause, Failure};
 use crate::ticks::Ticks;
 
 /// Handle on a running job, shared between its workers and whoever watches it.
@@ -107,6 +107,11 @@ impl Control {
     /// yet or no longer, and while some have not come to the boundary before.
     pub fn announce(&self, checkpoint: CheckpointId) -> bool {
         self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint))
+    }
+
+    /// Ends the job at once as failed, for a reason that lies outside of it: nothing more is handed over or finished.
+    pub fn abort(&self, reason: String) {
+        self.fail(Failure { operator: "job".to_owned(), cause: Cause::Aborted(reason), record: None });
     }
 
     /// The job fails: the first failure is kept, sources stop, operators discard.

@@ -96,10 +96,13 @@ impl Ledger {
         }
     }
 
-    /// A slot holds what a checkpoint has.
-    pub(crate) fn restored(&mut self, slot: Slot) {
+    /// A slot holds what a checkpoint has; with `other_columns` it is to be written once more all the same.
+    pub(crate) fn restored(&mut self, slot: Slot, other_columns: bool) {
         if self.on {
             *self.mark(slot) |= STORED;
+            if other_columns {
+                self.touch(slot);
+            }
         }
     }
 
@@ -234,7 +237,7 @@ mod tests {
     #[test]
     fn a_key_that_comes_back_is_written_over() {
         let mut ledger = Ledger::new(true);
-        ledger.restored(3);
+        ledger.restored(3, false);
         ledger.died(3, b"a", b"");
         ledger.born(4, b"a", b"");
         ledger.touch(4);

@@ -28,6 +28,9 @@ pub enum Cause {
     /// A source or sink.
     #[error(transparent)]
     Connector(connect::Error),
+    /// Somebody ended the job from outside.
+    #[error("{0}")]
+    Aborted(String),
     /// A limit of the engine.
     #[error("{0}")]
     Limit(String),

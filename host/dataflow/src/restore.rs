@@ -35,6 +35,11 @@ impl Restored {
         self.operator().watermark
     }
 
+    /// Whether the state had other columns than these.
+    pub(crate) fn differs(&self, state: &Schema) -> bool {
+        self.operator().state.as_ref().is_some_and(|saved| saved != state)
+    }
+
     /// A failure to restore.
     pub(crate) fn failure(&self, message: impl Into<String>) -> Failure {
         let cause =

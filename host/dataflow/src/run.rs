@@ -7,6 +7,7 @@ use tidemill_core::checkpoint::{Keeper, Saved};
 use tidemill_core::connect::{Sink, Source};
 use tidemill_core::guest::{Factory, OperatorId};
 use tidemill_core::plan::{Graph, Plan};
+use tidemill_core::schema::Schema;
 
 use crate::control::Control;
 use crate::report::{Failure, Report};
@@ -75,9 +76,20 @@ impl Default for Options {
     }
 }
 
-/// The operators that hand over at a boundary, each once on every worker: what a keeper waits for.
-pub fn participants(plan: &Plan, graph: &Graph) -> Vec<OperatorId> {
-    crate::build::heads(plan, graph)
+/// An operator that hands over at a boundary, once on every worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Participant {
+    /// Its id.
+    pub operator: OperatorId,
+    /// The fields of its key, where it keeps state by key.
+    pub key: Option<Schema>,
+    /// The columns of that state.
+    pub state: Option<Schema>,
+}
+
+/// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore.
+pub fn participants(plan: &Plan, graph: &Graph) -> Vec<Participant> {
+    crate::build::heads(plan, graph).into_iter().map(|operator| crate::build::participant(plan, graph, operator)).collect()
 }
 
 /// Runs a job to its end on `graph.workers()` threads. `control` must have been made for this plan.

@@ -13,25 +13,30 @@ use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
+use crate::keep::{Claimed, Keeping};
 use crate::meter::{MeteredSink, MeteredSource, Once};
 use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
 use crate::progress::{Progress, View};
-use crate::settings::{self, JobArgs, Mode, RunArgs, Settings};
+use crate::settings::{self, JobArgs, KeepArgs, Mode, RunArgs, Settings};
+use crate::supervise::{SUPERVISOR, supervise};
 use crate::value::Timeout;
-use crate::{console, interrupt, process, report};
+use crate::{console, interrupt, keep, process, report};
 
 /// Run a job here and now, until its input ends
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   tidemill run wordcount.wasm --bind lines=file:book.txt --bind counts=stdout:
   tidemill run nexmark.wasm --arg query=q5 --bind events=file:events.json --bind results=file:out -p 4
-  tidemill run job.toml --report json --report-file figures.json")]
+  tidemill run job.toml --report json --report-file figures.json
+  tidemill run counts.wasm --checkpoint-dir state --checkpoint-interval 1s   # goes on where it was after a crash")]
 pub(crate) struct RunCommand {
     #[command(flatten)]
     job: JobArgs,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    keep: KeepArgs,
     /// Tell what the run did and cost, as one JSON object on standard error
     #[arg(long, value_enum, value_name = "FORMAT")]
     report: Option<ReportFormat>,
@@ -46,18 +51,50 @@ enum ReportFormat {
     Json,
 }
 
-/// Runs the command.
+/// Runs the command: here, or where the job is to survive its process, in one that is started again when it fails.
 pub(crate) fn run(command: &RunCommand, start: Instant) -> Outcome<()> {
+    match command.keep.settings() {
+        Some(keep) => supervise(keep.restarts),
+        None => here(command, start),
+    }
+}
+
+/// Runs the job for a supervisor.
+pub(crate) fn runner(command: &RunCommand, start: Instant) -> Outcome<()> {
+    if let Some(supervisor) = std::env::var(SUPERVISOR).ok().and_then(|pid| pid.parse().ok()) {
+        interrupt::end_with_supervisor(supervisor)?;
+    }
+    here(command, start)
+}
+
+fn here(command: &RunCommand, start: Instant) -> Outcome<()> {
     let settings = settings::gather(&command.job, &command.run)?;
     let prepared = prepare::prepare(&settings)?;
     let bounds = bindings::resolve(&prepared.plan, &settings.bindings)?;
-    let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream)?;
+    let claimed = command.keep.settings().map(|keep| keep::claim(&keep)).transpose()?;
+    let resuming = claimed.as_ref().is_some_and(Claimed::is_resuming);
+    let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
     let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
     let name = settings.job_name(prepared.plan.name.as_deref());
     let wants_report = command.report.is_some() || command.report_file.is_some();
-    let run = Run::new(prepared, graph, ends, &settings)?;
+    if let Some(claimed) = &claimed {
+        claimed.check(&prepared.plan, &graph)?;
+        claimed.restore(&prepared.plan, &ends)?;
+        if claimed.is_finished() {
+            console::note("the job has come to its end before: nothing is left to do");
+            return Ok(());
+        }
+        claimed.announce();
+    }
+    let control = Arc::new(Control::new(prepared.plan.operators.len(), graph.workers()));
+    let keeping = match claimed {
+        Some(claimed) => Some(claimed.keep(&prepared.plan, &graph, &name, &prepared.component.describe().sha256, &ends, &control)?),
+        None => None,
+    };
+    let mut run = Run::new(prepared, graph, ends, &settings, control)?;
+    run.spec.checkpoints = keeping.as_ref().map(|keeping| keeping.checkpoints.clone());
     interrupt::stop_on_signal(Arc::clone(&run.control))?;
-    run.watched(wants_report, &name, start, command.report_file.as_deref())
+    run.watched(wants_report, &name, start, command.report_file.as_deref(), keeping)
 }
 
 /// A job about to run, with what is needed to watch it.
@@ -76,7 +113,7 @@ impl Run {
     ///
     /// # Errors
     /// When the component cannot be instantiated for this plan.
-    pub(crate) fn new(prepared: Prepared, graph: Graph, ends: Ends, settings: &Settings) -> Outcome<Run> {
+    pub(crate) fn new(prepared: Prepared, graph: Graph, ends: Ends, settings: &Settings, control: Arc<Control>) -> Outcome<Run> {
         let Prepared { component, plan, document } = prepared;
         let factory = component.factory(&settings.args, document, Arc::clone(&plan));
         let (first_record, first_output) = (Once::default(), Once::default());
@@ -87,13 +124,13 @@ impl Run {
             plan.operators.iter().enumerate().filter(|(_, op)| wanted(&op.kind)).map(|(id, _)| id as OperatorId).collect()
         };
         let (sources, sinks) = (ids(|k| matches!(k, Kind::Source(_))), ids(|k| matches!(k, Kind::Sink(_))));
-        let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
         let spec = JobSpec {
             sources: ends.sources.into_iter().map(meter_source).collect(),
             sinks: ends.sinks.into_iter().map(meter_sink).collect(),
             graph: Arc::new(graph),
             plan,
             factory,
+            checkpoints: None,
             options: options(settings),
         };
         Ok(Run { control, spec, sources, sinks, endless, first_record, first_output })
@@ -105,7 +142,14 @@ impl Run {
     }
 
     /// Runs to the end with a progress line, a summary and a report where they are wanted.
-    fn watched(self, wants_report: bool, name: &str, start: Instant, report_file: Option<&std::path::Path>) -> Outcome<()> {
+    fn watched(
+        self,
+        wants_report: bool,
+        name: &str,
+        start: Instant,
+        report_file: Option<&std::path::Path>,
+        keeping: Option<Keeping>,
+    ) -> Outcome<()> {
         let no_thread = |e: std::io::Error| Fault::failed("cannot start a thread").because(&e);
         let monitor = match wants_report {
             true => Some(Monitor::start(Arc::clone(&self.control), self.sources.clone()).map_err(no_thread)?),
@@ -122,6 +166,7 @@ impl Run {
             progress.finish();
         }
         let Some(ended) = ended(result)? else { return Ok(()) };
+        keeping.map_or(Ok(()), |keeping| keeping.finish(ended.stopped))?;
         let facts = report::Facts {
             job: name,
             plan: &plan,
@@ -158,6 +203,7 @@ fn ended(result: Result<Report, Failure>) -> Outcome<Option<Report>> {
     match result {
         Ok(report) => Ok(Some(report)),
         Err(Failure { cause: Cause::Connector(connect::Error::Closed), .. }) => Ok(None),
+        Err(Failure { cause: Cause::Aborted(reason), .. }) if reason == keep::SUPERSEDED => Err(Fault::refused(reason)),
         Err(failure) => Err(fault(&failure)),
     }
 }

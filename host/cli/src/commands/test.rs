@@ -63,9 +63,10 @@ pub(crate) fn run(command: &TestCommand) -> Outcome<()> {
         settings.bindings.insert(name, url);
     }
     let bounds = bindings::resolve(&prepared.plan, &settings.bindings)?;
-    let ends = bindings::open(&prepared.plan, &bounds, false)?;
+    let ends = bindings::open(&prepared.plan, &bounds, false, false)?;
     let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
-    Run::new(prepared, graph, ends, &settings)?.quiet()?;
+    let control = Arc::new(Control::new(prepared.plan.operators.len(), graph.workers()));
+    Run::new(prepared, graph, ends, &settings, control)?.quiet()?;
     let mut differing = Vec::new();
     for (name, file) in &expected {
         if !settle(name, file, &scratch.output(name)?, command)? {

@@ -10,6 +10,7 @@
 //! What makes a checkpoint exist, and which one a start takes, is decided in [`protocol`]; when to begin one in [`trigger`]; what
 //! becomes of a job whose runner ended in [`restart`].
 
+pub mod compare;
 pub mod protocol;
 pub mod restart;
 pub mod trigger;

@@ -236,11 +236,12 @@ impl Logic for Process {
 
     fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
         let schema = self.call.state_schema();
+        let other = restored.differs(&schema);
         restored.pages(|page| {
             let mut slots = Vec::new();
             for row in 0..page.rows() {
                 let slot = self.keys.index(hash(page.key(row)), page.key(row), || ());
-                self.ledger.restored(slot);
+                self.ledger.restored(slot, other);
                 self.restore_timers(restored, page, row, slot)?;
                 slots.push(slot);
             }

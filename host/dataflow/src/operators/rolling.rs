@@ -78,13 +78,14 @@ impl Logic for Rolling {
 
     fn restore(&mut self, restored: &Restored, _: &mut Context) -> Result<(), Failure> {
         let schema = self.accumulators.state_schema();
+        let other = restored.differs(&schema);
         restored.pages(|page| {
             let rows: Vec<u32> = (0..page.rows() as u32).collect();
             let Some(state) = page.state(&rows, &schema) else { return Ok(()) };
             for row in 0..page.rows() {
                 let slot = self.keys.index(hash(page.key(row)), page.key(row), || ());
                 self.accumulators.import(&state, row, slot);
-                self.ledger.restored(slot);
+                self.ledger.restored(slot, other);
             }
             Ok(())
         })

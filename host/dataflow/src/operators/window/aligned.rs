@@ -283,6 +283,7 @@ impl Aligned {
     pub(super) fn restore(&mut self, restored: &Restored, watermark: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         self.fired_to = watermark;
         let schema = work.compute.state_schema();
+        let other = restored.differs(&schema);
         restored.pages(|page| {
             let (mut rows, mut slots) = (Vec::new(), Vec::new());
             for row in 0..page.rows() {
@@ -291,7 +292,7 @@ impl Aligned {
                 }
                 let key = page.key(row);
                 let slot = self.slot(pane_start(restored, page, row)?, key::hash(key), key, work);
-                work.ledger.restored(slot);
+                work.ledger.restored(slot, other);
                 rows.push(row as u32);
                 slots.push(slot);
             }

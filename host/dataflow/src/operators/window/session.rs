@@ -248,6 +248,7 @@ impl Sessions {
     /// Takes sessions back.
     pub(super) fn restore(&mut self, restored: &Restored, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         let schema = work.compute.state_schema();
+        let other = restored.differs(&schema);
         restored.pages(|page| {
             let mut slots = Vec::new();
             for row in 0..page.rows() {
@@ -257,7 +258,7 @@ impl Sessions {
                 let index = self.keys.index(key::hash(key), key, Vec::new);
                 self.next_number = self.next_number.max(session.number + 1);
                 work.born(slot, Owner { namespace: session.number, key: index }, key);
-                work.ledger.restored(slot);
+                work.ledger.restored(slot, other);
                 // Whether it closes or is over is found out when its bucket comes up.
                 self.due.entry(session.waits).or_default().push(index);
                 self.keys.get_mut(index).expect("the key was just looked up").push(session);

@@ -1,0 +1,254 @@
+//! A job that survives its process: claims its checkpoint directory, begins with what it finds there, and keeps what operators hand
+//! over while the job runs.
+//!
+//! Promise: what is refused is refused before anything runs; whatever was passed over, left behind or cannot be promised is said.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tidemill_core::checkpoint::compare::{self, Kept, Problem};
+use tidemill_core::checkpoint::protocol::RunnerId;
+use tidemill_core::checkpoint::trigger::Pace;
+use tidemill_core::checkpoint::{Generation, Keeper, Saved};
+use tidemill_core::connect;
+use tidemill_core::key;
+use tidemill_core::plan::{Graph, Plan};
+use tidemill_dataflow::{Checkpoints, Control, participants};
+use tidemill_state::{Access, Base, Catalog, Coordinator, Ending, Event, Expected, Hooks, Job, Options, Restore, Start, Store, Which};
+
+use crate::bindings::Ends;
+use crate::console;
+use crate::fault::{Fault, Outcome};
+use crate::moment;
+use crate::settings::{CheckpointMode, KeepSettings};
+
+/// How long the checkpoint at the end of a job is tried again while storage refuses it: long enough for a full disk to be noticed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A claimed job. See the module.
+pub(crate) struct Claimed {
+    store: Store,
+    start: Start,
+    base: Option<Base>,
+    settings: KeepSettings,
+}
+
+/// A job whose handovers are being kept.
+pub(crate) struct Keeping {
+    coordinator: Arc<Coordinator>,
+    pub(crate) checkpoints: Checkpoints,
+}
+
+/// Claims the job and finds what to begin with.
+///
+/// # Errors
+/// A directory that cannot be used, and checkpoints none of which can be.
+pub(crate) fn claim(settings: &KeepSettings) -> Outcome<Claimed> {
+    let refused = |e: &tidemill_state::Error| Fault::refused(format!("cannot use the checkpoint directory {}", settings.dir)).because(e);
+    let store = Store::open(&settings.dir, Access::Write, &storage()).map_err(|e| refused(&e))?;
+    let start = tidemill_state::start(&store, RunnerId(runner_id())).map_err(|e| refused(&e))?;
+    for skipped in &start.opened.said {
+        console::log("warn", "checkpoints", &skipped.to_string());
+    }
+    let own = start.base.clone().map(|manifest| Base { store: store.clone(), manifest });
+    let base = match (&own, &settings.from) {
+        (Some(base), Some(from)) => {
+            let number = base.manifest.stamp.checkpoint;
+            console::note(&format!("{} has checkpoint {number} already: --from {from} was for the first start only", settings.dir));
+            own
+        }
+        (None, Some(from)) => Some(elsewhere(from)?),
+        _ => own,
+    };
+    Ok(Claimed { store, start, base, settings: settings.clone() })
+}
+
+/// The newest checkpoint, or the newest savepoint, of another directory.
+fn elsewhere(from: &str) -> Outcome<Base> {
+    let refused = |e: &tidemill_state::Error| Fault::refused(format!("cannot begin with {from}")).because(e);
+    let store = Store::open(from, Access::Read, &storage()).map_err(|e| refused(&e))?;
+    let catalog = Catalog::read(&store).map_err(|e| refused(&e))?;
+    let newest = catalog.find(&Which::Newest).ok_or_else(|| Fault::refused(format!("there is no checkpoint in {from}")))?;
+    let manifest = newest.manifest.clone();
+    tidemill_state::judge(&store, &manifest).map_err(|e| refused(&e))?;
+    Ok(Base { store, manifest })
+}
+
+/// Credentials of object stores are the environment's.
+fn storage() -> tidemill_state::Settings {
+    tidemill_state::Settings { options: std::env::vars().collect(), ..tidemill_state::Settings::default() }
+}
+
+impl Claimed {
+    /// Whether an earlier start of the job may have written output.
+    pub(crate) fn is_resuming(&self) -> bool {
+        self.start.opened.claim.base.is_some() || self.start.opened.line.0 > 1
+    }
+
+    /// The job had come to its end: everything was read and emitted.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.manifest.finished)
+    }
+
+    /// Refuses a checkpoint that does not fit the plan.
+    ///
+    /// # Errors
+    /// All that does not fit, at once.
+    pub(crate) fn check(&self, plan: &Plan, graph: &Graph) -> Outcome<()> {
+        let Some(base) = &self.base else { return Ok(()) };
+        let saved: Vec<Kept> = base.manifest.operators.iter().map(kept).collect();
+        let now = participants(plan, graph).into_iter().map(|p| {
+            let operator = &plan.operators[p.operator as usize];
+            Kept { name: operator.name.clone(), kind: operator.kind_name().to_owned(), key: p.key, state: p.state }
+        });
+        let problems = compare::compare(&saved, &now.collect::<Vec<_>>());
+        let (mut dropped, mut wrong) = (Vec::new(), Vec::new());
+        for problem in problems {
+            match problem {
+                Problem::Dropped(text) => dropped.push(text),
+                Problem::Incompatible(text) => wrong.push(text),
+            }
+        }
+        if wrong.is_empty() && (dropped.is_empty() || self.settings.allow_dropped_state) {
+            dropped.iter().for_each(|text| console::log("warn", "checkpoints", &format!("left behind: {text}")));
+            return Ok(());
+        }
+        let number = base.manifest.stamp.checkpoint;
+        let fault = Fault::refused(format!("the job does not fit checkpoint {number} of {}", base.store.url()));
+        let hint = if wrong.is_empty() { "--allow-dropped-state leaves it behind" } else { "begin anew with another --checkpoint-dir" };
+        Err(wrong.into_iter().chain(dropped).fold(fault, Fault::cause).hint(hint))
+    }
+
+    /// Takes sources and sinks back to the checkpoint, and says what to expect.
+    ///
+    /// # Errors
+    /// Input that is not what it was, and output of the checkpoint that is gone.
+    pub(crate) fn restore(&self, plan: &Plan, ends: &Ends) -> Outcome<()> {
+        let name = |id: &u32| plan.operators[*id as usize].name.as_str();
+        let saved = |id: &u32| self.base.as_ref().and_then(|base| base.manifest.operator(name(id)));
+        let refused = |id: &u32, e: &connect::Error| {
+            let number = self.base.as_ref().map_or(0, |base| base.manifest.stamp.checkpoint.0);
+            Fault::refused(format!("operator {:?} cannot go on from checkpoint {number}", name(id))).because(e)
+        };
+        for (id, source) in &ends.sources {
+            source.restore(saved(id).map_or(&[], |saved| &saved.positions)).map_err(|e| refused(id, &e))?;
+            if !source.replayable() {
+                let text = "what it reads cannot be read again: after a crash, what came since the last checkpoint is lost";
+                console::log("warn", name(id), text);
+            }
+        }
+        // A checkpoint of elsewhere was committed there.
+        let own = self.start.base.is_some();
+        for (id, sink) in &ends.sinks {
+            let staged = saved(id).filter(|_| own).map_or(&[][..], |saved| &saved.staged);
+            sink.recover(self.generation(), staged).map_err(|e| refused(id, &e))?;
+            if !sink.transactional() && self.settings.mode == CheckpointMode::ExactlyOnce {
+                console::log("warn", name(id), "its output is seen before a checkpoint covers it: after a crash some of it comes twice");
+            }
+        }
+        Ok(())
+    }
+
+    fn generation(&self) -> Generation {
+        Generation(self.start.opened.line.0)
+    }
+
+    /// Says where the job begins.
+    pub(crate) fn announce(&self) {
+        let Some(base) = &self.base else { return };
+        let manifest = &base.manifest;
+        let age = moment::span(now_ms().saturating_sub(manifest.created_ms));
+        let what = manifest.savepoint.as_ref().map_or_else(|| "checkpoint".to_owned(), |name| format!("savepoint {name}, checkpoint"));
+        console::note(&format!("going on from {what} {} of {}, taken {age} ago", manifest.stamp.checkpoint, base.store.url()));
+    }
+
+    /// Begins to keep what operators hand over.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn keep(
+        self,
+        plan: &Plan,
+        graph: &Graph,
+        name: &str,
+        digest: &str,
+        ends: &Ends,
+        control: &Arc<Control>,
+    ) -> Outcome<Keeping> {
+        let workers = graph.workers();
+        let expected = participants(plan, graph).into_iter().map(|p| {
+            let operator = &plan.operators[p.operator as usize];
+            Expected { operator: p.operator, name: operator.name.clone(), kind: operator.kind_name().to_owned(), workers, key: p.key }
+        });
+        let job = Job { name: name.to_owned(), plan: digest.to_owned(), groups: key::GROUPS, operators: expected.collect() };
+        let pace = Pace { interval: self.settings.interval, pause: self.settings.pause, failures_max: None };
+        let options = Options { pace: Some(pace), retain: self.settings.retain, ..Options::default() };
+        let saved = self.base.as_ref().map(|base| Arc::new(Restore::new(&base.store, &base.manifest)) as Arc<dyn Saved>);
+        let hooks = hooks(plan, ends, control);
+        let coordinator = Coordinator::start(self.store, &self.start, self.base, job, options, hooks)
+            .map_err(|e| Fault::failed("cannot begin to take checkpoints").because(&e))?;
+        let coordinator = Arc::new(coordinator);
+        let aligned = self.settings.mode == CheckpointMode::ExactlyOnce;
+        let checkpoints = Checkpoints { keeper: Arc::clone(&coordinator) as Arc<dyn Keeper>, saved, aligned };
+        Ok(Keeping { coordinator, checkpoints })
+    }
+}
+
+fn kept(operator: &tidemill_state::Operator) -> Kept {
+    Kept { name: operator.name.clone(), kind: operator.kind.clone(), key: operator.key.clone(), state: operator.state.clone() }
+}
+
+fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>) -> Hooks {
+    let sinks: HashMap<String, Arc<dyn connect::Sink>> =
+        ends.sinks.iter().map(|(id, sink)| (plan.operators[*id as usize].name.clone(), Arc::clone(sink))).collect();
+    let (begin, events) = (Arc::clone(control), Arc::clone(control));
+    Hooks {
+        begin: Box::new(move |id| begin.announce(id)),
+        commit: Box::new(move |operator, staged| sinks.get(operator).map_or(Ok(()), |sink| sink.commit(staged))),
+        event: Box::new(move |event| tell(&event, &events)),
+        now: Box::new(now_ms),
+    }
+}
+
+fn tell(event: &Event, control: &Control) {
+    let warn = |text: String| console::log("warn", "checkpoints", &text);
+    match event {
+        Event::Completed(_) => {}
+        Event::Failed { checkpoint, reason, row } => {
+            warn(format!("checkpoint {checkpoint} failed ({row} in a row), the job goes on: {reason}"));
+        }
+        Event::FailJob { reason, row } => control.abort(format!("{row} checkpoints in a row have failed: {reason}")),
+        Event::Uncommitted { operator, reason } => warn(format!("output of {operator} is not visible yet: {reason}")),
+        Event::Trouble(text) => warn(text.clone()),
+        Event::Superseded => control.abort(SUPERSEDED.to_owned()),
+    }
+}
+
+/// Why a runner ends whose job another has taken over.
+pub(crate) const SUPERSEDED: &str = "another start of this job has taken over its checkpoint directory; this one writes nothing more";
+
+impl Keeping {
+    /// The job has ended as it should: makes the last checkpoint and shows the output it covers.
+    ///
+    /// # Errors
+    /// When storage refuses it for longer than is waited.
+    pub(crate) fn finish(self, stopped: bool) -> Outcome<()> {
+        let ending = if stopped { Ending::Stopped } else { Ending::Finished };
+        self.coordinator.finish(ending, PATIENCE).map_err(|e| {
+            Fault::failed("the job is done, but its last checkpoint could not be made, and output since the one before is not visible")
+                .because(&e)
+                .hint("run the same command again once the storage works: it goes on from the last checkpoint")
+        })
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
+
+/// Different for every start on any machine: the clock in nanoseconds and the process.
+fn runner_id() -> u64 {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    nanos.rotate_left(20) ^ u64::from(std::process::id())
+}
