@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build, datagen, inspect, new, plan, run, test};
+use crate::commands::{build, checkpoint, datagen, inspect, new, plan, run, test};
 use crate::console::LogFormat;
 use crate::fault::{Exit, Fault, Outcome};
 
@@ -63,6 +63,7 @@ enum Command {
     New(new::NewCommand),
     Build(build::BuildCommand),
     Datagen(datagen::DatagenCommand),
+    Checkpoint(checkpoint::CheckpointCommand),
 }
 
 fn main() -> ExitCode {
@@ -91,6 +92,7 @@ fn dispatch(command: &Command, start: Instant) -> Outcome<()> {
         Command::New(command) => new::run(command),
         Command::Build(command) => build::run(command),
         Command::Datagen(command) => datagen::run(command),
+        Command::Checkpoint(command) => checkpoint::run(command),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Layers of keyed state: reading them as one, and when to make fewer of them.
 //!
-//! Every checkpoint adds a layer with what has changed. A key group is read from all layers at once and merged, the later layer
-//! winning, so memory holds one key group. **When to merge.** Bytes of layers, from the oldest: as long as each layer is longer than
+//! Every checkpoint adds a layer with what has changed. Some key groups at a time are read from all layers and merged, the later
+//! layer winning, so memory holds a run of each layer, or one key group. **When to merge.** Bytes of layers, from the oldest: as long as each layer is longer than
 //! all behind it together, a reader reads less than twice what is live, and each byte is rewritten about log2(state / delta)
 //! times. A merge takes the layers from the first that is not.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use tidemill_core::block::Block;
@@ -13,8 +14,8 @@ use tidemill_core::schema::Schema;
 
 use crate::error::Error;
 use crate::manifest::Part;
-use crate::part::{Origin, Reader, Writer};
-use crate::rows::{Gone, Pages};
+use crate::part::{Entry, Origin, Reader, Writer};
+use crate::rows::{Gone, Pages, RUN_BYTES, Run};
 use crate::store::Store;
 
 /// Layers are left alone below this number: a merge costs a write and more, and a reader opens this many files without noticing.
@@ -35,84 +36,160 @@ pub(crate) fn due(bytes: &[u64]) -> Option<usize> {
     None
 }
 
-/// The layers of one operator, open for reading.
+/// Runs are read and merged together up to about this many bytes: what lies close in many layers becomes one run again.
+const SPAN_BYTES: u64 = 4 * RUN_BYTES as u64;
+
+/// The layers of one operator.
 pub(crate) struct Layers<'a> {
     store: &'a Store,
     operator: &'a str,
     state: &'a Schema,
-    schema: Schema,
-    layers: Vec<Layer<'a>>,
-}
-
-/// One layer: its parts, and the one that was read last. Groups are read in ascending order, so none is opened twice.
-struct Layer<'a> {
-    parts: &'a [Part],
-    open: Option<(&'a Part, Reader)>,
+    layers: &'a [Vec<Part>],
 }
 
 impl<'a> Layers<'a> {
     pub(crate) fn new(store: &'a Store, operator: &'a str, state: &'a Schema, layers: &'a [Vec<Part>]) -> Layers<'a> {
-        let layers = layers.iter().map(|parts| Layer { parts, open: None }).collect();
-        Layers { store, operator, state, schema: page_schema(state), layers }
+        Layers { store, operator, state, layers }
     }
 
-    /// Calls `each` with the merged rows of every group of `groups` that has some.
+    /// Calls `each` with the merged rows of `groups`, run by run.
     ///
     /// # Errors
     /// What cannot be read, and what `each` says.
     pub(crate) fn merge<E: From<Error>>(
-        &mut self,
+        &self,
         groups: Range<u32>,
         gone: Gone,
-        each: &mut dyn FnMut(u32, Vec<Block>) -> Result<(), E>,
+        each: &mut dyn FnMut(Run) -> Result<(), E>,
     ) -> Result<(), E> {
-        for group in groups {
-            let mut pages = Vec::new();
-            let mut layers = 0;
-            for layer in &mut self.layers {
-                let run = layer.run(self.store, self.operator, self.state, group)?;
-                layers += usize::from(!run.is_empty());
-                pages.extend(run);
+        let schema = page_schema(self.state);
+        let mut layers: Vec<Layer<'_>> = self.layers.iter().map(|parts| Layer::new(self, parts, groups.clone())).collect();
+        let mut start = groups.start;
+        while start < groups.end {
+            let end = span(&mut layers, start, groups.end)?;
+            layers.iter_mut().for_each(|layer| layer.forget(start));
+            let found: Vec<&Loaded> = layers.iter().flat_map(|layer| layer.overlapping(start..end)).collect();
+            match found[..] {
+                [one] if one.is_within(start..end) && (gone == Gone::Keep || one.pages.iter().all(keeps_all)) => {
+                    each(Run { groups: one.entry.groups, pages: one.pages.clone() })?;
+                }
+                _ => {
+                    let pages: Vec<Block> = found.into_iter().flat_map(|loaded| loaded.pages.iter().cloned()).collect();
+                    let opened = Pages::new(&pages);
+                    opened.runs(&opened.latest(start..end, gone), &schema, each)?;
+                }
             }
-            let keep_all = |page: &Block| page.column(column::GONE).raw().iter().all(|gone| *gone == 0);
-            if layers > 1 || (gone == Gone::Drop && !pages.iter().all(keep_all)) {
-                pages = merged(&pages, gone, &self.schema);
-            }
-            if !pages.is_empty() {
-                each(group, pages)?;
-            }
+            start = end;
         }
         Ok(())
     }
 
     /// Writes the merged rows of all groups as one layer.
-    pub(crate) fn rewrite(&mut self, to: &Store, origin: Origin, gone: Gone, go_on: &dyn Fn() -> bool) -> Result<Vec<Part>, Error> {
+    pub(crate) fn rewrite(&self, to: &Store, origin: Origin, gone: Gone, go_on: &dyn Fn() -> bool) -> Result<Vec<Part>, Error> {
         let mut writer = Writer::new(to, origin, self.operator, self.state);
-        self.merge(0..origin.groups, gone, &mut |group, pages| {
+        self.merge(0..origin.groups, gone, &mut |run| {
             if !go_on() {
                 return Err(Error::storage("merge", "stopped"));
             }
-            writer.run(group, &pages)
+            writer.run(&run)
         })?;
         writer.finish()
     }
 }
 
-fn merged(pages: &[Block], gone: Gone, schema: &Schema) -> Vec<Block> {
-    let opened = Pages::new(pages);
-    let rows = opened.latest(&mut opened.rows(), gone);
-    opened.build(&rows, schema)
+/// Whether no row of a page says that state is gone.
+fn keeps_all(page: &Block) -> bool {
+    page.column(column::GONE).raw().iter().all(|gone| *gone == 0)
+}
+
+/// Where to end the groups that are merged together, from `start`: at a border of a run, and where enough has been loaded.
+fn span(layers: &mut [Layer<'_>], start: u32, groups_end: u32) -> Result<u32, Error> {
+    let mut end = start;
+    loop {
+        let mut border = groups_end;
+        for layer in layers.iter_mut() {
+            if let Some(last) = layer.reach(end)? {
+                border = border.min(last + 1);
+            }
+        }
+        let loaded: u64 = layers.iter().flat_map(|layer| layer.overlapping(start..border)).map(|loaded| loaded.entry.length).sum();
+        end = border;
+        if end == groups_end || loaded >= SPAN_BYTES {
+            return Ok(end);
+        }
+    }
+}
+
+/// One layer, read from the first group asked for to the last.
+struct Layer<'a> {
+    of: &'a Layers<'a>,
+    groups: Range<u32>,
+    /// Parts that have not been opened.
+    parts: std::slice::Iter<'a, Part>,
+    /// The open part and the run of it that is read next.
+    open: Option<(Reader, usize)>,
+    /// Runs that have been read and not been merged.
+    loaded: VecDeque<Loaded>,
+}
+
+/// A run that has been read.
+struct Loaded {
+    entry: Entry,
+    pages: Vec<Block>,
+}
+
+impl Loaded {
+    fn is_within(&self, groups: Range<u32>) -> bool {
+        groups.contains(&self.entry.groups.0) && groups.contains(&self.entry.groups.1)
+    }
 }
 
 impl<'a> Layer<'a> {
-    fn run(&mut self, store: &Store, operator: &str, state: &Schema, group: u32) -> Result<Vec<Block>, Error> {
-        let index = self.parts.partition_point(|part| part.groups.1 < group);
-        let Some(part) = self.parts.get(index).filter(|part| part.groups.0 <= group) else { return Ok(Vec::new()) };
-        if !self.open.as_ref().is_some_and(|(open, _)| std::ptr::eq(*open, part)) {
-            self.open = Some((part, Reader::open(store, part, operator, state)?));
+    fn new(of: &'a Layers<'a>, parts: &'a [Part], groups: Range<u32>) -> Layer<'a> {
+        let parts = &parts[parts.partition_point(|part| part.groups.1 < groups.start)..];
+        Layer { of, groups, parts: parts.iter(), open: None, loaded: VecDeque::new() }
+    }
+
+    /// The last group of the first run that has `group` or a later one, once it is loaded; none when there is no such run.
+    fn reach(&mut self, group: u32) -> Result<Option<u32>, Error> {
+        loop {
+            let reaching = self.loaded.iter().map(|loaded| loaded.entry.groups.1).find(|last| *last >= group);
+            if reaching.is_some() || !self.load()? {
+                return Ok(reaching);
+            }
         }
-        let (_, reader) = self.open.as_mut().expect("it was opened just now");
-        reader.run(group)
+    }
+
+    /// Reads one more run; false when there is none.
+    fn load(&mut self) -> Result<bool, Error> {
+        loop {
+            if let Some((reader, next)) = &mut self.open
+                && let Some(entry) = reader.entry(*next)
+            {
+                if entry.groups.0 >= self.groups.end {
+                    return Ok(false);
+                }
+                *next += 1;
+                let pages = reader.pages(entry)?;
+                self.loaded.push_back(Loaded { entry, pages });
+                return Ok(true);
+            }
+            let Some(part) = self.parts.next().filter(|part| part.groups.0 < self.groups.end) else { return Ok(false) };
+            let reader = Reader::open(self.of.store, part, self.of.operator, self.of.state)?;
+            let first = reader.first_run(self.groups.start);
+            self.open = Some((reader, first));
+        }
+    }
+
+    /// Lets go of runs that end before a group.
+    fn forget(&mut self, group: u32) {
+        while self.loaded.front().is_some_and(|loaded| loaded.entry.groups.1 < group) {
+            self.loaded.pop_front();
+        }
+    }
+
+    fn overlapping(&self, groups: Range<u32>) -> impl Iterator<Item = &Loaded> {
+        self.loaded.iter().filter(move |loaded| loaded.entry.groups.0 < groups.end && loaded.entry.groups.1 >= groups.start)
     }
 }
 

@@ -6,14 +6,14 @@ mod directory;
 mod error;
 mod layers;
 mod manifest;
+#[cfg(test)]
+#[path = "../tests/all/pages.rs"]
+mod pages;
 mod part;
 mod record;
 mod restore;
 mod rows;
 mod store;
-#[cfg(test)]
-#[path = "../tests/support/mod.rs"]
-mod support;
 #[cfg(test)]
 mod tests;
 

@@ -33,7 +33,7 @@ impl Restore {
         &self.manifest
     }
 
-    /// Reads the keyed state of an operator for some key groups; groups ascend, and rows of one are sorted by key and namespace.
+    /// Reads the keyed state of an operator for some key groups, sorted by group, key and namespace.
     ///
     /// # Errors
     /// What cannot be read, and what `each` says.
@@ -41,8 +41,8 @@ impl Restore {
         let Some(operator) = self.manifest.operator(name) else { return Ok(()) };
         let Some(state) = &operator.state else { return Ok(()) };
         let groups = groups.start..groups.end.min(self.manifest.groups);
-        let mut layers = Layers::new(&self.store, name, state, &operator.layers);
-        layers.merge(groups, Gone::Drop, &mut |_, pages| pages.into_iter().try_for_each(&mut *each))
+        let layers = Layers::new(&self.store, name, state, &operator.layers);
+        layers.merge(groups, Gone::Drop, &mut |run| run.pages.into_iter().try_for_each(&mut *each))
     }
 }
 

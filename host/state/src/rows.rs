@@ -1,10 +1,12 @@
 //! Rows of pages in the order that parts keep them: by key group, key and namespace, the latest of each.
 //!
 //! **Order.** Keys and namespaces compare byte by byte. Of rows of one key and namespace the one of the last page counts; pages are
-//! given from the oldest to the newest, and no page has a key and namespace twice. Nothing is decoded: rows are references, sorted
-//! by the first eight bytes of the key and by the rest only where those agree, and cells are copied once, a column at a time.
+//! given from the oldest to the newest, and no page has a key and namespace twice. Nothing is decoded: rows are references, dealt out
+//! to their key groups by counting and sorted there, by the first eight bytes of the key and by the rest only where those
+//! agree. Cells are copied once, a column at a time.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use tidemill_core::block::{Block, Builder, Column};
 use tidemill_core::checkpoint::column;
@@ -16,6 +18,9 @@ use crate::error::Error;
 pub(crate) const PAGE_ROWS: usize = 4096;
 /// A page is closed before it is longer than this, unless it is one row.
 pub(crate) const PAGE_BYTES: usize = 256 << 10;
+/// A run is closed at the first border of a key group after this many bytes: groups of a few rows share pages, whose headers would
+/// be most of what is written, and a reader of some groups reads little else. Short in unit tests, so that few rows make many runs.
+pub(crate) const RUN_BYTES: usize = if cfg!(test) { 512 } else { 64 << 10 };
 
 /// A row of one of several pages.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +40,12 @@ pub(crate) enum Gone {
     Keep,
 }
 
+/// Rows of some key groups, from the first to the last, in order.
+pub(crate) struct Run {
+    pub(crate) groups: (u32, u32),
+    pub(crate) pages: Vec<Block>,
+}
+
 /// Pages opened to be sorted.
 pub(crate) struct Pages<'a> {
     pages: &'a [Block],
@@ -47,22 +58,36 @@ impl<'a> Pages<'a> {
         Pages { pages, columns: pages.iter().map(columns).collect() }
     }
 
-    /// All rows.
-    pub(crate) fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::with_capacity(self.pages.iter().map(Block::rows).sum());
-        for page in 0..self.pages.len() as u32 {
-            rows.extend((0..self.pages[page as usize].rows() as u32).map(|row| self.row(page, row)));
+    /// The latest row of each key and namespace of some groups, in order.
+    pub(crate) fn latest(&self, groups: Range<u32>, gone: Gone) -> Vec<Row> {
+        let (mut rows, ends) = self.deal(groups);
+        let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+        let mut start = 0;
+        for end in ends {
+            let (group, first) = (&mut rows[start..end], kept.len());
+            // Stable, so that the rows of one key stay in the order of their pages; quick where pages are in order already.
+            group.sort_by(|a, b| self.compare(*a, *b));
+            for &row in group.iter() {
+                match kept[first..].last_mut() {
+                    Some(last) if self.compare(*last, row) == Ordering::Equal => *last = row,
+                    _ => kept.push(row),
+                }
+            }
+            start = end;
         }
-        rows
+        if gone == Gone::Drop {
+            kept.retain(|row| self.cell(*row, column::GONE).raw()[row.row as usize] == 0);
+        }
+        kept
     }
 
-    /// All rows by key group, and where each group ends: a counting sort. Fails with a group that the job does not have.
-    pub(crate) fn rows_by_group(&self, groups: u32) -> Result<(Vec<Row>, Vec<usize>), i32> {
-        let mut starts = vec![0usize; groups as usize];
-        for page in &self.columns {
-            for group in groups_of(page) {
-                let group = i32::from_le_bytes(*group);
-                *usize::try_from(group).ok().and_then(|group| starts.get_mut(group)).ok_or(group)? += 1;
+    /// The rows of some groups by group, and where each ends: a counting sort.
+    fn deal(&self, groups: Range<u32>) -> (Vec<Row>, Vec<usize>) {
+        let place = |group: &[u8; 4]| u32::from_le_bytes(*group).checked_sub(groups.start).map(|place| place as usize);
+        let mut starts = vec![0usize; groups.len()];
+        for group in self.columns.iter().flat_map(|page| groups_of(page)) {
+            if let Some(count) = place(group).and_then(|place| starts.get_mut(place)) {
+                *count += 1;
             }
         }
         let mut total = 0;
@@ -72,34 +97,48 @@ impl<'a> Pages<'a> {
         let mut rows = vec![Row { prefix: 0, page: 0, row: 0 }; total];
         for (page, columns) in self.columns.iter().enumerate() {
             for (row, group) in groups_of(columns).iter().enumerate() {
-                let next = &mut starts[u32::from_le_bytes(*group) as usize];
-                rows[*next] = self.row(page as u32, row as u32);
-                *next += 1;
+                if let Some(next) = place(group).and_then(|place| starts.get_mut(place)) {
+                    rows[*next] = self.row(page as u32, row as u32);
+                    *next += 1;
+                }
             }
         }
         // Each start has moved to the end of its group.
-        Ok((rows, starts))
+        (rows, starts)
     }
 
-    /// Puts rows of one group in order and leaves the latest of each key and namespace.
-    pub(crate) fn latest(&self, rows: &mut [Row], gone: Gone) -> Vec<Row> {
-        // Stable, so that the rows of one key stay in the order of their pages; quick where pages are in order already.
-        rows.sort_by(|a, b| self.compare(*a, *b));
-        let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
-        for &row in rows.iter() {
-            match kept.last_mut() {
-                Some(last) if self.compare(*last, row) == Ordering::Equal => *last = row,
-                _ => kept.push(row),
+    /// Cuts rows in order into runs, and calls `each` with them.
+    pub(crate) fn runs<E>(&self, mut rows: &[Row], schema: &Schema, each: &mut dyn FnMut(Run) -> Result<(), E>) -> Result<(), E> {
+        while let Some(first) = rows.first() {
+            let (mut bytes, mut end) = (0, 0);
+            let mut last = self.group(*first);
+            for row in rows {
+                let group = self.group(*row);
+                if group != last && bytes >= RUN_BYTES {
+                    break;
+                }
+                (last, end) = (group, end + 1);
+                bytes += self.bytes(*row, schema);
             }
+            let (run, rest) = rows.split_at(end);
+            each(Run { groups: (self.group(*first), last), pages: self.build(run, schema) })?;
+            rows = rest;
         }
-        if gone == Gone::Drop {
-            kept.retain(|row| self.cell(*row, column::GONE).raw()[row.row as usize] == 0);
-        }
-        kept
+        Ok(())
+    }
+
+    fn group(&self, row: Row) -> u32 {
+        u32::from_le_bytes(groups_of(&self.columns[row.page as usize])[row.row as usize])
+    }
+
+    /// What the cells of a row take in a page, about.
+    fn bytes(&self, row: Row, schema: &Schema) -> usize {
+        let cells = self.columns[row.page as usize].iter().zip(schema.fields());
+        cells.map(|(cell, field)| field.ty.width().unwrap_or_else(|| 4 + cell.bytes(row.row as usize).len())).sum::<usize>() + 8
     }
 
     /// New pages of these rows, in this order.
-    pub(crate) fn build(&self, rows: &[Row], schema: &Schema) -> Vec<Block> {
+    fn build(&self, rows: &[Row], schema: &Schema) -> Vec<Block> {
         let mut builder = Builder::new(schema);
         let mut pages = Vec::new();
         let mut rest = rows;
@@ -120,8 +159,7 @@ impl<'a> Pages<'a> {
     fn page_length(&self, rows: &[Row], schema: &Schema) -> usize {
         let mut bytes = 0;
         let fits = |row: &&Row| {
-            let cells = self.columns[row.page as usize].iter().zip(schema.fields());
-            bytes += cells.map(|(cell, field)| field.ty.width().unwrap_or_else(|| 4 + cell.bytes(row.row as usize).len())).sum::<usize>();
+            bytes += self.bytes(**row, schema);
             bytes <= PAGE_BYTES
         };
         rows.iter().take(PAGE_ROWS).take_while(fits).count().max(1)
@@ -165,37 +203,38 @@ pub(crate) fn fits(page: &Block, schema: &Schema) -> bool {
 /// Whether the rows of the pages stand in order and none twice.
 pub(crate) fn ascend(pages: &[Block]) -> bool {
     let opened = Pages::new(pages);
-    opened.rows().windows(2).all(|pair| opened.compare(pair[0], pair[1]) == Ordering::Less)
+    let all = (0..pages.len() as u32).flat_map(|page| (0..pages[page as usize].rows() as u32).map(move |row| (page, row)));
+    let rows: Vec<Row> = all.map(|(page, row)| opened.row(page, row)).collect();
+    let less = |a: Row, b: Row| opened.group(a).cmp(&opened.group(b)).then_with(|| opened.compare(a, b)) == Ordering::Less;
+    rows.windows(2).all(|pair| less(pair[0], pair[1]))
 }
 
-/// Calls `each` with the latest rows of every key group that has some; groups ascend.
+/// Whether all rows of a page are of these groups.
+pub(crate) fn within(page: &Block, (first, last): (u32, u32)) -> bool {
+    let groups = page.column(column::GROUP).raw().as_chunks::<4>().0;
+    groups.iter().all(|group| (first..=last).contains(&u32::from_le_bytes(*group)))
+}
+
+/// Calls `each` with the latest rows of pages that an operator has handed over, run by run.
 ///
 /// # Errors
 /// Pages that are not of the schema, a row of a group that the job does not have, and what `each` says.
-pub(crate) fn each_group(
+pub(crate) fn latest(
     operator: &str,
     pages: &[Block],
     groups: u32,
     schema: &Schema,
     gone: Gone,
-    mut each: impl FnMut(u32, Vec<Block>) -> Result<(), Error>,
+    each: &mut dyn FnMut(Run) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let refused = |reason: String| Error::Handover { operator: operator.to_owned(), reason };
+    let refused = |reason: String| Err(Error::Handover { operator: operator.to_owned(), reason });
     if !pages.iter().all(|page| fits(page, schema)) {
-        return Err(refused(format!("a page that has not the columns {schema}")));
+        return refused(format!("a page that has not the columns {schema}"));
+    }
+    if !pages.iter().all(|page| within(page, (0, groups - 1))) {
+        return refused(format!("a row of a key group that there is not, of {groups}"));
     }
     let opened = Pages::new(pages);
-    let (mut rows, ends) =
-        opened.rows_by_group(groups).map_err(|group| refused(format!("a row of key group {group}, of which there are {groups}")))?;
-    let mut start = 0;
-    for (group, end) in ends.into_iter().enumerate() {
-        if start < end {
-            let kept = opened.latest(&mut rows[start..end], gone);
-            if !kept.is_empty() {
-                each(group as u32, opened.build(&kept, schema))?;
-            }
-        }
-        start = end;
-    }
-    Ok(())
+    let rows = opened.latest(0..groups, gone);
+    opened.runs(&rows, schema, each)
 }

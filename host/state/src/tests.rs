@@ -13,10 +13,10 @@ use tidemill_core::schema::Schema;
 
 use crate::layers::Layers;
 use crate::manifest::Part;
+use crate::pages::{Change, Kept, Place, changes, page, state};
 use crate::part::{Origin, Writer, examine};
 use crate::rows::{self, Gone};
 use crate::store::Store;
-use crate::support::{Change, Kept, Place, changes, page, state};
 
 fn origin(number: u64) -> Origin {
     Origin { stamp: Stamp { generation: Generation(1), checkpoint: CheckpointId(number) }, groups: key::GROUPS }
@@ -55,7 +55,7 @@ fn write_layer(store: &Store, number: u64, handovers: &[BTreeMap<Place, Option<K
         pages.extend(rows.chunks(1 + deal % 7).filter_map(page));
     }
     let mut writer = Writer::new(store, origin(number), "counts", &state()).part_bytes(400 + deal * 97 % 3000);
-    rows::each_group("counts", &pages, key::GROUPS, &page_schema(&state()), gone, |group, pages| writer.run(group, &pages)).unwrap();
+    rows::latest("counts", &pages, key::GROUPS, &page_schema(&state()), gone, &mut |run| writer.run(&run)).unwrap();
     writer.finish().unwrap()
 }
 
@@ -63,9 +63,10 @@ fn read(store: &Store, layers: &[Vec<Part>], groups: std::ops::Range<u32>, gone:
     let mut found = Vec::new();
     let state = state();
     Layers::new(store, "counts", &state, layers)
-        .merge::<crate::Error>(groups, gone, &mut |group, pages| {
-            let rows: Vec<Change> = pages.iter().flat_map(changes).collect();
-            assert!(rows.iter().all(|((of, ..), _)| *of == group));
+        .merge::<crate::Error>(groups.clone(), gone, &mut |run| {
+            let rows: Vec<Change> = run.pages.iter().flat_map(changes).collect();
+            assert!(groups.contains(&run.groups.0) && groups.contains(&run.groups.1));
+            assert_eq!((rows[0].0.0, rows[rows.len() - 1].0.0), run.groups);
             found.extend(rows);
             Ok(())
         })
@@ -143,8 +144,7 @@ fn the_same_state_is_the_same_file_however_it_came() {
     let write = |pages: Vec<Block>| {
         let store = Store::memory().unwrap();
         let mut writer = Writer::new(&store, origin(1), "counts", &state());
-        rows::each_group("counts", &pages, key::GROUPS, &page_schema(&state()), Gone::Keep, |group, pages| writer.run(group, &pages))
-            .unwrap();
+        rows::latest("counts", &pages, key::GROUPS, &page_schema(&state()), Gone::Keep, &mut |run| writer.run(&run)).unwrap();
         writer.finish().unwrap()
     };
     let once = write(vec![page(&changes).unwrap()]);
@@ -165,25 +165,41 @@ fn a_part_is_closed_when_it_is_long_enough_and_a_page_at_its_limits() {
     let schema = page_schema(&state());
     let mut lengths = BTreeMap::new();
     let mut writer = Writer::new(&store, origin(1), "counts", &state()).part_bytes(1);
-    rows::each_group("counts", &pages, key::GROUPS, &schema, Gone::Keep, |group, pages| {
-        lengths.insert(group, pages.iter().map(Block::rows).collect::<Vec<_>>());
-        writer.run(group, &pages)
+    rows::latest("counts", &pages, key::GROUPS, &schema, Gone::Keep, &mut |run| {
+        lengths.insert(run.groups, run.pages.iter().map(Block::rows).collect::<Vec<_>>());
+        writer.run(&run)
     })
     .unwrap();
-    assert_eq!(lengths, BTreeMap::from([(3, vec![rows::PAGE_ROWS, 1]), (5, vec![1, 1, 1])]));
+    assert_eq!(lengths, BTreeMap::from([((3, 3), vec![rows::PAGE_ROWS, 1]), ((5, 5), vec![1, 1, 1])]));
     let parts = writer.finish().unwrap();
     assert_eq!(parts.iter().map(|part| (part.groups, part.rows)).collect::<Vec<_>>(), [((3, 3), rows.len() as u64), ((5, 5), 3)]);
+}
+
+#[test]
+fn groups_of_few_rows_share_a_run_until_it_is_long_enough() {
+    let rows: Vec<Change> = (0..100u32).map(|n| ((n / 3, vec![n as u8], Vec::new()), Some((None, 0, None)))).collect();
+    let schema = page_schema(&state());
+    let mut runs = Vec::new();
+    rows::latest("counts", &[page(&rows).unwrap()], key::GROUPS, &schema, Gone::Keep, &mut |run| {
+        let bytes: usize = run.pages.iter().map(|page| page.as_bytes().len()).sum();
+        runs.push((run.groups, bytes));
+        Ok(())
+    })
+    .unwrap();
+    assert!(runs.len() > 3, "{runs:?}");
+    assert!(runs.windows(2).all(|pair| pair[0].0.1 + 1 == pair[1].0.0), "no group is in two runs: {runs:?}");
+    assert!(runs.iter().all(|(groups, bytes)| groups.1 > groups.0 && *bytes < 2 * rows::RUN_BYTES), "{runs:?}");
 }
 
 #[test]
 fn what_is_no_state_of_the_operator_is_refused() {
     let schema = page_schema(&state());
     let each = |page: Block, groups: u32, schema: &Schema| {
-        rows::each_group("counts", &[page], groups, schema, Gone::Keep, |_, _| Ok(())).unwrap_err().to_string()
+        rows::latest("counts", &[page], groups, schema, Gone::Keep, &mut |_| Ok(())).unwrap_err().to_string()
     };
     let row = |group: i32| page(&[((group as u32, vec![1], Vec::new()), None)]).unwrap();
-    assert!(each(row(16), 16, &schema).contains("key group 16, of which there are 16"));
-    assert!(each(row(-1), 16, &schema).contains("key group -1"));
+    assert!(each(row(16), 16, &schema).contains("a key group that there is not, of 16"));
+    assert!(each(row(-1), 16, &schema).contains("a key group that there is not"));
     assert!(each(row(0), 16, &page_schema(&"n:i64".parse().unwrap())).contains("has not the columns"));
     assert!(each(row(0), 16, &page_schema(&"n:i64,s:string".parse().unwrap())).contains("has not the columns"));
 }

@@ -1,6 +1,7 @@
 //! One command per file; each declares its flags and wires the crates together.
 
 pub(crate) mod build;
+pub(crate) mod checkpoint;
 pub(crate) mod datagen;
 pub(crate) mod inspect;
 pub(crate) mod new;

@@ -182,8 +182,8 @@ impl Gathered {
     fn bound_memory(&mut self, groups: u32) -> Result<(), Error> {
         let Some(state) = self.state.as_ref().filter(|_| self.pages_bytes > self.merge_at) else { return Ok(()) };
         let mut merged = Vec::new();
-        rows::each_group(&self.expected.name, &self.pages, groups, &page_schema(state), Gone::Keep, |_, pages| {
-            merged.extend(pages);
+        rows::latest(&self.expected.name, &self.pages, groups, &page_schema(state), Gone::Keep, &mut |run| {
+            merged.extend(run.pages);
             Ok(())
         })?;
         self.pages_bytes = merged.iter().map(|page| page.as_bytes().len()).sum();

@@ -62,7 +62,7 @@ fn bytes(layers: &[Vec<Part>]) -> u64 {
 
 fn adopted(store: &Store, origin: Origin, operator: &Gathered, from: &Store) -> Result<Vec<Vec<Part>>, Error> {
     let Some(state) = operator.state.as_ref().filter(|_| !operator.layers.is_empty()) else { return Ok(Vec::new()) };
-    let mut layers = Layers::new(from, &operator.expected.name, state, &operator.layers);
+    let layers = Layers::new(from, &operator.expected.name, state, &operator.layers);
     let layer = layers.rewrite(store, origin, Gone::Drop, &|| true)?;
     Ok(if layer.is_empty() { Vec::new() } else { vec![layer] })
 }
@@ -72,7 +72,7 @@ fn delta(store: &Store, origin: Origin, operator: &Gathered, first: bool) -> Res
     let name = &operator.expected.name;
     let mut writer = Writer::new(store, origin, name, state);
     let gone = if first { Gone::Drop } else { Gone::Keep };
-    rows::each_group(name, &operator.pages, origin.groups, &page_schema(state), gone, |group, pages| writer.run(group, &pages))?;
+    rows::latest(name, &operator.pages, origin.groups, &page_schema(state), gone, &mut |run| writer.run(&run))?;
     writer.finish()
 }
 

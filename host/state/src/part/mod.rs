@@ -1,8 +1,8 @@
 //! Parts: files of keyed state, the rows of some key groups of one operator (`docs/formats/checkpoint.md`).
 //!
-//! A part is a header, a **run** of pages for each key group that has rows, an index of the runs, and a footer. Every byte is under
-//! a checksum, and each run can be read alone. In a run the rows are sorted by key and namespace and none stands twice,
-//! so that runs can be merged and searched. This file has the layout; all numbers are little-endian.
+//! A part is a header, **runs** of pages, an index of the runs, and a footer. A run has all the rows that the part has of some
+//! adjacent key groups. Every byte is under a checksum, and each run can be read alone. Rows are sorted by key group, key and namespace
+//! and none stands twice, so that parts can be merged and searched. This file has the layout; all numbers are little-endian.
 
 mod read;
 mod write;
@@ -27,7 +27,7 @@ const HEADER_FIXED: usize = 48;
 /// Bytes of a header at most: a name and a schema of [`tidemill_core::schema`]'s limits fit many times.
 const HEADER_MAX: usize = 1 << 20;
 /// Bytes of one entry of the index.
-const ENTRY: usize = 32;
+const ENTRY: usize = 40;
 /// Bytes of the footer.
 const FOOTER: usize = 32;
 /// Key groups of a job at most; bounds the index before it is read.
@@ -105,27 +105,36 @@ impl Header {
     }
 }
 
-/// Where the run of one key group lies.
+/// Where a run lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub(crate) group: u32,
+pub(crate) struct Entry {
+    /// The first and the last group that it has rows of.
+    pub(crate) groups: (u32, u32),
     sum: u32,
     offset: u64,
-    length: u64,
+    pub(crate) length: u64,
     pub(crate) rows: u64,
 }
 
-impl Run {
+impl Entry {
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.group.to_le_bytes());
+        out.extend_from_slice(&self.groups.0.to_le_bytes());
+        out.extend_from_slice(&self.groups.1.to_le_bytes());
         out.extend_from_slice(&self.sum.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&self.offset.to_le_bytes());
         out.extend_from_slice(&self.length.to_le_bytes());
         out.extend_from_slice(&self.rows.to_le_bytes());
     }
 
-    fn decode(bytes: &[u8]) -> Run {
-        Run { group: u32_at(bytes, 0), sum: u32_at(bytes, 4), offset: u64_at(bytes, 8), length: u64_at(bytes, 16), rows: u64_at(bytes, 24) }
+    fn decode(bytes: &[u8]) -> Entry {
+        Entry {
+            groups: (u32_at(bytes, 0), u32_at(bytes, 4)),
+            sum: u32_at(bytes, 8),
+            offset: u64_at(bytes, 16),
+            length: u64_at(bytes, 24),
+            rows: u64_at(bytes, 32),
+        }
     }
 }
 

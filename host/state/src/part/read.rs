@@ -6,13 +6,14 @@ use std::ops::Range;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tidemill_core::block::Block;
+use tidemill_core::checkpoint::page_schema;
 use tidemill_core::checkpoint::protocol::{self, Object};
-use tidemill_core::checkpoint::{column, page_schema};
 use tidemill_core::schema::Schema;
 
-use super::{ENTRY, FOOTER, Footer, HEADER_FIXED, Header, Run, wrong_sum};
+use super::{ENTRY, Entry, FOOTER, Footer, HEADER_FIXED, Header, wrong_sum};
 use crate::error::Error;
 use crate::manifest::Part;
+use crate::rows;
 use crate::store::Store;
 
 /// Bytes fetched at once when runs are read one after the other: an object store charges by the call, in money and in time.
@@ -24,7 +25,7 @@ pub(crate) struct Reader {
     file: String,
     schema: Schema,
     header: Header,
-    runs: Vec<Run>,
+    runs: Vec<Entry>,
     /// Where the runs end.
     end: u64,
     /// What was fetched last, and where it lies in the file.
@@ -38,7 +39,7 @@ impl Reader {
         let file = path.as_str();
         let (runs, header, window) = ends(store, file, part.bytes)?;
         let rows: u64 = runs.0.iter().map(|run| run.rows).sum();
-        let groups = runs.0.first().zip(runs.0.last()).map(|(first, last)| (first.group, last.group));
+        let groups = runs.0.first().zip(runs.0.last()).map(|(first, last)| (first.groups.0, last.groups.1));
         if header.operator != operator || header.state != state.to_string() {
             let text = format!("the part is of operator {:?} with state {:?}", header.operator, header.state);
             return Err(Error::damaged(file, HEADER_FIXED as u64, text));
@@ -57,12 +58,14 @@ impl Reader {
         Ok(Reader { store: store.clone(), file: file.to_owned(), schema: page_schema(&state), header, runs, end, window })
     }
 
-    /// The pages of a group; none when the part has no rows of it.
-    pub(crate) fn run(&mut self, group: u32) -> Result<Vec<Block>, Error> {
-        match self.runs.binary_search_by_key(&group, |run| run.group) {
-            Ok(index) => self.pages(self.runs[index]),
-            Err(_) => Ok(Vec::new()),
-        }
+    /// The index of the first run that may have rows of this group or a later one.
+    pub(crate) fn first_run(&self, group: u32) -> usize {
+        self.runs.partition_point(|run| run.groups.1 < group)
+    }
+
+    /// The entry of a run.
+    pub(crate) fn entry(&self, index: usize) -> Option<Entry> {
+        self.runs.get(index).copied()
     }
 
     /// Compares every checksum, without looking at the rows.
@@ -73,7 +76,7 @@ impl Reader {
         Ok(())
     }
 
-    fn bytes_of(&mut self, run: Run) -> Result<Bytes, Error> {
+    fn bytes_of(&mut self, run: Entry) -> Result<Bytes, Error> {
         let bytes = self.fetch(run.offset..run.offset + run.length)?;
         match crc32c::crc32c(&bytes) == run.sum {
             true => Ok(bytes),
@@ -81,10 +84,11 @@ impl Reader {
         }
     }
 
-    fn pages(&mut self, run: Run) -> Result<Vec<Block>, Error> {
+    /// The pages of a run.
+    pub(crate) fn pages(&mut self, run: Entry) -> Result<Vec<Block>, Error> {
         let bytes = self.bytes_of(run)?;
         let damaged = |at: usize, what: String| Err(Error::damaged(&self.file, run.offset + at as u64, what));
-        let (mut pages, mut at, mut rows) = (Vec::new(), 0, 0);
+        let (mut pages, mut at, mut count) = (Vec::new(), 0, 0);
         while at < bytes.len() {
             let rest = bytes.len() - at;
             let length = if rest < 16 { 0 } else { super::u32_at(&bytes, at + 12) as usize };
@@ -95,15 +99,15 @@ impl Reader {
                 Ok(page) => page,
                 Err(error) => return damaged(at, error.to_string()),
             };
-            if page.column(column::GROUP).raw().as_chunks::<4>().0.iter().any(|group| *group != run.group.to_le_bytes()) {
-                return damaged(at, format!("a row that is not of key group {}", run.group));
+            if !rows::within(&page, run.groups) {
+                return damaged(at, format!("a row of another key group than {} to {}", run.groups.0, run.groups.1));
             }
-            rows += page.rows() as u64;
+            count += page.rows() as u64;
             at += length;
             pages.push(page);
         }
-        if rows != run.rows {
-            return damaged(0, format!("{rows} rows where the index has {}", run.rows));
+        if count != run.rows {
+            return damaged(0, format!("{count} rows where the index has {}", run.rows));
         }
         Ok(pages)
     }
@@ -121,7 +125,7 @@ impl Reader {
 }
 
 /// Header and index of a file, where its runs end, and what of the file has been fetched for that.
-type Ends = ((Vec<Run>, u64), Header, (u64, Bytes));
+type Ends = ((Vec<Entry>, u64), Header, (u64, Bytes));
 
 /// Reads the two ends of a file of `total` bytes: one call when it is short, else three.
 fn ends(store: &Store, file: &str, total: u64) -> Result<Ends, Error> {
@@ -143,21 +147,21 @@ fn ends(store: &Store, file: &str, total: u64) -> Result<Ends, Error> {
     if crc32c::crc32c(&index) != footer.index_sum {
         return Err(wrong_sum(file, footer.index, index.len()));
     }
-    let runs: Vec<Run> = index.chunks_exact(ENTRY).map(Run::decode).collect();
+    let runs: Vec<Entry> = index.chunks_exact(ENTRY).map(Entry::decode).collect();
     check_index(file, &runs, &header, length as u64, footer.index)?;
     Ok(((runs, footer.index), header, (0, head)))
 }
 
 /// The runs ascend by group and fill the file from the header to the index.
-fn check_index(file: &str, runs: &[Run], header: &Header, start: u64, end: u64) -> Result<(), Error> {
+fn check_index(file: &str, runs: &[Entry], header: &Header, start: u64, end: u64) -> Result<(), Error> {
     let mut at = start;
-    let mut groups = 0..u64::from(header.groups);
+    let mut groups = 0..header.groups;
     for (entry, run) in runs.iter().enumerate() {
-        let group = u64::from(run.group);
-        if !groups.contains(&group) || run.offset != at || run.length == 0 || run.rows == 0 {
+        let (first, last) = run.groups;
+        if first > last || !groups.contains(&first) || last >= header.groups || run.offset != at || run.length == 0 || run.rows == 0 {
             return Err(Error::damaged(file, end + (entry * ENTRY) as u64, "an entry of the index that no writer makes"));
         }
-        groups.start = group + 1;
+        groups.start = last + 1;
         at = match at.checked_add(run.length) {
             Some(next) if next <= end => next,
             _ => return Err(Error::damaged(file, end + (entry * ENTRY) as u64, "an entry of the index leaves the file")),
@@ -173,8 +177,8 @@ pub struct Summary {
     pub operator: String,
     /// The columns of its state, as text.
     pub state: String,
-    /// Key groups that have rows.
-    pub groups: usize,
+    /// The first and the last key group that has rows.
+    pub groups: Option<(u32, u32)>,
     /// Rows, also those that say that state is gone.
     pub rows: u64,
 }
@@ -188,8 +192,8 @@ pub fn examine(store: &Store, file: &str, bytes: u64) -> Result<Summary, Error> 
     for index in 0..reader.runs.len() {
         let run = reader.runs[index];
         let pages = reader.pages(run)?;
-        if !crate::rows::ascend(&pages) {
-            return Err(Error::damaged(file, run.offset, format!("the rows of key group {} are not in order", run.group)));
+        if !rows::ascend(&pages) {
+            return Err(Error::damaged(file, run.offset, "the rows are not in order"));
         }
     }
     let named = Object::Part(protocol::Part { stamp: reader.header.stamp, hash: Sha256::digest(store.read(file)?).into() }).path();
@@ -197,7 +201,7 @@ pub fn examine(store: &Store, file: &str, bytes: u64) -> Result<Summary, Error> 
         return Err(Error::damaged(file, 0, format!("the bytes are those of {named}")));
     }
     Ok(Summary {
-        groups: reader.runs.len(),
+        groups: reader.runs.first().zip(reader.runs.last()).map(|(first, last)| (first.groups.0, last.groups.1)),
         rows: reader.runs.iter().map(|run| run.rows).sum(),
         operator: reader.header.operator,
         state: reader.header.state,

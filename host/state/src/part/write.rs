@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use tidemill_core::block::Block;
 use tidemill_core::checkpoint::protocol::{self, Object, Stamp};
 use tidemill_core::schema::Schema;
 
-use super::{ENTRY, FOOTER, Footer, Header, Run};
+use super::{ENTRY, Entry, FOOTER, Footer, Header};
 use crate::error::Error;
 use crate::manifest::Part;
+use crate::rows::Run;
 use crate::store::Store;
 
-/// A part is closed once it is this long: it is held in memory until its hash, which is its name, is known. Only a single
-/// key group can make one longer.
+/// A part is closed once it is this long: it is held in memory until its hash, which is its name, is known. Only a
+/// single key group can make one much longer.
 pub(crate) const PART_BYTES: usize = 32 << 20;
 
 /// For whom and when parts are written.
@@ -29,7 +29,7 @@ pub(crate) struct Writer<'a> {
     header: Header,
     /// The part being written: its bytes and runs.
     bytes: Vec<u8>,
-    runs: Vec<Run>,
+    runs: Vec<Entry>,
     done: Vec<Part>,
     part_bytes: usize,
 }
@@ -47,18 +47,15 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// Adds the run of a group; groups ascend. No page is no run.
-    pub(crate) fn run(&mut self, group: u32, pages: &[Block]) -> Result<(), Error> {
-        if pages.is_empty() {
-            return Ok(());
-        }
+    /// Adds a run; their groups ascend, and none has a group of another.
+    pub(crate) fn run(&mut self, Run { groups, pages }: &Run) -> Result<(), Error> {
         if self.bytes.is_empty() {
             self.bytes = self.header.encode();
         }
         let offset = self.bytes.len();
         pages.iter().for_each(|page| self.bytes.extend_from_slice(page.as_bytes()));
-        self.runs.push(Run {
-            group,
+        self.runs.push(Entry {
+            groups: *groups,
             sum: crc32c::crc32c(&self.bytes[offset..]),
             offset: offset as u64,
             length: (self.bytes.len() - offset) as u64,
@@ -75,7 +72,7 @@ impl<'a> Writer<'a> {
 
     fn close(&mut self) -> Result<(), Error> {
         let (Some(first), Some(last)) = (self.runs.first(), self.runs.last()) else { return Ok(()) };
-        let groups = (first.group, last.group);
+        let groups = (first.groups.0, last.groups.1);
         let mut bytes = std::mem::take(&mut self.bytes);
         let index = bytes.len();
         self.runs.iter().for_each(|run| run.encode(&mut bytes));

@@ -13,9 +13,19 @@ use tidemill_core::checkpoint::protocol::RunnerId;
 use tidemill_core::checkpoint::{CheckpointId, Handover, Keeper, Keyed, Saved};
 use tidemill_core::connect;
 use tidemill_core::key;
-use tidemill_state::{Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Options, Restore, Start, Store, Wish, start};
+use tidemill_state::{
+    Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Manifest, Options, Restore, Start, Store, Which, Wish, judge, start,
+};
 
-use crate::support::{Change, Kept, Place, changes, page, state};
+use crate::pages::{Change, Kept, Place, changes, page, state};
+
+/// Longer than anything takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Checkpoints are made when they are asked for.
+pub(crate) fn asked() -> Options {
+    Options { timeout: PATIENCE, ..Options::default() }
+}
 
 /// Operators of the scripted job.
 const SOURCE: u32 = 0;
@@ -81,6 +91,28 @@ pub(crate) fn assert_same(found: &Model, expected: &Model, what: &str) {
     let different = expected.iter().find(|(place, kept)| found.get(*place) != Some(*kept));
     assert_eq!(different.map(|(place, kept)| (place, Some(kept), found.get(place))), None, "{what}");
     assert_eq!(found.len(), expected.len(), "{what}: places that should be gone");
+}
+
+/// The state of a checkpoint, every byte of which has been looked at.
+pub(crate) fn restored(store: &Store, manifest: &Manifest, workers: usize) -> Model {
+    judge(store, manifest).unwrap();
+    saved_model(&Restore::new(store, manifest), workers)
+}
+
+/// The newest checkpoint is the state at its boundary, at any parallelism, and what was staged up to it is visible, and nothing else.
+pub(crate) fn assert_saved(store: &Store, told: &Told) -> CheckpointId {
+    let saved = tidemill_state::open(store, &Which::Newest).unwrap();
+    let checkpoint = saved.checkpoint();
+    for workers in [1, 2, 5] {
+        assert_same(&saved_model(&saved, workers), told.model_at(checkpoint), &format!("checkpoint {checkpoint} read by {workers}"));
+    }
+    assert_eq!(&told.output(), told.output_at(checkpoint), "checkpoint {checkpoint}");
+    checkpoint
+}
+
+/// The names of the files of a folder.
+pub(crate) fn files(store: &Store, folder: &str) -> Vec<String> {
+    store.list(folder).unwrap().into_iter().map(|entry| entry.name).collect()
 }
 
 /// A start of the job in a directory, and what it goes on from.
