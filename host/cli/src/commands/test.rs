@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use similar::TextDiff;
 use tidemill_core::plan::{Kind, Plan};
+use tidemill_dataflow::Control;
 
 use crate::commands::run::Run;
 use crate::fault::{Fault, Outcome};

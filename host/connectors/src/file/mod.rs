@@ -69,6 +69,10 @@ impl Source for FileSource {
     }
 
     fn restore(&self, positions: &[String]) -> Result<(), Error> {
+        // A source that is new in the job begins at the beginning.
+        if positions.is_empty() {
+            return Ok(());
+        }
         let positions = position::parse(positions)?;
         let inputs = &self.0.inputs;
         if let Some(name) = position::missing(&positions, |name| inputs.iter().any(|input| input.name == name)) {

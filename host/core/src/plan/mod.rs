@@ -405,9 +405,8 @@ impl Operator {
         }
     }
 
-    /// The schema of the state of one slot as `export-state` writes it. A value or accumulator has its columns, named
-    /// `piece.column`; a list, a map and whatever has a codec is one bytes column named `piece`. All are optional: what
-    /// was never touched is absent.
+    /// The schema of the state of one slot as `export-state` writes it: the declared columns, named `piece.column`; whatever has a codec
+    /// is one bytes column named `piece`. All are optional: what was never touched is absent.
     pub fn state_schema(&self) -> Schema {
         let states: &[State] = match &self.kind {
             Kind::Process(spec) => &spec.state,
@@ -421,8 +420,7 @@ impl Operator {
 
 impl State {
     fn fields(&self) -> Vec<Field> {
-        let whole = matches!(self.kind, StateKind::List | StateKind::Map) || self.codec.is_some();
-        if whole {
+        if self.codec.is_some() {
             return vec![Field { name: self.name.clone(), ty: Type::Bytes, optional: true }];
         }
         let field = |f: &Field| Field { name: format!("{}.{}", self.name, f.name), ty: f.ty, optional: true };

@@ -162,6 +162,7 @@ impl Run {
     }
 
     fn clean(&mut self) -> Result<(), Error> {
+        self.cleaner.begin();
         let mut listed = Vec::new();
         for folder in [name::LOG, name::PARTS, name::SAVEPOINTS] {
             listed.extend(self.store.list(folder)?.iter().filter_map(|entry| Object::parse(&entry.name)));
