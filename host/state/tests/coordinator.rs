@@ -46,8 +46,12 @@ fn savepoint(name: &str) -> Savepoint {
 
 /// A store in memory whose calls are judged.
 fn faulty(judge: impl FnMut(u64, &Operation) -> Fault + Send + 'static) -> Store {
-    let memory = Objects::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), PATIENCE).unwrap();
-    Store::new(Arc::new(Faulty::new(Arc::new(memory), judge)), "faulty:")
+    Store::new(Arc::new(Faulty::new(memory(), judge)), "faulty:")
+}
+
+fn memory() -> Arc<Objects> {
+    let objects = Arc::new(object_store::memory::InMemory::new());
+    Arc::new(Objects::new(objects, object_store::path::Path::default(), PATIENCE).unwrap())
 }
 
 #[test]
@@ -155,7 +159,8 @@ fn a_full_disk_fails_checkpoints_and_not_the_job() {
         assert!(error.to_string().contains("No space left on device"), "{error}");
     }
     assert_eq!(engine.coordinator.statistics().failed, 10);
-    let rows: Vec<u32> = engine.told().events.iter().filter_map(|event| if let Event::Failed { row, .. } = event { Some(*row) } else { None }).collect();
+    let rows: Vec<u32> =
+        engine.told().events.iter().filter_map(|event| if let Event::Failed { row, .. } = event { Some(*row) } else { None }).collect();
     assert_eq!(rows, (1..=10).collect::<Vec<_>>(), "failures in a row are counted");
     // What is there is the checkpoint before.
     assert_eq!(tidemill_state::open(&store, &Which::Newest).unwrap().checkpoint(), CheckpointId(1));
@@ -338,21 +343,35 @@ fn a_savepoint_outlives_the_checkpoints_around_it() {
 }
 
 #[test]
-fn a_savepoint_whose_checkpoint_was_never_made_is_told_from_one_and_gives_way() {
+fn a_runner_that_has_lost_the_job_makes_no_savepoint() {
     let store = Store::memory().unwrap();
     let old = Engine::start(&store, 1, 1, asked());
     old.change([(1, 1)]);
     old.checkpoint().unwrap();
     let new = Engine::start(&store, 2, 1, asked());
-    // The old one makes the copy before it learns that it has lost the job.
     assert!(old.coordinator.wish(Wish::Savepoint(savepoint("mine"))).recv().is_err());
-    assert_eq!(files(&store, name::SAVEPOINTS), ["savepoints/mine"]);
-    let error = tidemill_state::open(&store, &Which::Savepoint(savepoint("mine"))).unwrap_err();
-    assert!(error.to_string().contains("never made"), "{error}");
+    assert_eq!(files(&store, name::SAVEPOINTS), [""; 0]);
     new.change([(1, 2)]);
     let manifest = new.coordinator.wish(Wish::Savepoint(savepoint("mine"))).recv().unwrap().unwrap();
     let saved = tidemill_state::open(&store, &Which::Savepoint(savepoint("mine"))).unwrap();
     assert_eq!(saved.manifest(), &manifest);
+}
+
+#[test]
+fn a_savepoint_is_not_told_when_the_job_was_lost_meanwhile() {
+    let memory = memory();
+    let successor = Store::new(memory.clone(), "memory:");
+    let judge = move |_, operation: &Operation| {
+        if matches!(operation, Operation::Put(file, ..) if file.starts_with("savepoints/")) {
+            open(&successor, 2);
+        }
+        Fault::None
+    };
+    let store = Store::new(Arc::new(Faulty::new(memory, judge)), "faulty:");
+    let engine = Engine::start(&store, 1, 1, asked());
+    engine.change([(1, 1)]);
+    let answer = engine.coordinator.wish(Wish::Savepoint(savepoint("mine"))).recv().unwrap();
+    assert!(matches!(answer, Err(Error::Superseded)), "{answer:?}");
 }
 
 #[test]
