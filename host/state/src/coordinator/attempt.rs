@@ -1,7 +1,8 @@
 //! The steps of one checkpoint: parts, record, commit, clean-up, and what they come to.
 
+use bytes::Bytes;
 use tidemill_core::checkpoint::CheckpointId;
-use tidemill_core::checkpoint::protocol::{self, Created, Found, Line, Object, Outcome, Plan, Savepoint, name};
+use tidemill_core::checkpoint::protocol::{self, Checkpoint, Created, Found, Line, Object, Outcome, Plan, Savepoint, name};
 
 use super::run::{Attempt, Phase, Run};
 use super::write::{self, AllLayers, Prepared};
@@ -51,15 +52,21 @@ impl Run {
         self.slots.absorb(if attempt.is_final { CheckpointId(u64::MAX) } else { attempt.stamp.checkpoint })?;
         let origin = Origin { stamp: attempt.stamp, groups: self.job.2 };
         let (layers, written) = write::parts(&self.store, origin, &self.slots, self.adopt.as_ref())?;
-        let Some(name) = attempt.savepoint() else { return Ok(self.prepared(attempt, None, &layers, written)) };
-        let prepared = self.prepared(attempt, Some(name.clone()), &layers, written);
-        match write::savepoint(&self.store, &name, &prepared.bytes) {
-            Ok(()) => Ok(prepared),
-            // That name is taken, which is no reason for the job to have no checkpoint.
-            Err(error @ Error::Exists { .. }) => {
-                attempt.refuse_savepoint(&error);
-                Ok(self.prepared(attempt, None, &layers, written))
+        let name = match attempt.savepoint() {
+            Some(name) if self.is_taken(&name)? => {
+                // That is no reason for the job to have no checkpoint.
+                attempt.refuse_savepoint(&Error::Exists { file: Object::Savepoint(name).path() });
+                None
             }
+            name => name,
+        };
+        Ok(self.prepared(attempt, name, &layers, written))
+    }
+
+    fn is_taken(&self, name: &Savepoint) -> Result<bool, Error> {
+        match self.store.read(&Object::Savepoint(name.clone()).path()) {
+            Ok(_) => Ok(true),
+            Err(Error::Missing { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -104,7 +111,8 @@ impl Run {
 
     fn complete(&mut self, line: Line) {
         let Phase::Recording(attempt, prepared) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let Prepared { manifest, facts, layers, written, .. } = *prepared;
+        let Prepared { manifest, facts, bytes, layers, written } = *prepared;
+        let saved = self.save(&manifest, &facts, &bytes);
         self.slots.completed(layers);
         self.adopt = None;
         if let Some(finish) = &mut self.finish {
@@ -129,20 +137,28 @@ impl Run {
         });
         (self.hooks.event)(Event::Completed(last));
         self.cleaner.completed(line, &facts);
-        if let Some(name) = &manifest.savepoint {
-            self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(facts)));
-        }
         if let Err(error) = self.clean() {
             (self.hooks.event)(Event::Trouble(format!("clean-up: {error}")));
         }
         for (wish, answer) in attempt.wishes {
             // Whoever asked may be gone.
             let _ = answer.send(match wish {
-                Wish::Checkpoint | Wish::Savepoint(_) => Ok(manifest.clone()),
+                Wish::Checkpoint => Ok(manifest.clone()),
+                Wish::Savepoint(_) => saved.clone().map(|()| manifest.clone()),
                 Wish::Copy(name, to) => write::copy(&self.store, &manifest, &to, &name),
             });
         }
         if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
+    }
+
+    /// Copies the record of a savepoint, and looks whether the job is still ours, for else a successor may have deleted parts of it.
+    fn save(&mut self, manifest: &Manifest, facts: &Checkpoint, bytes: &Bytes) -> Result<(), Error> {
+        let Some(name) = &manifest.savepoint else { return Ok(()) };
+        // Also when it is not known whether the copy was made: nothing is to be remembered of an older one of that name.
+        self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(facts.clone())));
+        write::savepoint(&self.store, name, bytes)?;
+        let (next, _) = record::find(&self.store, &Object::Record(self.runner.next()))?;
+        if self.runner.is_superseded(&next) { Err(Error::Superseded) } else { Ok(()) }
     }
 
     /// Makes staged output visible; what cannot be stays staged for the next checkpoint.
