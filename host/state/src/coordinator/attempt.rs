@@ -4,40 +4,20 @@ use tidemill_core::checkpoint::CheckpointId;
 use tidemill_core::checkpoint::protocol::{self, Created, Found, Line, Object, Outcome, Plan, Savepoint, name};
 
 use super::run::{Attempt, Phase, Run};
-use super::write::{self, AllLayers, Prepared};
-use super::{Ending, Event, Last, Wish};
+use super::write::{self, Prepared};
+use super::{Ending, Event, Granted, Last, Wish};
 use crate::directory;
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::part::Origin;
 use crate::record;
 
-impl Attempt {
-    fn savepoint(&self) -> Option<Savepoint> {
-        self.wishes.iter().find_map(|(wish, _)| match wish {
-            Wish::Savepoint(name) => Some(name.clone()),
-            _ => None,
-        })
-    }
-
-    fn refuse_savepoint(&mut self, error: &Error) {
-        self.wishes.retain(|(wish, answer)| {
-            let refused = matches!(wish, Wish::Savepoint(_));
-            if refused {
-                // Whoever asked may be gone.
-                let _ = answer.send(Err(error.clone()));
-            }
-            !refused
-        });
-    }
-}
-
 impl Run {
     /// Everything for the checkpoint is there: writes its parts, then its record.
     pub(super) fn write(&mut self, mut attempt: Attempt) {
         self.apply_merge();
         attempt.gathering = self.now().saturating_sub(attempt.begun);
-        match self.prepare(&mut attempt) {
+        match self.prepare(&attempt) {
             Ok(prepared) => {
                 self.phase = Phase::Recording(attempt, Box::new(prepared));
                 self.record();
@@ -46,27 +26,13 @@ impl Run {
         }
     }
 
-    fn prepare(&mut self, attempt: &mut Attempt) -> Result<Prepared, Error> {
-        // The final one takes whatever numbers the last handovers bear.
-        self.slots.absorb(if attempt.is_final { CheckpointId(u64::MAX) } else { attempt.stamp.checkpoint })?;
-        let origin = Origin { stamp: attempt.stamp, groups: self.job.2 };
-        let (layers, written) = write::parts(&self.store, origin, &self.slots, self.adopt.as_ref())?;
-        let Some(name) = attempt.savepoint() else { return Ok(self.prepared(attempt, None, &layers, written)) };
-        let prepared = self.prepared(attempt, Some(name.clone()), &layers, written);
-        match write::savepoint(&self.store, &name, &prepared.bytes) {
-            Ok(()) => Ok(prepared),
-            // That name is taken, which is no reason for the job to have no checkpoint.
-            Err(error @ Error::Exists { .. }) => {
-                attempt.refuse_savepoint(&error);
-                Ok(self.prepared(attempt, None, &layers, written))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn prepared(&self, attempt: &Attempt, savepoint: Option<Savepoint>, layers: &AllLayers, written: u64) -> Prepared {
-        let (job, plan, groups) = self.job.clone();
+    fn prepare(&mut self, attempt: &Attempt) -> Result<Prepared, Error> {
         let stamp = attempt.stamp;
+        // The final one takes whatever numbers the last handovers bear.
+        self.slots.absorb(if attempt.is_final { CheckpointId(u64::MAX) } else { stamp.checkpoint })?;
+        let (job, plan, groups) = self.job.clone();
+        let (layers, written) = write::parts(&self.store, Origin { stamp, groups }, &self.slots, self.adopt.as_ref())?;
+        let operators = self.slots.operators.iter().zip(&layers).map(|(operator, layers)| operator.saved(layers.clone())).collect();
         let finished = attempt.is_final && self.finish.as_ref().is_some_and(|finish| finish.ending == Ending::Finished);
         let manifest = Manifest {
             job,
@@ -77,11 +43,10 @@ impl Run {
             plan,
             groups,
             finished,
-            savepoint,
-            copied: false,
-            operators: self.slots.operators.iter().zip(layers).map(|(operator, layers)| operator.saved(layers.clone())).collect(),
+            savepoint: None,
+            operators,
         };
-        Prepared::new(manifest, layers.clone(), written)
+        Ok(Prepared::new(manifest, layers, written))
     }
 
     /// Creates the record, or finds out what became of an earlier try.
@@ -92,10 +57,7 @@ impl Run {
         let outcome = created.map(|created: Created| self.runner.created(&prepared.facts, &created));
         match outcome {
             Ok(Outcome::Completed(line)) => self.complete(line),
-            Ok(Outcome::Superseded) => {
-                (self.hooks.event)(Event::Superseded);
-                self.end(Err(Error::Superseded));
-            }
+            Ok(Outcome::Superseded) => self.lose(),
             Ok(Outcome::Again) => self.failed(stamp, Error::Missing { file: Object::Record(self.runner.next()).path() }),
             Err(error) => self.failed(stamp, error),
         }
@@ -129,20 +91,44 @@ impl Run {
         });
         (self.hooks.event)(Event::Completed(last));
         self.cleaner.completed(line, &facts);
-        if let Some(name) = &manifest.savepoint {
-            self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(facts)));
+        let granted: Vec<_> = attempt.wishes.into_iter().map(|(wish, answer)| (answer, self.grant(wish, &manifest))).collect();
+        if granted.iter().any(|(_, granted)| *granted == Err(Error::Superseded)) {
+            self.lose();
+        } else {
+            if let Err(error) = self.clean() {
+                (self.hooks.event)(Event::Trouble(format!("clean-up: {error}")));
+            }
+            if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
         }
-        if let Err(error) = self.clean() {
-            (self.hooks.event)(Event::Trouble(format!("clean-up: {error}")));
-        }
-        for (wish, answer) in attempt.wishes {
+        for (answer, granted) in granted {
             // Whoever asked may be gone.
-            let _ = answer.send(match wish {
-                Wish::Checkpoint | Wish::Savepoint(_) => Ok(manifest.clone()),
-                Wish::Copy(name, to) => write::copy(&self.store, &manifest, &to, &name),
-            });
+            let _ = answer.send(granted);
         }
-        if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
+    }
+
+    /// Another runner has the job.
+    fn lose(&mut self) {
+        (self.hooks.event)(Event::Superseded);
+        self.end(Err(Error::Superseded));
+    }
+
+    fn grant(&mut self, wish: Wish, manifest: &Manifest) -> Granted {
+        match wish {
+            Wish::Checkpoint => Ok(manifest.clone()),
+            Wish::Savepoint(name) => self.savepoint(manifest, &name),
+            Wish::Copy(name, to) => write::copy(&self.store, manifest, &to, &name),
+        }
+    }
+
+    /// Copies the record, and looks whether the job is ours still: if so, whoever takes it finds the copy before he deletes anything.
+    fn savepoint(&mut self, manifest: &Manifest, name: &Savepoint) -> Granted {
+        let copy = write::savepoint(&self.store, manifest, name)?;
+        let (found, _) = record::find(&self.store, &Object::Record(self.runner.next()))?;
+        if self.runner.is_superseded(&found) {
+            return Err(Error::Superseded);
+        }
+        self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(copy.facts())));
+        Ok(copy)
     }
 
     /// Makes staged output visible; what cannot be stays staged for the next checkpoint.
@@ -162,6 +148,7 @@ impl Run {
     }
 
     fn clean(&mut self) -> Result<(), Error> {
+        self.cleaner.begin();
         let mut listed = Vec::new();
         for folder in [name::LOG, name::PARTS, name::SAVEPOINTS] {
             listed.extend(self.store.list(folder)?.iter().filter_map(|entry| Object::parse(&entry.name)));

@@ -258,15 +258,7 @@ impl Run {
     fn begin_attempt(&mut self, now: Duration, is_final: bool) -> Attempt {
         let stamp = self.runner.begin();
         self.trigger.begun(now);
-        let mut wishes = Vec::new();
-        let mut savepoint = false;
-        for (wish, answer) in std::mem::take(&mut self.wishes) {
-            // A manifest has one name; a second savepoint waits for the next.
-            let is_savepoint = matches!(wish, Wish::Savepoint(_));
-            let waits = is_savepoint && savepoint;
-            savepoint |= is_savepoint;
-            if waits { &mut self.wishes } else { &mut wishes }.push((wish, answer));
-        }
+        let wishes = std::mem::take(&mut self.wishes);
         self.update(|statistics| statistics.pending = Some(stamp.checkpoint));
         Attempt { stamp, begun: now, gathering: Duration::ZERO, wishes, is_final }
     }

@@ -2,15 +2,14 @@
 
 use bytes::Bytes;
 use tidemill_core::checkpoint::page_schema;
-use tidemill_core::checkpoint::protocol::{Checkpoint, Line, Object, Savepoint, Standing, standing};
+use tidemill_core::checkpoint::protocol::{Checkpoint, Object, Savepoint};
 
 use super::slots::{Gathered, Slots};
-use crate::directory;
 use crate::error::Error;
 use crate::layers::Layers;
 use crate::manifest::{Manifest, Part};
 use crate::part::{Origin, Writer};
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::rows::{self, Gone};
 use crate::store::Store;
 
@@ -76,29 +75,11 @@ fn delta(store: &Store, origin: Origin, operator: &Gathered, first: bool) -> Res
     writer.finish()
 }
 
-/// Creates the copy of a record that is a savepoint. One of the same name whose checkpoint was never made gives way.
-pub(super) fn savepoint(store: &Store, name: &Savepoint, bytes: &Bytes) -> Result<(), Error> {
-    let object = Object::Savepoint(name.clone());
-    let taken = match store.create(&object.path(), bytes.clone()) {
-        Err(error @ Error::Exists { .. }) => error,
-        answer => return answer,
-    };
-    if store.read(&object.path())? == *bytes {
-        return Ok(());
-    }
-    match record::read(store, &object) {
-        Ok(Some(Record::Checkpoint(manifest))) if !manifest.copied && is_orphan(store, &manifest)? => {
-            store.delete(&object.path())?;
-            store.create(&object.path(), bytes.clone())
-        }
-        _ => Err(taken),
-    }
-}
-
-fn is_orphan(store: &Store, manifest: &Manifest) -> Result<bool, Error> {
-    let end = directory::lines(store)?.into_iter().max();
-    let (found, _) = record::find(store, &Object::Record(manifest.line))?;
-    Ok(standing(&manifest.facts(), manifest.line, &found, end) == Standing::Orphan)
+/// Keeps a checkpoint under a name: a copy of its record, which no clean-up deletes.
+pub(super) fn savepoint(store: &Store, manifest: &Manifest, name: &Savepoint) -> Result<Manifest, Error> {
+    let copy = Manifest { savepoint: Some(name.clone()), ..manifest.clone() };
+    store.create(&Object::Savepoint(name.clone()).path(), Record::Checkpoint(Box::new(copy.clone())).encode().into())?;
+    Ok(copy)
 }
 
 /// Copies a checkpoint to another place, as a savepoint that stands by itself there: live state only, one layer.
@@ -115,7 +96,5 @@ pub fn copy(from: &Store, manifest: &Manifest, to: &Store, name: &Savepoint) -> 
         Ok(operator)
     });
     let operators = operators.collect::<Result<_, Error>>()?;
-    let copied = Manifest { savepoint: Some(name.clone()), copied: true, kept: Vec::<Line>::new(), operators, ..manifest.clone() };
-    to.create(&Object::Savepoint(name.clone()).path(), Record::Checkpoint(Box::new(copied.clone())).encode().into())?;
-    Ok(copied)
+    savepoint(to, &Manifest { kept: Vec::new(), operators, ..manifest.clone() }, name)
 }
