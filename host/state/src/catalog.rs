@@ -133,9 +133,8 @@ impl Catalog {
             }
         }
         for listed in self.checkpoints() {
-            match self.check(listed) {
-                Err(error) => wrong(&error, &mut verified),
-                Ok(()) => {}
+            if let Err(error) = self.check(listed) {
+                wrong(&error, &mut verified);
             }
         }
         Ok(verified)

@@ -1,5 +1,7 @@
 //! What can go wrong with a directory of checkpoints, told apart by who can do something about it.
 
+use std::time::Duration;
+
 use tidemill_core::checkpoint::protocol::Refused;
 
 /// Why a checkpoint could not be written or read. A file is named as it is listed in its directory.
@@ -55,10 +57,10 @@ pub enum Error {
     #[error("another runner has taken the job over")]
     Superseded,
     /// Operators that did not hand over in time.
-    #[error("the boundary was not reached within {seconds} s by {missing}")]
+    #[error("the boundary was not reached within {} s by {missing}", after.as_secs_f64())]
     Late {
         /// What they were given.
-        seconds: u64,
+        after: Duration,
         /// Which, in words.
         missing: String,
     },

@@ -27,10 +27,8 @@ pub struct Manifest {
     pub groups: u32,
     /// Every input had ended and everything was emitted: there is nothing to go on from.
     pub finished: bool,
-    /// The name of a savepoint: a checkpoint that is kept until somebody deletes it.
+    /// In a savepoint, which is a copy that is kept until somebody deletes it, its name.
     pub savepoint: Option<Savepoint>,
-    /// It was copied from the directory of the job after it had been made there.
-    pub copied: bool,
     /// What was saved of each operator.
     pub operators: Vec<Operator>,
 }
@@ -171,7 +169,6 @@ pub(crate) mod tests {
             groups: 256,
             finished: false,
             savepoint: Some("before-2".parse().unwrap()),
-            copied: false,
             operators: vec![counts, Operator { name: "sink".to_owned(), watermark: tidemill_core::TIME_MIN, ..Operator::default() }],
         }
     }

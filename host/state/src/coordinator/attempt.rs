@@ -1,44 +1,23 @@
 //! The steps of one checkpoint: parts, record, commit, clean-up, and what they come to.
 
-use bytes::Bytes;
 use tidemill_core::checkpoint::CheckpointId;
-use tidemill_core::checkpoint::protocol::{self, Checkpoint, Created, Found, Line, Object, Outcome, Plan, Savepoint, name};
+use tidemill_core::checkpoint::protocol::{self, Created, Found, Line, Object, Outcome, Plan, Savepoint, name};
 
 use super::run::{Attempt, Phase, Run};
-use super::write::{self, AllLayers, Prepared};
-use super::{Ending, Event, Last, Wish};
+use super::write::{self, Prepared};
+use super::{Ending, Event, Granted, Last, Wish};
 use crate::directory;
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::part::Origin;
 use crate::record;
 
-impl Attempt {
-    fn savepoint(&self) -> Option<Savepoint> {
-        self.wishes.iter().find_map(|(wish, _)| match wish {
-            Wish::Savepoint(name) => Some(name.clone()),
-            _ => None,
-        })
-    }
-
-    fn refuse_savepoint(&mut self, error: &Error) {
-        self.wishes.retain(|(wish, answer)| {
-            let refused = matches!(wish, Wish::Savepoint(_));
-            if refused {
-                // Whoever asked may be gone.
-                let _ = answer.send(Err(error.clone()));
-            }
-            !refused
-        });
-    }
-}
-
 impl Run {
     /// Everything for the checkpoint is there: writes its parts, then its record.
     pub(super) fn write(&mut self, mut attempt: Attempt) {
         self.apply_merge();
         attempt.gathering = self.now().saturating_sub(attempt.begun);
-        match self.prepare(&mut attempt) {
+        match self.prepare(&attempt) {
             Ok(prepared) => {
                 self.phase = Phase::Recording(attempt, Box::new(prepared));
                 self.record();
@@ -47,33 +26,13 @@ impl Run {
         }
     }
 
-    fn prepare(&mut self, attempt: &mut Attempt) -> Result<Prepared, Error> {
-        // The final one takes whatever numbers the last handovers bear.
-        self.slots.absorb(if attempt.is_final { CheckpointId(u64::MAX) } else { attempt.stamp.checkpoint })?;
-        let origin = Origin { stamp: attempt.stamp, groups: self.job.2 };
-        let (layers, written) = write::parts(&self.store, origin, &self.slots, self.adopt.as_ref())?;
-        let name = match attempt.savepoint() {
-            Some(name) if self.is_taken(&name)? => {
-                // That is no reason for the job to have no checkpoint.
-                attempt.refuse_savepoint(&Error::Exists { file: Object::Savepoint(name).path() });
-                None
-            }
-            name => name,
-        };
-        Ok(self.prepared(attempt, name, &layers, written))
-    }
-
-    fn is_taken(&self, name: &Savepoint) -> Result<bool, Error> {
-        match self.store.read(&Object::Savepoint(name.clone()).path()) {
-            Ok(_) => Ok(true),
-            Err(Error::Missing { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn prepared(&self, attempt: &Attempt, savepoint: Option<Savepoint>, layers: &AllLayers, written: u64) -> Prepared {
-        let (job, plan, groups) = self.job.clone();
+    fn prepare(&mut self, attempt: &Attempt) -> Result<Prepared, Error> {
         let stamp = attempt.stamp;
+        // The final one takes whatever numbers the last handovers bear.
+        self.slots.absorb(if attempt.is_final { CheckpointId(u64::MAX) } else { stamp.checkpoint })?;
+        let (job, plan, groups) = self.job.clone();
+        let (layers, written) = write::parts(&self.store, Origin { stamp, groups }, &self.slots, self.adopt.as_ref())?;
+        let operators = self.slots.operators.iter().zip(&layers).map(|(operator, layers)| operator.saved(layers.clone())).collect();
         let finished = attempt.is_final && self.finish.as_ref().is_some_and(|finish| finish.ending == Ending::Finished);
         let manifest = Manifest {
             job,
@@ -84,11 +43,10 @@ impl Run {
             plan,
             groups,
             finished,
-            savepoint,
-            copied: false,
-            operators: self.slots.operators.iter().zip(layers).map(|(operator, layers)| operator.saved(layers.clone())).collect(),
+            savepoint: None,
+            operators,
         };
-        Prepared::new(manifest, layers.clone(), written)
+        Ok(Prepared::new(manifest, layers, written))
     }
 
     /// Creates the record, or finds out what became of an earlier try.
@@ -99,10 +57,7 @@ impl Run {
         let outcome = created.map(|created: Created| self.runner.created(&prepared.facts, &created));
         match outcome {
             Ok(Outcome::Completed(line)) => self.complete(line),
-            Ok(Outcome::Superseded) => {
-                (self.hooks.event)(Event::Superseded);
-                self.end(Err(Error::Superseded));
-            }
+            Ok(Outcome::Superseded) => self.lose(),
             Ok(Outcome::Again) => self.failed(stamp, Error::Missing { file: Object::Record(self.runner.next()).path() }),
             Err(error) => self.failed(stamp, error),
         }
@@ -111,8 +66,7 @@ impl Run {
 
     fn complete(&mut self, line: Line) {
         let Phase::Recording(attempt, prepared) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        let Prepared { manifest, facts, bytes, layers, written } = *prepared;
-        let saved = self.save(&manifest, &facts, &bytes);
+        let Prepared { manifest, facts, layers, written, .. } = *prepared;
         self.slots.completed(layers);
         self.adopt = None;
         if let Some(finish) = &mut self.finish {
@@ -137,28 +91,44 @@ impl Run {
         });
         (self.hooks.event)(Event::Completed(last));
         self.cleaner.completed(line, &facts);
-        if let Err(error) = self.clean() {
-            (self.hooks.event)(Event::Trouble(format!("clean-up: {error}")));
+        let granted: Vec<_> = attempt.wishes.into_iter().map(|(wish, answer)| (answer, self.grant(wish, &manifest))).collect();
+        if granted.iter().any(|(_, granted)| *granted == Err(Error::Superseded)) {
+            self.lose();
+        } else {
+            if let Err(error) = self.clean() {
+                (self.hooks.event)(Event::Trouble(format!("clean-up: {error}")));
+            }
+            if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
         }
-        for (wish, answer) in attempt.wishes {
+        for (answer, granted) in granted {
             // Whoever asked may be gone.
-            let _ = answer.send(match wish {
-                Wish::Checkpoint => Ok(manifest.clone()),
-                Wish::Savepoint(_) => saved.clone().map(|()| manifest.clone()),
-                Wish::Copy(name, to) => write::copy(&self.store, &manifest, &to, &name),
-            });
+            let _ = answer.send(granted);
         }
-        if attempt.is_final { self.end(Ok(())) } else { self.start_merge() }
     }
 
-    /// Copies the record of a savepoint, and looks whether the job is still ours, for else a successor may have deleted parts of it.
-    fn save(&mut self, manifest: &Manifest, facts: &Checkpoint, bytes: &Bytes) -> Result<(), Error> {
-        let Some(name) = &manifest.savepoint else { return Ok(()) };
-        // Also when it is not known whether the copy was made: nothing is to be remembered of an older one of that name.
-        self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(facts.clone())));
-        write::savepoint(&self.store, name, bytes)?;
-        let (next, _) = record::find(&self.store, &Object::Record(self.runner.next()))?;
-        if self.runner.is_superseded(&next) { Err(Error::Superseded) } else { Ok(()) }
+    /// Another runner has the job.
+    fn lose(&mut self) {
+        (self.hooks.event)(Event::Superseded);
+        self.end(Err(Error::Superseded));
+    }
+
+    fn grant(&mut self, wish: Wish, manifest: &Manifest) -> Granted {
+        match wish {
+            Wish::Checkpoint => Ok(manifest.clone()),
+            Wish::Savepoint(name) => self.savepoint(manifest, &name),
+            Wish::Copy(name, to) => write::copy(&self.store, manifest, &to, &name),
+        }
+    }
+
+    /// Copies the record, and looks whether the job is ours still: if so, whoever takes it finds the copy before he deletes anything.
+    fn savepoint(&mut self, manifest: &Manifest, name: &Savepoint) -> Granted {
+        let copy = write::savepoint(&self.store, manifest, name)?;
+        let (found, _) = record::find(&self.store, &Object::Record(self.runner.next()))?;
+        if self.runner.is_superseded(&found) {
+            return Err(Error::Superseded);
+        }
+        self.cleaner.learn(&Object::Savepoint(name.clone()), &Found::Record(protocol::Record::Checkpoint(copy.facts())));
+        Ok(copy)
     }
 
     /// Makes staged output visible; what cannot be stays staged for the next checkpoint.

@@ -95,7 +95,8 @@ impl Run {
     ) -> Run {
         let saved = |name: &str| base.as_ref().and_then(|base| base.manifest.operator(name).cloned());
         let slots = Slots::new(job.operators, job.groups, saved);
-        let adopt = base.filter(|base| start.opened.fell_back() || !base.store.same_place(&store)).map(|base| base.store);
+        let ours = |base: &Base| start.base.as_ref() == Some(&base.manifest) && !start.opened.fell_back() && base.store.same_place(&store);
+        let adopt = base.filter(|base| !ours(base)).map(|base| base.store);
         Run {
             slots,
             adopt,
@@ -158,7 +159,10 @@ impl Run {
                 self.finish = Some(Finish { ending, until: self.now() + patience, reply, reason: None });
                 match std::mem::replace(&mut self.phase, Phase::Idle) {
                     // The boundary will not be reached any more. The final checkpoint takes what has come of it.
-                    Phase::Gathering(attempt) => self.wishes.extend(attempt.wishes),
+                    Phase::Gathering(attempt) => {
+                        self.wishes.extend(attempt.wishes);
+                        self.update(|statistics| statistics.pending = None);
+                    }
                     phase => self.phase = phase,
                 }
             }
@@ -190,7 +194,7 @@ impl Run {
             self.write(attempt);
         } else if late {
             let missing = self.slots.missing(id);
-            self.fail(attempt, Error::Late { seconds: self.options.timeout.as_secs(), missing });
+            self.fail(attempt, Error::Late { after: self.options.timeout, missing });
         } else {
             self.phase = Phase::Gathering(attempt);
             return false;
@@ -254,15 +258,7 @@ impl Run {
     fn begin_attempt(&mut self, now: Duration, is_final: bool) -> Attempt {
         let stamp = self.runner.begin();
         self.trigger.begun(now);
-        let mut wishes = Vec::new();
-        let mut savepoint = false;
-        for (wish, answer) in std::mem::take(&mut self.wishes) {
-            // A manifest has one name; a second savepoint waits for the next.
-            let is_savepoint = matches!(wish, Wish::Savepoint(_));
-            let waits = is_savepoint && savepoint;
-            savepoint |= is_savepoint;
-            if waits { &mut self.wishes } else { &mut wishes }.push((wish, answer));
-        }
+        let wishes = std::mem::take(&mut self.wishes);
         self.update(|statistics| statistics.pending = Some(stamp.checkpoint));
         Attempt { stamp, begun: now, gathering: Duration::ZERO, wishes, is_final }
     }

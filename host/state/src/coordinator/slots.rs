@@ -206,3 +206,89 @@ impl Gathered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::{Change, changes, page, state};
+    use tidemill_core::checkpoint::Keyed;
+    use tidemill_core::checkpoint::protocol::{self, Stamp};
+    use tidemill_core::checkpoint::{Generation, column};
+
+    const GROUPS: u32 = 16;
+
+    fn slots() -> Slots {
+        let expected = Expected { operator: 3, name: "counts".to_owned(), kind: "window".to_owned(), workers: 2, key: None };
+        let stamp = Stamp { generation: Generation(1), checkpoint: CheckpointId(1) };
+        let part = Part { name: protocol::Part { stamp, hash: [0; 32] }, bytes: 1, rows: 1, groups: (0, 0) };
+        let saved = Operator { state: Some(state()), layers: vec![vec![part]], ..Operator::default() };
+        Slots::new(vec![expected], GROUPS, |_| Some(saved.clone()))
+    }
+
+    fn handover(worker: usize, rows: &[Change]) -> Handover {
+        let keyed = Keyed { state: state(), pages: page(rows).into_iter().collect() };
+        let watermark = 10 - worker as i64;
+        Handover { operator: 3, worker, watermark, keyed: Some(keyed), position: None, staged: Vec::new(), last: false }
+    }
+
+    fn row(group: u32, key: u8, number: Option<i64>) -> Change {
+        ((group, vec![key], Vec::new()), number.map(|number| (None, number, None)))
+    }
+
+    #[test]
+    fn a_checkpoint_waits_for_every_worker_and_says_for_whom() {
+        let mut slots = slots();
+        slots.put(CheckpointId(5), handover(0, &[]));
+        slots.put(CheckpointId(5), Handover { operator: 4, ..handover(1, &[]) });
+        assert!(!slots.is_ready(CheckpointId(5)));
+        assert_eq!(slots.missing(CheckpointId(5)), "counts (1 of 2 workers)");
+        slots.put(CheckpointId(5), handover(1, &[]));
+        assert!(slots.is_ready(CheckpointId(5)));
+        assert!(!slots.is_ready(CheckpointId(6)), "what was handed over for another counts for it only");
+        slots.absorb(CheckpointId(5)).unwrap();
+        assert_eq!(slots.operators[0].saved(Vec::new()).watermark, 9, "the least of the workers");
+    }
+
+    /// As long as storage refuses checkpoints, every state is in memory once, however often it changes.
+    #[test]
+    fn pages_that_no_checkpoint_takes_are_merged() {
+        let mut slots = slots();
+        slots.operators[0].merge_at = 1;
+        for round in 0..50u64 {
+            let rows = [row(1, 7, (round % 2 == 0).then_some(round as i64)), row(2, (round % 3) as u8, Some(round as i64))];
+            slots.put(CheckpointId(round), handover(0, &rows));
+            slots.absorb(CheckpointId(round)).unwrap();
+            slots.operators[0].merge_at = 1;
+        }
+        let rows: Vec<Change> = slots.operators[0].pages.iter().flat_map(changes).collect();
+        assert_eq!(rows, [row(1, 7, None), row(2, 0, Some(48)), row(2, 1, Some(49)), row(2, 2, Some(47))]);
+        slots.completed(vec![Vec::new()]);
+        assert_eq!((slots.operators[0].pages.len(), slots.operators[0].merge_at), (0, PENDING_BYTES));
+    }
+
+    #[test]
+    fn state_of_other_columns_takes_the_place_of_all_there_was() {
+        let mut slots = slots();
+        slots.put(CheckpointId(1), handover(0, &[row(1, 7, Some(1))]));
+        slots.absorb(CheckpointId(1)).unwrap();
+        assert_eq!((slots.operators[0].layers.len(), slots.operators[0].pages.len()), (1, 1));
+        let other: Schema = "n:i64".parse().unwrap();
+        let mut builder = tidemill_core::block::Builder::new(&page_schema(&other));
+        builder.push_time(0);
+        builder.column(column::GROUP).push_i32(1);
+        builder.column(column::KEY).push_bytes(&[7]);
+        builder.column(column::NAMESPACE).push_bytes(&[]);
+        builder.column(column::GONE).push_bool(false);
+        builder.column(column::HOST).push_absent();
+        builder.column(column::STATE).push_i64(1);
+        let pages: Vec<Block> = builder.finish().into_iter().collect();
+        // Each worker brings all of its own.
+        for worker in 0..2 {
+            let keyed = Keyed { state: other.clone(), pages: pages.clone() };
+            slots.put(CheckpointId(2), Handover { keyed: Some(keyed), ..handover(worker, &[]) });
+        }
+        slots.absorb(CheckpointId(2)).unwrap();
+        assert_eq!((slots.operators[0].layers.len(), slots.operators[0].pages.len()), (0, 2));
+        assert_eq!(slots.operators[0].state, Some(other));
+    }
+}

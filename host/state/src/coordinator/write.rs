@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tidemill_core::checkpoint::page_schema;
-use tidemill_core::checkpoint::protocol::{Checkpoint, Line, Object, Savepoint};
+use tidemill_core::checkpoint::protocol::{Checkpoint, Object, Savepoint};
 
 use super::slots::{Gathered, Slots};
 use crate::error::Error;
@@ -75,13 +75,11 @@ fn delta(store: &Store, origin: Origin, operator: &Gathered, first: bool) -> Res
     writer.finish()
 }
 
-/// Creates the copy of a record that is a savepoint.
-pub(super) fn savepoint(store: &Store, name: &Savepoint, bytes: &Bytes) -> Result<(), Error> {
-    let file = Object::Savepoint(name.clone()).path();
-    match store.create(&file, bytes.clone()) {
-        Err(Error::Exists { .. }) if store.read(&file)? == *bytes => Ok(()),
-        answer => answer,
-    }
+/// Keeps a checkpoint under a name: a copy of its record, which no clean-up deletes.
+pub(super) fn savepoint(store: &Store, manifest: &Manifest, name: &Savepoint) -> Result<Manifest, Error> {
+    let copy = Manifest { savepoint: Some(name.clone()), ..manifest.clone() };
+    store.create(&Object::Savepoint(name.clone()).path(), Record::Checkpoint(Box::new(copy.clone())).encode().into())?;
+    Ok(copy)
 }
 
 /// Copies a checkpoint to another place, as a savepoint that stands by itself there: live state only, one layer.
@@ -98,7 +96,5 @@ pub fn copy(from: &Store, manifest: &Manifest, to: &Store, name: &Savepoint) -> 
         Ok(operator)
     });
     let operators = operators.collect::<Result<_, Error>>()?;
-    let copied = Manifest { savepoint: Some(name.clone()), copied: true, kept: Vec::<Line>::new(), operators, ..manifest.clone() };
-    to.create(&Object::Savepoint(name.clone()).path(), Record::Checkpoint(Box::new(copied.clone())).encode().into())?;
-    Ok(copied)
+    savepoint(to, &Manifest { kept: Vec::new(), operators, ..manifest.clone() }, name)
 }

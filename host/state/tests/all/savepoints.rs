@@ -1,10 +1,11 @@
 //! Checkpoints that are kept: in the job's directory, and copied elsewhere.
 
-use tidemill_core::checkpoint::CheckpointId;
-use tidemill_core::checkpoint::protocol::{Object, Savepoint, name};
-use tidemill_state::{Base, Error, Options, Store, Which, Wish};
+use std::sync::Arc;
 
-use crate::engine::{Engine, asked, assert_same, files, open, restored, saved_model};
+use tidemill_core::checkpoint::protocol::{Object, RunnerId, Savepoint, name};
+use tidemill_state::{Backend, Base, Error, Event, Fault, Faulty, Objects, Operation, Options, Store, Which, Wish, start};
+
+use crate::engine::{Engine, PATIENCE, asked, assert_same, files, open, restored, saved_model};
 
 fn savepoint(name: &str) -> Savepoint {
     name.parse().unwrap()
@@ -16,10 +17,13 @@ fn a_savepoint_outlives_the_checkpoints_around_it() {
     let engine = Engine::start(&store, 1, 2, Options { retain: 1, ..asked() });
     engine.change((0..100).map(|id| (id, id)));
     let wish = |name: &str| engine.coordinator.wish(Wish::Savepoint(savepoint(name)));
-    // Two at once are two checkpoints.
+    // Asked for at once, they are one checkpoint.
+    engine.take_boundaries(false);
     let (kept, other) = (wish("before"), wish("other"));
+    engine.take_boundaries(true);
     let (kept, other) = (kept.recv().unwrap().unwrap(), other.recv().unwrap().unwrap());
-    assert_ne!(kept.stamp, other.stamp);
+    assert_eq!(kept.savepoint, Some(savepoint("before")));
+    assert!(kept.stamp <= other.stamp);
     let taken = wish("before").recv().unwrap().unwrap_err();
     assert!(matches!(taken, Error::Exists { .. }), "{taken}");
     for round in 0..30 {
@@ -28,7 +32,7 @@ fn a_savepoint_outlives_the_checkpoints_around_it() {
     }
     let saved = tidemill_state::open(&store, &Which::Savepoint(savepoint("before"))).unwrap();
     assert_same(&saved_model(&saved, 3), engine.told().model_at(kept.stamp.checkpoint), "the savepoint");
-    assert!(tidemill_state::open(&store, &Which::Checkpoint(CheckpointId(1))).is_ok(), "a savepoint is found by its number too");
+    assert!(tidemill_state::open(&store, &Which::Checkpoint(kept.stamp.checkpoint)).is_ok(), "a savepoint is found by its number too");
     // Deleted by its user, it lets go of its parts.
     for name in ["before", "other"] {
         store.delete(&Object::Savepoint(savepoint(name)).path()).unwrap();
@@ -39,21 +43,30 @@ fn a_savepoint_outlives_the_checkpoints_around_it() {
 }
 
 #[test]
-fn a_savepoint_whose_checkpoint_was_never_made_is_told_from_one_and_gives_way() {
-    let store = Store::memory().unwrap();
-    let old = Engine::start(&store, 1, 1, asked());
-    old.change([(1, 1)]);
-    old.checkpoint().unwrap();
-    let new = Engine::start(&store, 2, 1, asked());
-    // The old one makes the copy before it learns that it has lost the job.
-    assert!(old.coordinator.wish(Wish::Savepoint(savepoint("mine"))).recv().is_err());
-    assert_eq!(files(&store, name::SAVEPOINTS), ["savepoints/mine"]);
-    let error = tidemill_state::open(&store, &Which::Savepoint(savepoint("mine"))).unwrap_err();
-    assert!(error.to_string().contains("never made"), "{error}");
-    new.change([(1, 2)]);
-    let manifest = new.coordinator.wish(Wish::Savepoint(savepoint("mine"))).recv().unwrap().unwrap();
-    let saved = tidemill_state::open(&store, &Which::Savepoint(savepoint("mine"))).unwrap();
-    assert_eq!(saved.manifest(), &manifest);
+fn a_savepoint_is_told_only_while_the_job_is_ours() {
+    let memory: Arc<dyn Backend> =
+        Arc::new(Objects::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), PATIENCE).unwrap());
+    let seen = Store::new(Arc::clone(&memory), "seen:");
+    // A successor takes the job while the copy is written.
+    let successor = seen.clone();
+    let store = Store::new(
+        Arc::new(Faulty::new(memory, move |_, operation| {
+            if matches!(operation, Operation::Put(file, ..) if file.starts_with(name::SAVEPOINTS)) {
+                start(&successor, RunnerId(2)).unwrap();
+            }
+            Fault::None
+        })),
+        "faulty:",
+    );
+    let engine = Engine::start(&store, 1, 1, Options { retain: 1, ..asked() });
+    engine.change([(1, 1)]);
+    let first = engine.checkpoint().unwrap();
+    engine.change([(1, 2)]);
+    let refused = engine.coordinator.wish(Wish::Savepoint(savepoint("mine"))).recv().unwrap().unwrap_err();
+    assert_eq!(refused, Error::Superseded);
+    assert_eq!(engine.told().events.last(), Some(&Event::Superseded));
+    assert!(files(&seen, name::LOG).contains(&Object::Record(first.line).path()), "it deletes nothing any more");
+    assert!(engine.coordinator.wish(Wish::Checkpoint).recv().is_err(), "it has stopped");
 }
 
 #[test]
@@ -64,7 +77,7 @@ fn a_copy_stands_by_itself_and_a_job_goes_on_from_it_elsewhere() {
     engine.checkpoint().unwrap();
     engine.change((0..50).map(|id| (id, id % 2)));
     let copy = engine.coordinator.wish(Wish::Copy(savepoint("moved"), elsewhere.clone())).recv().unwrap().unwrap();
-    assert!(copy.copied && copy.operator("counts").unwrap().layers.len() == 1);
+    assert!(copy.kept.is_empty() && copy.operator("counts").unwrap().layers.len() == 1);
     let model = engine.told().model_at(copy.stamp.checkpoint).clone();
     drop(engine);
     let saved = tidemill_state::open(&elsewhere, &Which::Newest).unwrap();
