@@ -1,4 +1,4 @@
-//! The memory of a component: the only module with `unsafe` code of ours, because an allocator cannot be without.
+//! The memory of a component: an allocator and a copy for short texts. The only module with `unsafe` code of ours.
 //!
 //! Records come and go by the million, and most of what they own is a short text. The allocator that Rust has for WebAssembly
 //! takes some forty nanoseconds to make and free one; here a small block that is freed is kept on a **shelf** for the next one of its
@@ -6,11 +6,11 @@
 //! so that memory does not stay divided as it once was used.
 
 #![allow(unsafe_code)]
+// Natively the allocator is that of the program around.
+#![cfg_attr(not(any(target_arch = "wasm32", test)), allow(dead_code))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-
-use crate::block::append;
 
 /// Sizes are rounded up to whole steps; a shelf holds blocks of one number of steps.
 const STEP: usize = 16;
@@ -123,10 +123,54 @@ unsafe impl GlobalAlloc for Recycling {
     }
 }
 
+/// Bytes up to which a copy is made here. A copy of a length that the compiler does not know is a call out of WebAssembly, which costs
+/// more than copying a line of text does.
+const SHORT: usize = 64;
+
+/// Appends bytes.
+#[inline]
+pub(crate) fn append(out: &mut Vec<u8>, value: &[u8]) {
+    let (from, count) = (value.as_ptr(), value.len());
+    if count > SHORT {
+        return out.extend_from_slice(value);
+    }
+    out.reserve(count);
+    let old = out.len();
+    // SAFETY: there is room for `count` bytes behind the old end, no part of the new vector is part of the value, and each arm reads and
+    // writes inside of `count` bytes: the first and the last ones of a length that `count` is not below.
+    unsafe {
+        let to = out.as_mut_ptr().add(old);
+        match count {
+            33.. => both_ends::<32>(from, to, count),
+            16.. => both_ends::<16>(from, to, count),
+            8.. => both_ends::<8>(from, to, count),
+            4.. => both_ends::<4>(from, to, count),
+            2.. => both_ends::<2>(from, to, count),
+            1 => to.write(from.read()),
+            0 => {}
+        }
+        out.set_len(old + count);
+    }
+}
+
+/// Copies the first and the last `N` bytes of `count`, which may be the same ones.
+///
+/// # Safety
+/// `count` is `N` to `2 * N`, and so many bytes may be read at `from` and written at `to`.
+#[inline]
+unsafe fn both_ends<const N: usize>(from: *const u8, to: *mut u8, count: usize) {
+    // SAFETY: the caller's own promise; a length known to the compiler makes this loads and stores.
+    unsafe {
+        let last = from.add(count - N).cast::<[u8; N]>().read();
+        to.cast::<[u8; N]>().write(from.cast::<[u8; N]>().read());
+        to.add(count - N).cast::<[u8; N]>().write(last);
+    }
+}
+
 /// The text as a `String`, its bytes copied as [`append`] does.
 #[inline]
 pub(crate) fn owned(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len().next_multiple_of(size_of::<u64>()));
+    let mut bytes = Vec::with_capacity(text.len());
     append(&mut bytes, text.as_bytes());
     // SAFETY: these are the bytes of a `str`.
     unsafe { String::from_utf8_unchecked(bytes) }
@@ -204,6 +248,16 @@ mod tests {
         assert!(shelf(layout(SHELVES * STEP + 1, 1)).is_none());
         assert!(shelf(layout(STEP, 2 * ALIGN)).is_none());
         assert!(shelf(layout(0, 1)).is_none());
+    }
+
+    #[test]
+    fn what_is_appended_is_the_value() {
+        let value: Vec<u8> = (1..=2 * SHORT as u8).collect();
+        for count in 0..=value.len() {
+            let mut out = vec![7];
+            append(&mut out, &value[..count]);
+            assert_eq!((out[0], &out[1..]), (7, &value[..count]), "{count} bytes");
+        }
     }
 
     #[test]
