@@ -1,6 +1,5 @@
-//! `bench`: Tidemill beside its peers, on the same input with the same output.
-
-use std::process::Command;
+//! `bench`: what parts of the engine cost by themselves. The comparison with other systems, which needs them installed, is
+//! `benches/compare/compare.py`; see `benches/README.md`.
 
 use anyhow::Result;
 use clap::Args;
@@ -12,20 +11,23 @@ use crate::workspace::Workspace;
 /// The options of `bench`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The queries to run; all of them when none is named
-    queries: Vec<String>,
-    /// Five rounds, as for the published figures, instead of one
+    /// One short round: shows that everything runs, measures nothing
     #[arg(long)]
-    full: bool,
+    quick: bool,
+    /// Options of the program itself, such as --only calls or --queries q5,q7; `-- --help` shows them
+    #[arg(last = true)]
+    more: Vec<String>,
 }
 
-/// Runs the verb. Peers are measured where `TIDEMILL_PEERS` says how to start them.
+/// Builds the guests and the program, and runs it. Figures are also appended to `dist/benches.jsonl`.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    crate::dist::everything(workspace, &[Language::Rust])?;
-    let mut compare = Command::new("python3");
-    compare.current_dir(workspace.root()).args(["benches/compare/compare.py", "--rounds", if options.full { "5" } else { "1" }]);
-    if !options.queries.is_empty() {
-        compare.args(["--queries", &options.queries.join(",")]);
+    crate::dist::guests(workspace, &[Language::Rust])?;
+    let mut bench = workspace.cargo();
+    bench.args(["run", "--release", "-p", "tidemill-benches", "--"]).arg("--guests").arg(workspace.guests());
+    bench.arg("--out").arg(workspace.dist().join("benches.jsonl"));
+    if options.quick {
+        bench.arg("--quick");
     }
-    process::run(&mut compare, "the comparison")
+    bench.args(&options.more);
+    process::run(&mut bench, "the benchmarks")
 }

@@ -39,6 +39,7 @@ pub mod block;
 #[doc(hidden)]
 pub mod component;
 mod error;
+mod heap;
 mod job;
 pub mod log;
 mod plan;

@@ -47,7 +47,7 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::plan::{self, Domain, StateKind};
-use crate::record::{Key, Record};
+use crate::record::{Key, Record, Row};
 use crate::runtime::{AnyPort, Call, ListTable, MapTable, Moment, Port, Push, Table, TimerAction, TimerOp, Touched, ValueTable};
 use crate::schema::Schema;
 use crate::state::{Handle, ListState, MapState, Value};
@@ -261,14 +261,21 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
     /// Emits a record at the time of this context.
     #[inline]
     pub fn emit(&mut self, record: Out) {
-        (self.out)(record, self.time);
+        self.out.push(record, self.time);
+        self.call.at(self.operator);
+    }
+
+    /// Emits a record as the tuple of its fields, in which text may be borrowed.
+    #[inline]
+    pub fn emit_row(&mut self, row: impl Row<Out>) {
+        self.out.push_row(row, self.time);
         self.call.at(self.operator);
     }
 
     /// Emits a record at another event time.
     #[inline]
     pub fn emit_at(&mut self, record: Out, time: i64) {
-        (self.out)(record, time);
+        self.out.push(record, time);
         self.call.at(self.operator);
     }
 

@@ -1,6 +1,6 @@
 //! What a run did, as one JSON object: for scripts and for the figures in `benches/`.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use tidemill_core::plan::Plan;
@@ -21,6 +21,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) start: Instant,
     /// The first record read.
     pub(crate) first_record: Option<Instant>,
+    /// The same by the machine's calendar, for who compares it with times of another process.
+    pub(crate) first_record_at: Option<SystemTime>,
     /// The first output flushed.
     pub(crate) first_output: Option<Instant>,
     /// Sinks closed: time, records and CPU.
@@ -48,6 +50,7 @@ pub(crate) fn json(facts: &Facts<'_>) -> Value {
         "cpu_us_per_event": (events > 0).then(|| round(facts.end.cpu.as_secs_f64() * 1e6 / events as f64)),
         "steady_eps": facts.steady.map(|s| s.events_per_s.round()),
         "steady_cpu_us_per_ev": facts.steady.map(|s| round(s.cpu_us_per_event)),
+        "first_record_unix_us": facts.first_record_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok()).map(|d| d.as_micros() as u64),
         "first_output_s": facts.first_output.map(|at| seconds(at.saturating_duration_since(facts.start))),
         "peak_rss_mib": round(facts.peak_rss_bytes as f64 / f64::from(1 << 20)),
         "operators": operators,
@@ -145,6 +148,7 @@ mod tests {
             stopped: false,
             start,
             first_record: Some(start + Duration::from_secs(1)),
+            first_record_at: Some(SystemTime::UNIX_EPOCH + Duration::from_micros(7)),
             first_output: None,
             end: Sample { at, records: 5_000, cpu: Duration::from_millis(10) },
             steady: None,
@@ -161,6 +165,7 @@ mod tests {
         assert_eq!(report["events_per_s"], 5000.0);
         assert_eq!(report["cpu_us_per_event"], 2.0);
         assert_eq!(report["peak_rss_mib"], 10.0);
+        assert_eq!(report["first_record_unix_us"], 7);
         assert!(report["first_output_s"].is_null() && report["steady_eps"].is_null());
     }
 

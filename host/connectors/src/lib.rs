@@ -58,7 +58,7 @@ pub fn open_source(url: &str, operator: &Operator) -> Result<Arc<dyn Source>, Er
     let rate = url.positive("rate")?;
     let layout = Arc::new(Layout::of(operator, format)?);
     let source = match (url.scheme.as_str(), url.rest.as_str()) {
-        ("file", _) => file::open_source(&url, layout, format)?,
+        ("file", _) => file::open_source(&url, layout, format, rate)?,
         ("stdin", _) => stdin::open_source(&url, layout, format)?,
         ("socket", _) => socket::open_source(&url, layout, format)?,
         (_, "nexmark") => datagen::nexmark::open_source(&url, layout, format)?,

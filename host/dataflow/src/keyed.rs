@@ -27,6 +27,7 @@ impl KeyBytes {
         KeyBytes::Inline(bytes.len() as u8, inline)
     }
 
+    #[inline]
     fn as_slice(&self) -> &[u8] {
         match self {
             KeyBytes::Inline(len, bytes) => &bytes[..usize::from(*len)],
@@ -56,12 +57,24 @@ impl<V> Default for KeyMap<V> {
     }
 }
 
+/// Whether two keys are the same. Those of eight to sixteen bytes, a number or a word, are compared without a call: by their first and
+/// their last eight bytes.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    match (a.first_chunk::<8>(), a.last_chunk::<8>(), b.first_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(first), Some(last), Some(other_first), Some(other_last)) if a.len() <= 16 => {
+            a.len() == b.len() && first == other_first && last == other_last
+        }
+        _ => a == b,
+    }
+}
+
 impl<V> KeyMap<V> {
     /// The index of a key, inserted with `value()` when new.
     pub(crate) fn index(&mut self, hash: u64, key: &[u8], value: impl FnOnce() -> V) -> u32 {
         let entries = &mut self.entries;
-        let same = |&i: &u32| entries[i as usize].as_ref().is_some_and(|e| e.hash == hash && e.key.as_slice() == key);
-        if let Some(&index) = self.table.find(hash, same) {
+        let found = |&i: &u32| entries[i as usize].as_ref().is_some_and(|e| e.hash == hash && same(e.key.as_slice(), key));
+        if let Some(&index) = self.table.find(hash, found) {
             return index;
         }
         let entry = Some(Entry { hash, key: KeyBytes::new(key), value: value() });
@@ -81,8 +94,8 @@ impl<V> KeyMap<V> {
 
     /// The value of a key.
     pub(crate) fn find(&self, hash: u64, key: &[u8]) -> Option<&V> {
-        let same = |&i: &u32| self.entries[i as usize].as_ref().is_some_and(|e| e.hash == hash && e.key.as_slice() == key);
-        let index = *self.table.find(hash, same)?;
+        let found = |&i: &u32| self.entries[i as usize].as_ref().is_some_and(|e| e.hash == hash && same(e.key.as_slice(), key));
+        let index = *self.table.find(hash, found)?;
         self.entries[index as usize].as_ref().map(|e| &e.value)
     }
 
@@ -152,4 +165,23 @@ pub(crate) fn push_key(builder: &mut Builder, schema: &Schema, mut key: &[u8]) {
 /// The schema of the key fields of a record schema.
 pub(crate) fn key_schema(schema: &Schema, columns: &[usize]) -> Schema {
     Schema::new(columns.iter().map(|&c| schema.fields()[c].clone()).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_same_when_all_their_bytes_are() {
+        let key: Vec<u8> = (0..40).collect();
+        for len in 0..key.len() {
+            assert!(same(&key[..len], &key[..len]), "{len} bytes");
+            assert!(!same(&key[..len], &key[..len + 1]) && !same(&key[..len + 1], &key[..len]), "{len} bytes and one more");
+            for changed in 0..len {
+                let mut other = key[..len].to_vec();
+                other[changed] ^= 1;
+                assert!(!same(&key[..len], &other), "byte {changed} of {len}");
+            }
+        }
+    }
 }

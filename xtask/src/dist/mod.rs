@@ -60,7 +60,8 @@ fn host(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn guests(workspace: &Workspace, needed: &[Language]) -> Result<()> {
+/// Builds the guests alone; those of languages not `needed` only where their compilers are present.
+pub(crate) fn guests(workspace: &Workspace, needed: &[Language]) -> Result<()> {
     let metadata: Metadata = workspace.metadata()?;
     let mut outputs = BTreeSet::new();
     if needed.contains(&Language::C) || setup::c::present() {

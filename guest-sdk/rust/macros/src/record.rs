@@ -23,6 +23,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream, Error> {
     let types: Vec<_> = columns.iter().map(|c| c.ty).collect();
     let names: Vec<_> = columns.iter().map(|c| &c.name).collect();
     let at: Vec<_> = columns.iter().map(|c| &c.index).collect();
+    let parts: Vec<_> = columns.iter().map(|c| Ident::new(&format!("P{}", c.index.index), Span::call_site())).collect();
     let constants: Vec<_> = columns.iter().map(|c| &c.constant).collect();
     let docs: Vec<_> = columns.iter().map(|c| format!("The field `{}`.", c.ident.unraw())).collect();
     Ok(quote! {
@@ -59,6 +60,18 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream, Error> {
             #[inline]
             fn heap_len(writers: &Self::Writers) -> usize {
                 0 #(+ ::tidemill::block::Writer::heap_len(&writers.#at))*
+            }
+        }
+
+        #[automatically_derived]
+        impl<#(#parts: ::tidemill::record::Part<#types>),*> ::tidemill::record::Row<#name> for (#(#parts,)*) {
+            #[inline]
+            fn write(&self, writers: &mut <#name as ::tidemill::record::Record>::Writers) {
+                #(::tidemill::record::Part::<#types>::write(&self.#at, &mut writers.#at);)*
+            }
+
+            fn into_record(self) -> #name {
+                #name { #(#idents: ::tidemill::record::Part::<#types>::into_cell(self.#at),)* }
             }
         }
 

@@ -1,7 +1,7 @@
 //! Writing blocks of records.
 
 use super::{BYTES_MAX, Block, COLUMN_ENTRY, HEADER, MAGIC, VERSION, Writer};
-use crate::record::Record;
+use crate::record::{Record, Row};
 use crate::schema::Schema;
 
 /// Collects records of one type. [`Builder::finish`] lays a block out and leaves the builder empty for the next one,
@@ -29,6 +29,13 @@ impl<T: Record> Builder<T> {
     #[inline]
     pub fn push(&mut self, record: &T, time: i64) {
         record.write(&mut self.writers);
+        self.times.push(time.to_le_bytes());
+    }
+
+    /// Adds a record that has not been made.
+    #[inline]
+    pub(crate) fn push_row(&mut self, row: &impl Row<T>, time: i64) {
+        row.write(&mut self.writers);
         self.times.push(time.to_le_bytes());
     }
 

@@ -4,6 +4,7 @@
 //! behind the trait [`Writer`].
 
 use super::{COLUMN_ENTRY, RawColumn, bit, pad8};
+use crate::heap::append;
 use crate::schema::Type;
 
 /// A column being written.
@@ -85,7 +86,7 @@ impl<const CODE: u8> Variable<CODE> {
     /// Pushes a value; of a string column it must be UTF-8.
     #[inline]
     pub fn push(&mut self, value: &[u8]) {
-        self.heap.extend_from_slice(value);
+        append(&mut self.heap, value);
         self.end();
     }
 

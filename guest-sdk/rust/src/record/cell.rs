@@ -2,6 +2,7 @@
 
 use super::{Cell, Column, Cursor, Record};
 use crate::block::{Error, Fixed, Optional, RawColumn, Variable, Writer, bit};
+use crate::heap::owned;
 use crate::schema::Type;
 
 /// A [`Cell`] that is not optional by itself, and so may stand in an `Option`.
@@ -71,7 +72,7 @@ impl Cell for String {
 
     #[inline]
     fn read(reader: &Texts<'_>, row: usize) -> String {
-        reader.get(row).to_owned()
+        owned(reader.get(row))
     }
 
     #[inline]

@@ -8,12 +8,14 @@ mod carrier;
 mod cell;
 mod composite;
 mod key;
+mod row;
 mod tuple;
 
 pub use carrier::{Bin, Json, List};
 pub use cell::{Plain, Texts};
 pub use composite::{DeadLetter, KeyCount, KeyValue, WindowCount, WindowRecord, WindowValue, With};
 pub use key::{Key, KeyFields};
+pub use row::{Part, Row};
 
 pub use crate::schema::Column;
 

@@ -3,21 +3,52 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use super::{AnyPort, Call, Moment, Outcome, Slots};
+use super::{AnyPort, Call, Moment, Outcome, Port, Slots};
 use crate::block::Block;
+use crate::record::{Record, Row};
 
-/// Takes a record and its event time: what the part of a chain behind an operator looks like to it.
-pub(crate) type Push<T> = Box<dyn FnMut(T, i64)>;
+/// What the part of a chain behind an operator looks like to it: it takes a record and its event time.
+pub(crate) enum Push<T: Record> {
+    /// Nothing but an output, told from an operator so that a record is written into its columns where it is made.
+    Port(Rc<Port<T>>),
+    /// An operator.
+    Stage(Box<dyn FnMut(T, i64)>),
+}
+
+impl<T: Record> Push<T> {
+    /// A push into an operator.
+    pub(crate) fn stage(stage: impl FnMut(T, i64) + 'static) -> Push<T> {
+        Push::Stage(Box::new(stage))
+    }
+
+    /// Hands a record on.
+    #[inline]
+    pub(crate) fn push(&mut self, record: T, time: i64) {
+        match self {
+            Push::Port(port) => port.push(&record, time),
+            Push::Stage(stage) => stage(record, time),
+        }
+    }
+
+    /// Hands a record on that has not been made.
+    #[inline]
+    pub(crate) fn push_row(&mut self, row: impl Row<T>, time: i64) {
+        match self {
+            Push::Port(port) => port.push_row(&row, time),
+            Push::Stage(stage) => stage(row.into_record(), time),
+        }
+    }
+}
 
 /// A [`Push`] of a type that only the two operators beside it know.
 pub(crate) type Erased = Box<dyn Any>;
 
-pub(crate) fn erase<T: 'static>(push: Push<T>) -> Erased {
+pub(crate) fn erase<T: Record>(push: Push<T>) -> Erased {
     Box::new(push)
 }
 
 /// The push that was erased; the streams of a job fit together, so the type is right.
-pub(crate) fn restore<T: 'static>(erased: Erased) -> Push<T> {
+pub(crate) fn restore<T: Record>(erased: Erased) -> Push<T> {
     *erased.downcast::<Push<T>>().unwrap_or_else(|_| panic!("operators were linked whose records differ"))
 }
 

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::chain::{Erased, Operator, restore};
 use super::slots::{CHANGED, CLEARED};
-use super::stateless::into_port;
 use super::{AnyPort, Exits, Head, Moment, Outcome, Port, Push, Slots, TimerOp, erase};
 use crate::block::Block;
 use crate::process::{Ctx, TimerEvent};
@@ -39,7 +38,7 @@ impl<F: Keyed> Operator for KeyedOperator<F> {
     }
 
     fn tail(&self) -> Erased {
-        erase(into_port(&self.out))
+        erase(Push::Port(self.out.clone()))
     }
 
     fn stage(&self, _: Erased) -> Option<Erased> {
@@ -51,7 +50,7 @@ impl<F: Keyed> Operator for KeyedOperator<F> {
             id: self.id,
             function: self.function.clone(),
             keys: self.keys.clone(),
-            down: down.map_or_else(|| into_port(&self.out), restore),
+            down: down.map_or_else(|| Push::Port(self.out.clone()), restore),
             slots: self.slots.clone(),
             seen: RefCell::default(),
         })

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Call;
 use crate::block::{Block, Builder};
-use crate::record::Record;
+use crate::record::{Record, Row};
 use crate::schema::Schema;
 
 /// Rows after which a block is handed on: at 4,096 rows the cost of a call is spread thin, and the block stays in cache.
@@ -49,6 +49,15 @@ impl<T: Record> Port<T> {
     pub(crate) fn push(&self, record: &T, time: i64) {
         let mut builder = self.builder.borrow_mut();
         builder.push(record, time);
+        if full(&builder) {
+            self.overflow(&mut builder);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push_row(&self, row: &impl Row<T>, time: i64) {
+        let mut builder = self.builder.borrow_mut();
+        builder.push_row(row, time);
         if full(&builder) {
             self.overflow(&mut builder);
         }

@@ -15,19 +15,13 @@ pub(crate) struct StatelessOperator<In: Record, Out: Record> {
     pub(crate) compose: Box<dyn Fn(Push<Out>) -> Push<In>>,
 }
 
-/// A push into a port.
-pub(crate) fn into_port<T: Record>(port: &Rc<Port<T>>) -> Push<T> {
-    let port = port.clone();
-    Box::new(move |record, time| port.push(&record, time))
-}
-
 impl<In: Record, Out: Record> Operator for StatelessOperator<In, Out> {
     fn ports(&self) -> Vec<Rc<dyn AnyPort>> {
         std::iter::once(self.out.clone() as Rc<dyn AnyPort>).chain(self.sides.iter().cloned()).collect()
     }
 
     fn tail(&self) -> Erased {
-        erase(into_port(&self.out))
+        erase(Push::Port(self.out.clone()))
     }
 
     fn stage(&self, down: Erased) -> Option<Erased> {
@@ -35,13 +29,13 @@ impl<In: Record, Out: Record> Operator for StatelessOperator<In, Out> {
     }
 
     fn head(&self, down: Option<Erased>) -> Box<dyn Head> {
-        let down = down.map_or_else(|| into_port(&self.out), restore);
+        let down = down.map_or_else(|| Push::Port(self.out.clone()), restore);
         Box::new(StatelessHead { push: (self.compose)(down) })
     }
 }
 
 /// Makes records of blocks and pushes them into a chain.
-struct StatelessHead<In> {
+struct StatelessHead<In: Record> {
     push: Push<In>,
 }
 
@@ -50,7 +44,7 @@ impl<In: Record> Head for StatelessHead<In> {
         let readers = open::<In>(block);
         for (row, time) in block.times().iter().enumerate() {
             exits.begin(row);
-            (self.push)(In::read(&readers, row), i64::from_le_bytes(*time));
+            self.push.push(In::read(&readers, row), i64::from_le_bytes(*time));
             exits.end();
         }
         Outcome::default()
@@ -76,19 +70,18 @@ impl<T: Record, F: Fn(&T) -> bool + 'static> Operator for FilterOperator<T, F> {
     }
 
     fn tail(&self) -> Erased {
-        erase(into_port(&self.out))
+        erase(Push::Port(self.out.clone()))
     }
 
     fn stage(&self, down: Erased) -> Option<Erased> {
         let mut down = restore::<T>(down);
         let (id, call, keep) = (self.id, self.call.clone(), self.keep.clone());
-        let push: Push<T> = Box::new(move |record, time| {
+        Some(erase(Push::stage(move |record: T, time| {
             call.at(id);
             if keep(&record) {
-                down(record, time);
+                down.push(record, time);
             }
-        });
-        Some(erase(push))
+        })))
     }
 
     fn head(&self, down: Option<Erased>) -> Box<dyn Head> {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::chain::{Erased, Operator, restore};
-use super::stateless::{into_port, open};
+use super::stateless::open;
 use super::{AnyPort, Call, Exits, Head, Moment, Outcome, Port, Push, Slots, ValueTable, erase};
 use crate::block::Block;
 use crate::record::{Cursor, Key, Record};
@@ -48,7 +48,7 @@ impl<C: Compute> Operator for WindowOperator<C> {
     }
 
     fn tail(&self) -> Erased {
-        erase(into_port(&self.out))
+        erase(Push::Port(self.out.clone()))
     }
 
     fn stage(&self, _: Erased) -> Option<Erased> {
@@ -62,7 +62,7 @@ impl<C: Compute> Operator for WindowOperator<C> {
             compute: self.compute.clone(),
             accs: self.accs.clone(),
             slots: self.slots.clone(),
-            down: down.map_or_else(|| into_port(&self.out), restore),
+            down: down.map_or_else(|| Push::Port(self.out.clone()), restore),
         })
     }
 

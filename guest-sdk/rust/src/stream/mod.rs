@@ -67,9 +67,9 @@ impl<T: Record> Stream<T> {
         self.stateless(name, Kind::Map, Schema::of::<Out>(), |call, id| {
             Box::new(move |mut down| {
                 let (f, call) = (f.clone(), call.clone());
-                Box::new(move |record, time| {
+                Push::stage(move |record, time| {
                     call.at(id);
-                    down(f(record), time);
+                    down.push(f(record), time);
                 })
             })
         })
@@ -81,10 +81,10 @@ impl<T: Record> Stream<T> {
         self.stateless(name, Kind::Map, Schema::of::<Out>(), |call, id| {
             Box::new(move |mut down| {
                 let (f, call) = (f.clone(), call.clone());
-                Box::new(move |record, time| {
+                Push::stage(move |record, time| {
                     call.at(id);
                     match f(record) {
-                        Ok(out) => down(out, time),
+                        Ok(out) => down.push(out, time),
                         Err(error) => call.refuse(id, error.to_string()),
                     }
                 })
@@ -106,7 +106,7 @@ impl<T: Record> Stream<T> {
         self.stateless(name, Kind::FlatMap, Schema::of::<Out>(), |call, id| {
             Box::new(move |mut down| {
                 let (f, call) = (f.clone(), call.clone());
-                Box::new(move |record, time| {
+                Push::stage(move |record, time| {
                     call.at(id);
                     f(record, &mut Emit::new(&mut down, time, id, &call));
                 })
@@ -124,7 +124,7 @@ impl<T: Record> Stream<T> {
         self.stateless(name, Kind::FlatMap, Schema::of::<Out>(), |call, id| {
             Box::new(move |mut down| {
                 let (f, call) = (f.clone(), call.clone());
-                Box::new(move |record, time| {
+                Push::stage(move |record, time| {
                     call.at(id);
                     if let Err(error) = f(record, &mut Emit::new(&mut down, time, id, &call)) {
                         call.refuse(id, error.to_string());
@@ -148,9 +148,9 @@ impl<T: Record> Stream<T> {
         let side = Port::<Side>::new(id, 1, &side_schema, &call);
         let sides = vec![side.clone() as Rc<dyn AnyPort>];
         let compose: Compose<T, Out> = Box::new(move |mut down| {
-            let (f, call, side) = (f.clone(), call.clone(), side.clone());
-            let mut side: Push<Side> = Box::new(move |record, time| side.push(&record, time));
-            Box::new(move |record, time| {
+            let (f, call) = (f.clone(), call.clone());
+            let mut side = Push::Port(side.clone());
+            Push::stage(move |record, time| {
                 call.at(id);
                 f(record, &mut Emit::new(&mut down, time, id, &call), &mut Emit::new(&mut side, time, id, &call));
             })
@@ -174,10 +174,10 @@ impl<T: Record> Stream<T> {
         self.stateless(name, Kind::Timestamps(watermarks.in_plan()), Schema::of::<T>(), |call, id| {
             Box::new(move |mut down: Push<T>| {
                 let (time, call) = (time.clone(), call.clone());
-                Box::new(move |record, _| {
+                Push::stage(move |record, _| {
                     call.at(id);
                     let at = time(&record);
-                    down(record, at);
+                    down.push(record, at);
                 })
             })
         })
@@ -274,10 +274,10 @@ impl<T: Record> Stream<T> {
         let with: Stream<With<T, X>> = self.stateless(name, Kind::KeyBy, schema, |call, id| {
             Box::new(move |mut down: Push<With<T, X>>| {
                 let (extra, call) = (extra.clone(), call.clone());
-                Box::new(move |record, time| {
+                Push::stage(move |record, time| {
                     call.at(id);
                     let extra = extra(&record);
-                    down(With { record, extra }, time);
+                    down.push(With { record, extra }, time);
                 })
             })
         });

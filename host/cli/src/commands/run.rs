@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use clap::{Args, ValueEnum};
 use tidemill_core::connect;
@@ -174,6 +174,7 @@ impl Run {
             stopped: ended.stopped,
             start,
             first_record: self.first_record.get(),
+            first_record_at: self.first_record.get().map(|at| SystemTime::now() - at.elapsed()),
             first_output: self.first_output.get(),
             end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
             steady: monitor::steady(&samples, end),

@@ -24,7 +24,7 @@ fn value(cell: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
     match cell.ty {
         Type::String if cell.clean => {
             out.push(b'"');
-            out.extend_from_slice(cell.column.bytes(row));
+            cell.text(row, out);
             out.push(b'"');
         }
         Type::String => string(cell.column.bytes(row), out),

@@ -4,6 +4,7 @@
 //! with `$` are the engine's own and appear in no format; the event time appears only where it is a column.
 
 mod csv;
+mod decimal;
 mod json;
 
 use tidemill_core::block::{Block, Column};
@@ -31,6 +32,7 @@ struct Cells<'a> {
     column: Column<'a>,
     ty: Type,
     raw: &'a [u8],
+    heap: &'a [u8],
     lead: &'a [u8],
     /// No value of the column needs escapes (JSON) or quotes (CSV).
     clean: bool,
@@ -80,11 +82,12 @@ impl Encoder {
             (Format::Csv, Type::String | Type::Bytes) => csv::is_clean(column.heap()),
             _ => true,
         };
-        Cells { column, ty: column.ty(), raw: column.raw(), lead: &visible.lead, clean }
+        Cells { column, ty: column.ty(), raw: column.raw(), heap: column.heap(), lead: &visible.lead, clean }
     }
 }
 
 impl Cells<'_> {
+    #[inline]
     fn i64(&self, row: usize) -> i64 {
         i64::from_le_bytes(self.raw.as_chunks().0[row])
     }
@@ -106,13 +109,31 @@ impl Cells<'_> {
     fn scalar(&self, row: usize, out: &mut Vec<u8>) {
         match self.ty {
             Type::Bool => out.extend_from_slice(self.bool(row)),
-            Type::I32 => out.extend_from_slice(itoa::Buffer::new().format(self.i32(row)).as_bytes()),
-            Type::I64 => out.extend_from_slice(itoa::Buffer::new().format(self.i64(row)).as_bytes()),
+            Type::I32 => decimal::push(self.i32(row).into(), out),
+            Type::I64 => decimal::push(self.i64(row), out),
             Type::F64 => out.extend_from_slice(zmij::Buffer::new().format(self.f64(row)).as_bytes()),
-            Type::String | Type::Bytes => out.extend_from_slice(self.column.bytes(row)),
+            Type::String | Type::Bytes => self.text(row, out),
+        }
+    }
+
+    /// Appends text as it is.
+    #[inline]
+    fn text(&self, row: usize, out: &mut Vec<u8>) {
+        let ends = self.raw.as_chunks::<4>().0;
+        let (start, end) = (u32::from_le_bytes(ends[row]) as usize, u32::from_le_bytes(ends[row + 1]) as usize);
+        match self.heap[start..].first_chunk::<STEP>() {
+            Some(step) if end - start <= STEP => {
+                let at = out.len() + end - start;
+                out.extend_from_slice(step);
+                out.truncate(at);
+            }
+            _ => out.extend_from_slice(&self.heap[start..end]),
         }
     }
 }
+
+/// Bytes of a text that are copied in one step, also when it is shorter: a copy of a length known beforehand is no call.
+const STEP: usize = 32;
 
 /// The first column as it is, a row a line.
 fn text_rows(cells: &[Cells<'_>], rows: usize, out: &mut Vec<u8>) {

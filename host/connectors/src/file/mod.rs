@@ -26,7 +26,14 @@ use crate::url::Url;
 use claims::Claims;
 
 /// Bytes of one stripe: large enough that a claim costs nothing beside it, small enough that workers stay close in event time.
-const STRIPE_BYTES: u64 = 1 << 20;
+const STRIPE_BYTES: u64 = 256 << 10;
+/// The least bytes of one stripe.
+const STRIPE_BYTES_MIN: u64 = 4 << 10;
+/// Bytes of a small record, to guess how many bytes a source with a rate reads in a second.
+const RECORD_BYTES: u64 = 128;
+/// A source with a rate has its stripes this many times a second: workers read theirs side by side, so a stripe that took long would
+/// hold back the events in front of it for as long.
+const STRIPES_PER_SECOND: u64 = 500;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +97,14 @@ impl Source for FileSource {
     }
 }
 
-/// Opens the files that a `file:` URL names.
-pub(crate) fn open_source(url: &Url, layout: Arc<Layout>, format: Format) -> Result<Arc<dyn Source>, Error> {
-    Ok(Arc::new(FileSource(Arc::new(share(url, layout, format, STRIPE_BYTES)?))))
+/// Opens the files that a `file:` URL names. `rate` is that at which they will be read, in records a second, where it is limited.
+pub(crate) fn open_source(url: &Url, layout: Arc<Layout>, format: Format, rate: Option<u64>) -> Result<Arc<dyn Source>, Error> {
+    Ok(Arc::new(FileSource(Arc::new(share(url, layout, format, stripe_bytes(rate))?))))
+}
+
+fn stripe_bytes(rate: Option<u64>) -> u64 {
+    let slow = |rate: u64| (rate.saturating_mul(RECORD_BYTES) / STRIPES_PER_SECOND).clamp(STRIPE_BYTES_MIN, STRIPE_BYTES);
+    rate.map_or(STRIPE_BYTES, slow)
 }
 
 fn share(url: &Url, layout: Arc<Layout>, format: Format, stripe_bytes: u64) -> Result<Shared, Error> {

@@ -20,7 +20,7 @@ use crate::decode::{Bad, Chunk, Decoder, LINE_BYTES_MAX};
 use crate::stream::{BYTE_ORDER_MARK, Blocking, Pulled, Stream};
 
 /// Bytes read behind a stripe in the same read, in the hope that its last line ends there.
-const TAIL_BYTES: u64 = 16 << 10;
+const TAIL_BYTES: u64 = 8 << 10;
 /// Bytes looked at in one step when a line goes on.
 const PROBE_BYTES: usize = 64 << 10;
 /// Whole files that one worker reads in turns at most: each holds a descriptor and the memory of its unpacking.

@@ -216,6 +216,11 @@ fn files_of_one_time_range_advance_together() {
 }
 
 #[test]
+fn a_slow_source_has_short_stripes() {
+    assert_eq!([None, Some(1), Some(50_000), Some(u64::MAX)].map(stripe_bytes), [STRIPE_BYTES, STRIPE_BYTES_MIN, 12_800, STRIPE_BYTES]);
+}
+
+#[test]
 fn lines_far_longer_than_a_stripe_are_read_once() {
     let dir = tempfile::tempdir().unwrap();
     let pad = "y".repeat(300_000);

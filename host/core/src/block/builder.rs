@@ -39,6 +39,7 @@ impl Builder {
     }
 
     /// Rows whose event time has been pushed.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.times.len() / 8
     }
@@ -50,16 +51,24 @@ impl Builder {
     }
 
     /// Pushes the event time of a row.
+    #[inline]
     pub fn push_time(&mut self, time: TimeMs) {
         self.times.extend_from_slice(&time.to_le_bytes());
     }
 
+    /// Pushes the event times of all rows of a block.
+    pub fn push_times(&mut self, times: super::I64s<'_>) {
+        self.times.extend_from_slice(times.0);
+    }
+
     /// The builder of one column.
+    #[inline]
     pub fn column(&mut self, index: usize) -> &mut ColumnBuilder {
         &mut self.columns[index]
     }
 
     /// All columns at once, for code that fills several side by side.
+    #[inline]
     pub fn columns_mut(&mut self) -> &mut [ColumnBuilder] {
         &mut self.columns
     }
@@ -112,10 +121,12 @@ impl ColumnBuilder {
     }
 
     /// Values pushed so far.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
+    #[inline]
     fn mark(&mut self, present: bool) {
         if let Some(bits) = &mut self.validity {
             if self.rows.is_multiple_of(8) {
@@ -129,6 +140,7 @@ impl ColumnBuilder {
     }
 
     /// Pushes a bool.
+    #[inline]
     pub fn push_bool(&mut self, value: bool) {
         debug_assert_eq!(self.ty, Type::Bool);
         self.values.push(u8::from(value));
@@ -136,6 +148,7 @@ impl ColumnBuilder {
     }
 
     /// Pushes an i32.
+    #[inline]
     pub fn push_i32(&mut self, value: i32) {
         debug_assert_eq!(self.ty, Type::I32);
         self.values.extend_from_slice(&value.to_le_bytes());
@@ -143,13 +156,27 @@ impl ColumnBuilder {
     }
 
     /// Pushes an i64.
+    #[inline]
     pub fn push_i64(&mut self, value: i64) {
         debug_assert_eq!(self.ty, Type::I64);
         self.values.extend_from_slice(&value.to_le_bytes());
         self.mark(true);
     }
 
+    /// Pushes many i64.
+    #[inline]
+    pub fn push_i64s(&mut self, values: impl ExactSizeIterator<Item = i64>) {
+        debug_assert_eq!(self.ty, Type::I64);
+        if self.validity.is_some() {
+            return values.for_each(|value| self.push_i64(value));
+        }
+        self.rows += values.len();
+        self.values.reserve(8 * values.len());
+        values.for_each(|value| self.values.extend_from_slice(&value.to_le_bytes()));
+    }
+
     /// Pushes an f64.
+    #[inline]
     pub fn push_f64(&mut self, value: f64) {
         debug_assert_eq!(self.ty, Type::F64);
         self.values.extend_from_slice(&value.to_bits().to_le_bytes());
@@ -157,18 +184,21 @@ impl ColumnBuilder {
     }
 
     /// Pushes text.
+    #[inline]
     pub fn push_str(&mut self, value: &str) {
         debug_assert_eq!(self.ty, Type::String);
         self.push_heap(value.as_bytes());
     }
 
     /// Pushes bytes.
+    #[inline]
     pub fn push_bytes(&mut self, value: &[u8]) {
         debug_assert_eq!(self.ty, Type::Bytes);
         self.push_heap(value);
     }
 
     /// Pushes the bytes of a string or bytes value without looking at them; text must be UTF-8 already.
+    #[inline]
     pub fn push_heap(&mut self, value: &[u8]) {
         self.heap.extend_from_slice(value);
         self.values.extend_from_slice(&(self.heap.len() as u32).to_le_bytes());
@@ -176,6 +206,7 @@ impl ColumnBuilder {
     }
 
     /// Pushes an absent value; only for an optional column.
+    #[inline]
     pub fn push_absent(&mut self) {
         debug_assert!(self.validity.is_some(), "absent value in a column that is not optional");
         match self.ty.width() {
@@ -213,13 +244,7 @@ impl ColumnBuilder {
             Some(1) => fixed::<1>(&mut self.values, from.raw(), rows),
             Some(4) => fixed::<4>(&mut self.values, from.raw(), rows),
             Some(_) => fixed::<8>(&mut self.values, from.raw(), rows),
-            None => {
-                self.values.reserve(4 * rows.len());
-                for &row in rows {
-                    self.heap.extend_from_slice(from.bytes(row as usize));
-                    self.values.extend_from_slice(&(self.heap.len() as u32).to_le_bytes());
-                }
-            }
+            None => copy_texts(&mut self.heap, &mut self.values, from, rows),
         }
         self.rows += rows.len();
     }
@@ -282,6 +307,35 @@ impl ColumnBuilder {
         self.rows = 0;
         entry
     }
+}
+
+/// Bytes of a text that are copied in one step, also when it is shorter: a copy of a length known beforehand is no call.
+const STEP: usize = 16;
+
+/// Appends the texts of `rows` to a heap, and where each ends to `ends`.
+fn copy_texts(heap: &mut Vec<u8>, ends: &mut Vec<u8>, from: super::Column<'_>, rows: &[u32]) {
+    let (offsets, source) = (from.raw().as_chunks::<4>().0, from.heap());
+    let range = |row: u32| {
+        let row = row as usize;
+        u32::from_le_bytes(offsets[row]) as usize..u32::from_le_bytes(offsets[row + 1]) as usize
+    };
+    let mut at = heap.len();
+    let mut end = at;
+    ends.reserve(4 * rows.len());
+    for &row in rows {
+        end += range(row).len();
+        ends.extend_from_slice(&(end as u32).to_le_bytes());
+    }
+    heap.resize(end + STEP, 0);
+    for &row in rows {
+        let text = range(row);
+        match source[text.start..].first_chunk::<STEP>() {
+            Some(step) if text.len() <= STEP => heap[at..at + STEP].copy_from_slice(step),
+            _ => heap[at..at + text.len()].copy_from_slice(&source[text.clone()]),
+        }
+        at += text.len();
+    }
+    heap.truncate(end);
 }
 
 /// Moves `part` to the end of `out` and pads to 8 bytes; `part` keeps its capacity.

@@ -62,27 +62,32 @@ impl Block {
     }
 
     /// The number of rows.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows as usize
     }
 
     /// The number of columns, event time not counted.
+    #[inline]
     pub fn columns(&self) -> usize {
         usize::from(self.columns)
     }
 
     /// The whole buffer.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The event times.
+    #[inline]
     pub fn times(&self) -> I64s<'_> {
         let at = HEADER + COLUMN_ENTRY * self.columns();
         I64s(&self.bytes[at..at + 8 * self.rows()])
     }
 
     /// The event time of one row.
+    #[inline]
     pub fn time(&self, row: usize) -> TimeMs {
         self.times().get(row)
     }
@@ -141,21 +146,25 @@ pub enum Value<'a> {
 
 impl<'a> Column<'a> {
     /// The type of the column.
+    #[inline]
     pub fn ty(&self) -> Type {
         self.ty
     }
 
     /// Whether values may be absent.
+    #[inline]
     pub fn optional(&self) -> bool {
         self.validity.is_some()
     }
 
     /// Whether the row has a value.
+    #[inline]
     pub fn present(&self, row: usize) -> bool {
         self.validity.is_none_or(|bits| bits[row / 8] >> (row % 8) & 1 == 1)
     }
 
     /// The bytes of a fixed-width column, or the offsets of a variable one.
+    #[inline]
     pub fn raw(&self) -> &'a [u8] {
         self.values
     }
@@ -167,6 +176,7 @@ impl<'a> Column<'a> {
     }
 
     /// The bytes of a string or bytes value (absent ones read empty).
+    #[inline]
     pub fn bytes(&self, row: usize) -> &'a [u8] {
         let start = read_u32(self.values, 4 * row) as usize;
         let end = read_u32(self.values, 4 * row + 4) as usize;
@@ -174,11 +184,13 @@ impl<'a> Column<'a> {
     }
 
     /// The whole heap of a string or bytes column.
+    #[inline]
     pub fn heap(&self) -> &'a [u8] {
         self.heap
     }
 
     /// One cell.
+    #[inline]
     pub fn value(&self, row: usize) -> Value<'a> {
         if !self.present(row) {
             return Value::Absent;
@@ -200,20 +212,24 @@ pub struct I64s<'a>(&'a [u8]);
 
 impl<'a> I64s<'a> {
     /// The value of one row.
+    #[inline]
     pub fn get(&self, row: usize) -> i64 {
         read_i64(self.0, 8 * row)
     }
 
     /// All values in row order.
+    #[inline]
     pub fn iter(self) -> impl ExactSizeIterator<Item = i64> + 'a {
         self.0.as_chunks::<8>().0.iter().map(|c| i64::from_le_bytes(*c))
     }
 }
 
+#[inline]
 fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
+#[inline]
 fn read_i64(bytes: &[u8], at: usize) -> i64 {
     i64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }

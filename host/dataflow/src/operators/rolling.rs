@@ -8,7 +8,7 @@ use tidemill_core::schema::Schema;
 use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::{Ledger, Pages};
-use crate::operators::window::accumulators::{Accumulators, Folded};
+use crate::operators::window::accumulators::Accumulators;
 use crate::report::Failure;
 use crate::restore::Restored;
 
@@ -46,14 +46,11 @@ impl Logic for Rolling {
         let (keys, slots) = (&mut self.keys, &mut self.slots);
         for_each_key(&block, &self.key, |_, hash, key| slots.push(keys.index(hash, key, || ())));
         let columns = if self.whole { 0 } else { self.key.len() };
-        block.times().iter().for_each(|time| self.builder.push_time(time));
+        self.builder.push_times(block.times());
         for (column, &from) in self.key.iter().enumerate().take(columns) {
             self.builder.column(column).push_all(block.column(from), block.rows());
         }
-        for (row, &slot) in self.slots.iter().enumerate() {
-            self.accumulators.add(&block, row, slot);
-            self.accumulators.push(&mut self.builder, columns, Folded::One(slot));
-        }
+        self.accumulators.add_running(&block, &self.slots, &mut self.builder, columns);
         self.ledger.touch_all(&self.slots, &[]);
         debug_assert_eq!(self.output.fields().len(), self.builder.columns_mut().len());
         if let Some(block) = self.builder.finish() {

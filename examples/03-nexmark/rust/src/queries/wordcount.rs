@@ -16,7 +16,7 @@ struct Word {
 
 pub(crate) fn query(job: &mut Job) -> Result {
     bids::<Bid>(job)
-        .flat_map("words", |bid, words| bid.extra.split(' ').for_each(|word| words.emit(Word { word: word.to_owned() })))
+        .flat_map("words", |bid, words| bid.extra.split(' ').for_each(|word| words.emit_row((word,))))
         .key_by(Word::WORD)
         .count("count")
         .sink("results", lines());

@@ -65,8 +65,36 @@ struct Template {
 struct Step {
     /// The bytes of `text` before the value.
     lead: (u32, u32),
+    /// The same as a number and which of its bits count, when they are at most [`LEAD_SHORT`].
+    short: Option<(u128, u128)>,
     /// The slot the value goes to.
     slot: Option<u32>,
+}
+
+/// Bytes between two values up to which they are compared in one step: the name of a key and what stands around it.
+const LEAD_SHORT: usize = 16;
+
+impl Step {
+    fn new(text: &[u8], start: usize, slot: Option<u32>) -> Step {
+        let lead = &text[start..];
+        let short = (lead.len() <= LEAD_SHORT).then(|| {
+            let mut bytes = [0; LEAD_SHORT];
+            bytes[..lead.len()].copy_from_slice(lead);
+            (u128::from_le_bytes(bytes), u128::MAX.checked_shr(8 * (LEAD_SHORT - lead.len()) as u32).unwrap_or(0))
+        });
+        Step { lead: (start as u32, text.len() as u32), short, slot }
+    }
+
+    /// Where the value begins, if the line goes on at `at` with the lead.
+    #[inline]
+    fn value_at(&self, line: &[u8], at: usize, text: &[u8]) -> Option<usize> {
+        let rest = &line[at..];
+        let same = match (self.short, rest.first_chunk::<LEAD_SHORT>()) {
+            (Some((lead, bits)), Some(bytes)) => u128::from_le_bytes(*bytes) & bits == lead,
+            _ => rest.starts_with(&text[self.lead.0 as usize..self.lead.1 as usize]),
+        };
+        same.then_some(at + (self.lead.1 - self.lead.0) as usize)
+    }
 }
 
 /// Where a record went.
@@ -247,7 +275,7 @@ impl Template {
             let start = template.text.len();
             template.text.extend_from_slice(&line[lead_from..member.value_start]);
             let slot = member.name.filter(|&name| layout.needs(port, name)).map(|name| name as u32);
-            template.steps.push(Step { lead: (start as u32, template.text.len() as u32), slot });
+            template.steps.push(Step::new(&template.text, start, slot));
             lead_from = member.value_end;
         }
         template.tail = template.text.len();
@@ -267,11 +295,10 @@ impl Template {
         slots.fill(Slot::MISSING);
         let mut at = 0;
         for step in &self.steps {
-            let lead = &self.text[step.lead.0 as usize..step.lead.1 as usize];
-            if !line[at..].starts_with(lead) {
+            let Some(start) = step.value_at(line, at, &self.text) else {
                 return false;
-            }
-            let Some((slot, end)) = scan::value(line, at + lead.len(), step.slot.is_some()) else {
+            };
+            let Some((slot, end)) = scan::value(line, start, step.slot.is_some()) else {
                 return false;
             };
             if let Some(index) = step.slot {

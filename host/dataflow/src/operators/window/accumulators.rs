@@ -78,6 +78,23 @@ impl Accumulators {
         }
     }
 
+    /// Adds every row of the block to its slot in turn, and pushes what the slot holds then to a builder, from `column` on.
+    pub(crate) fn add_running(&mut self, block: &Block, slots: &[Slot], builder: &mut Builder, column: usize) {
+        if let Accumulators::Count(counts) = self {
+            let Some(&greatest) = slots.iter().max() else { return };
+            at(counts, greatest);
+            return builder.column(column).push_i64s(slots.iter().map(|&slot| {
+                let count = &mut counts[slot as usize];
+                *count += 1;
+                *count
+            }));
+        }
+        for (row, &slot) in slots.iter().enumerate() {
+            self.add(block, row, slot);
+            self.push(builder, column, Folded::One(slot));
+        }
+    }
+
     /// Adds one row.
     pub(crate) fn add(&mut self, block: &Block, row: usize, slot: Slot) {
         match self {

@@ -116,7 +116,7 @@ impl Compute for HostCompute {
         // The fire block is the key, start, end, firing; the result the key, start, end, value.
         let bounds = fired.schema.fields().len() - 3;
         let rows: Vec<u32> = (0..fired.block.rows() as u32).collect();
-        fired.block.times().iter().for_each(|time| self.builder.push_time(time));
+        self.builder.push_times(fired.block.times());
         for column in 0..keys {
             self.builder.column(column).push_cells(fired.block.column(column), &rows);
         }

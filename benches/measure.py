@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""How a job behaves beside its cost at full speed: latency, partial load, start-up, memory behind a slow sink.
+
+measure.py latency   [--queries q5,q11] [--rate 50000] [--seconds 60] [--systems tidemill,flink,timely]
+measure.py load      [--queries q0,q5,..] [--rate 500000] [--rounds 3]
+measure.py startup   [--queries q1,q5] [--rounds 10]
+measure.py slow-sink [--seconds 120] [--slower 100] [--limit-mib 128]
+
+All run `dist/tidemill` with `dist/guests/rust/nexmark.wasm` over events that the tool makes itself and keeps under $PEERS_WORK
+(default ~/.cache/tidemill-peers). With --out FILE every figure is appended as a line of JSON. Peers are found by $TIDEMILL_PEERS.
+"""
+import argparse, glob, json, os, re, shutil, statistics, subprocess, sys, tempfile, time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WORK = os.environ.get("PEERS_WORK", os.path.expanduser("~/.cache/tidemill-peers"))
+PEERS = os.environ.get("TIDEMILL_PEERS")
+BINARY, GUEST = f"{ROOT}/dist/tidemill", f"{ROOT}/dist/guests/rust/nexmark.wasm"
+BASE_MS = 1_436_918_400_000       # the time of the first event
+OUT_OF_ORDER_MS = 4_000           # what the queries allow
+SETTLE_S = 10                     # results of the first seconds are left out: empty tables, first page faults
+
+
+def events(count, rate):
+    """A file of events, `rate` of them to a second of event time."""
+    os.makedirs(f"{WORK}/data", exist_ok=True)
+    path = f"{WORK}/data/nexmark-{count}-{rate}.json"
+    if not os.path.exists(path):
+        subprocess.run([BINARY, "datagen", "nexmark", "--events", str(count), "--rate", str(rate), "--seed", "7", "--out", path + ".new"], check=True)
+        os.rename(path + ".new", path)
+    return path
+
+
+def parts(path):
+    """The same events in two files, line i in file i % 2, as the peers read them: one file a worker."""
+    names = [f"{path}.p{i}" for i in (0, 1)]
+    if not all(map(os.path.exists, names)):
+        with open(path, "rb") as lines, open(names[0] + ".new", "wb") as even, open(names[1], "wb") as odd:
+            for i, line in enumerate(lines):
+                (odd if i % 2 else even).write(line)
+        os.rename(names[0] + ".new", names[0])
+    return names
+
+
+def command(query, source, sink, parallelism, *extra):
+    return [BINARY, "run", GUEST, "--arg", f"query={query}", "--bind", f"events={source}", "--bind", f"results={sink}",
+            "--parallelism", str(parallelism), *extra]
+
+
+def keep(args, row):
+    print(json.dumps(row), flush=True)
+    if args.out:
+        with open(args.out, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def percentile(values, share):
+    """The value that this share of all values does not pass."""
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+# ---------------------------------------------------------------------------------------------------------- latency
+
+def closing_ms(query, line):
+    """The event time at which the result of this line is known: the watermark passes it with the first event of that time."""
+    cells = line.split(",")
+    end = int(cells[0] if query == "q5" else cells[3])
+    return end + OUT_OF_ORDER_MS
+
+
+def due_times(path, closings, rate):
+    """For each closing time the second at which the first event of at least that time is due. A tenth of the events come
+    late, so that this is earlier than the event time itself would say."""
+    left, due = sorted(closings, reverse=True), {}
+    time_of = re.compile(rb'"dateTime":(\d+)')
+    with open(path, "rb") as lines:
+        for i, line in enumerate(lines):
+            event = int(time_of.search(line)[1])
+            while left and event >= left[-1]:
+                due[left.pop()] = i / rate
+            if not left:
+                break
+    return due
+
+
+def tidemill_results(query, path, rate, parallelism):
+    """(closing, seconds from the first record to the line) of every result line, as it comes out of standard output."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = f"{folder}/report"
+        job = subprocess.Popen(command(query, f"file:{path}?rate={rate}", "stdout:", parallelism, "--report-file", report), stdout=subprocess.PIPE)
+        seen, rest = [], b""
+        while chunk := os.read(job.stdout.fileno(), 1 << 16):
+            at = time.time()
+            *lines, rest = (rest + chunk).split(b"\n")
+            seen += [(closing_ms(query, line.decode()), at) for line in lines]
+        if job.wait() != 0:
+            sys.exit(f"tidemill {query} failed")
+        start = json.load(open(report))["first_record_unix_us"] / 1e6
+        return [(closing, at - start) for closing, at in seen]
+
+
+def peer_results(system, query, path, rate, parallelism, extra):
+    """The same of a peer, which notes in its sink how long after the nominal time of the closing event each line came."""
+    out = f"{WORK}/out/latency-{system}"
+    files = ",".join(parts(path))
+    script = {"flink": ["run_flink.sh", query, files, out, "--ckpt", "none", "--par", str(parallelism), "--rate", str(rate), *extra],
+              "timely": ["run_timely.sh", query, files, out, str(parallelism), str(rate), "simd"]}[system]
+    subprocess.run(["bash", f"{PEERS}/{script[0]}", *script[1:]], check=True, capture_output=True, timeout=600)
+    rows = [line.split() for name in glob.glob(f"{out}/latency.*") for line in open(name)]
+    return [(int(closing), int(ns) / 1e9 + (int(closing) - BASE_MS) / 1e3) for closing, ns in rows]
+
+
+def latency(args):
+    path = events(args.rate * args.seconds, args.rate)
+    end = BASE_MS + args.seconds * 1000
+    for query in args.queries.split(","):
+        for system in args.systems.split(","):
+            name, *extra = system.split("+")
+            if name != "tidemill" and not PEERS:
+                continue
+            tuned = ["--buftimeout", "5", "--wm", "10"] if "tuned" in extra else []
+            found = tidemill_results(query, path, args.rate, args.parallelism) if name == "tidemill" else \
+                peer_results(name, query, path, args.rate, args.parallelism, tuned)
+            # What the end of the input closes waited for no event.
+            found = [(closing, at) for closing, at in found if BASE_MS + SETTLE_S * 1000 <= closing < end - 1000]
+            due = due_times(path, {closing for closing, _ in found}, args.rate)
+            ms = [(at - due[closing]) * 1e3 for closing, at in found]
+            keep(args, {"measure": "latency", "system": system, "query": query, "rate": args.rate, "results": len(ms),
+                        "closings": len(due), "p50_ms": round(percentile(ms, 0.5), 1), "p99_ms": round(percentile(ms, 0.99), 1), "max_ms": round(max(ms), 1)})
+
+
+# ----------------------------------------------------------------------------------------------------- partial load
+
+def run_report(query, source, parallelism):
+    with tempfile.TemporaryDirectory() as folder:
+        report = f"{folder}/report"
+        subprocess.run(command(query, source, f"file:{folder}/out", parallelism, "--report", "json", "--report-file", report), check=True, capture_output=True)
+        return json.load(open(report))
+
+
+def load(args):
+    path = events(args.rate * args.seconds, 10_000)
+    for query in args.queries.split(","):
+        cost = {"full": [], "partial": []}
+        for _ in range(args.rounds):
+            for speed, url in (("full", f"file:{path}"), ("partial", f"file:{path}?rate={args.rate}")):
+                cost[speed].append(run_report(query, url, args.parallelism)["steady_cpu_us_per_ev"])
+        full, partial = (statistics.median(cost[speed]) for speed in ("full", "partial"))
+        keep(args, {"measure": "load", "query": query, "rate": args.rate, "full_us_per_event": full, "partial_us_per_event": partial, "ratio": round(partial / full, 2)})
+
+
+# ---------------------------------------------------------------------------------------------------------- startup
+
+def first_byte(job):
+    """Seconds from the start of the process to the first byte of its output, and its peak memory in MiB at the end."""
+    begun = time.monotonic()
+    process = subprocess.Popen(job, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    os.read(process.stdout.fileno(), 1)
+    first = time.monotonic() - begun
+    while os.read(process.stdout.fileno(), 1 << 20):
+        pass
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    if status != 0:
+        sys.exit(f"{job} failed")
+    return first, usage.ru_maxrss / 1024
+
+
+def startup(args):
+    path = events(100_000, 1_000)
+    for query in args.queries.split(","):
+        job = command(query, f"file:{path}", "stdout:", args.parallelism)
+        first_byte(job)                              # whatever ran before, the compiled component is in the cache now
+        runs = [first_byte(job) for _ in range(args.rounds)]
+        with tempfile.TemporaryDirectory() as cache:
+            cold = timed_cold(job, cache)
+        keep(args, {"measure": "startup", "query": query, "rounds": args.rounds, "first_output_ms": round(statistics.median(r[0] for r in runs) * 1e3, 1),
+                    "peak_mib": round(statistics.median(r[1] for r in runs)), "first_output_uncached_ms": round(cold * 1e3)})
+
+
+def timed_cold(job, cache):
+    """The same with an empty cache: the component is compiled first."""
+    os.environ["XDG_CACHE_HOME"], before = cache, os.environ.get("XDG_CACHE_HOME")
+    try:
+        return first_byte(job)[0]
+    finally:
+        del os.environ["XDG_CACHE_HOME"]
+        if before:
+            os.environ["XDG_CACHE_HOME"] = before
+
+
+# -------------------------------------------------------------------------------------------------------- slow sink
+
+def resident_mib(pid, what="VmRSS"):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith(what + ":"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def slow_sink(args):
+    path = events(args.events, 10_000)
+    job = command("q0", f"file:{path}", "stdout:", args.parallelism)
+    begun, total = time.monotonic(), 0
+    fast = subprocess.Popen(job, stdout=subprocess.PIPE)
+    while chunk := os.read(fast.stdout.fileno(), 1 << 16):
+        total += len(chunk)
+    full_rate = total / (time.monotonic() - begun)
+    if fast.wait() != 0:
+        sys.exit("q0 failed")
+    rate, peaks = full_rate / args.slower, {}
+    slow = subprocess.Popen(job, stdout=subprocess.PIPE)
+    begun, taken = time.monotonic(), 0
+    while (now := time.monotonic() - begun) < args.seconds:
+        if taken > rate * now:
+            time.sleep(min(0.05, (taken - rate * now) / rate))
+            continue
+        chunk = os.read(slow.stdout.fileno(), 1 << 12)
+        if not chunk:
+            sys.exit("the input ended before the time was over: give more --events")
+        taken += len(chunk)
+        if int(now) not in peaks:
+            peaks[int(now)] = resident_mib(slow.pid)
+    peak = resident_mib(slow.pid, "VmHWM")
+    slow.stdout.close()
+    slow.wait()
+    after = lambda second: round(max(mib for at, mib in peaks.items() if at <= second))
+    keep(args, {"measure": "slow-sink", "seconds": args.seconds, "source_mb_per_s": round(full_rate / 1e6, 1), "sink_mb_per_s": round(rate / 1e6, 2),
+                "mib_after_10_s": after(10), "mib_after_half": after(args.seconds / 2), "peak_mib": round(peak), "limit_mib": args.limit_mib})
+    if peak > args.limit_mib:
+        sys.exit(f"the peak of {peak:.0f} MiB is over the limit of {args.limit_mib} MiB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    def verb(name, run, **options):
+        sub = verbs.add_parser(name)
+        sub.set_defaults(run=run)
+        for option, default in {**options, "parallelism": 2}.items():
+            sub.add_argument("--" + option.replace("_", "-"), type=type(default), default=default)
+        sub.add_argument("--out")
+    verb("latency", latency, queries="q5,q11", rate=50_000, seconds=60, systems="tidemill,flink,flink+tuned,timely")
+    verb("load", load, queries="q0,q1,q5,q11,wordcount", rate=500_000, seconds=10, rounds=3)
+    verb("startup", startup, queries="q1,q5", rounds=10)
+    verb("slow-sink", slow_sink, seconds=120, slower=100, events=5_000_000, limit_mib=128)
+    args = parser.parse_args()
+    if not shutil.which(BINARY):
+        sys.exit(f"{BINARY} is not there: `cargo xtask dist` makes it")
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
