@@ -45,4 +45,4 @@ pub use cleaning::{Cleaner, Plan};
 pub use name::{Line, Object, Part, Savepoint, Stamp};
 pub use opening::{Answer, Opened, Opening, ROUNDS_MAX, Refused, Staged, Step, Verdict, Visible};
 pub use record::{Checkpoint, Claim, Created, Found, Record, RunnerId, Skipped, Unusable};
-pub use running::{Outcome, Runner, Standing, standing};
+pub use running::{Outcome, Runner};

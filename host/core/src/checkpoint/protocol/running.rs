@@ -10,7 +10,7 @@
 
 use super::name::{Line, Part, Stamp};
 use super::opening::Opened;
-use super::record::{Checkpoint, Created, Found, Record};
+use super::record::{Checkpoint, Created, Found};
 use crate::checkpoint::{CheckpointId, Generation};
 
 /// What an attempt to create a record came to.
@@ -85,28 +85,5 @@ impl Runner {
             Created::Other(Found::Missing) => Outcome::Again,
             Created::Other(_) => Outcome::Superseded,
         }
-    }
-}
-
-/// What a savepoint's copy is worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Its checkpoint was made.
-    Good,
-    /// Its runner was superseded before the checkpoint was made, or died: nobody was told that it exists, and its output was never committed.
-    Orphan,
-    /// The line where its record would stand is damaged.
-    Unknown(String),
-}
-
-/// Judges a savepoint by what stands at its line in the log it was made in, and where that log ends. An orphan is told apart for ever,
-/// because the claim in its place is never deleted.
-pub fn standing(savepoint: &Checkpoint, line: Line, found: &Found, end: Option<Line>) -> Standing {
-    match found {
-        Found::Record(Record::Checkpoint(record)) if record == savepoint => Standing::Good,
-        Found::Record(_) => Standing::Orphan,
-        Found::Missing if end.is_some_and(|end| end > line) => Standing::Good,
-        Found::Missing => Standing::Orphan,
-        Found::Damaged(place) => Standing::Unknown(place.clone()),
     }
 }
