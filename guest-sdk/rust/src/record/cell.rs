@@ -9,6 +9,7 @@ pub trait Plain: Cell {}
 
 macro_rules! fixed {
     ($($ty:ty, $width:literal, $name:ident, |$bytes:ident| $read:expr, |$value:ident| $write:expr;)*) => { $(
+        #[diagnostic::do_not_recommend]
         impl Cell for $ty {
             const TYPE: Type = Type::$name;
             const OPTIONAL: bool = false;
@@ -58,6 +59,7 @@ impl<'a> Texts<'a> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Cell for String {
     const TYPE: Type = Type::String;
     const OPTIONAL: bool = false;
@@ -82,6 +84,7 @@ impl Cell for String {
 
 impl Plain for String {}
 
+#[diagnostic::do_not_recommend]
 impl Cell for Vec<u8> {
     const TYPE: Type = Type::Bytes;
     const OPTIONAL: bool = false;
@@ -111,6 +114,7 @@ pub(super) fn bytes_at<'a>((offsets, heap): &(&'a [[u8; 4]], &'a [u8]), row: usi
     &heap[u32::from_le_bytes(offsets[row]) as usize..u32::from_le_bytes(offsets[row + 1]) as usize]
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Plain> Cell for Option<T> {
     const TYPE: Type = T::TYPE;
     const OPTIONAL: bool = true;
@@ -139,6 +143,7 @@ impl<T: Plain> Cell for Option<T> {
 /// A single value as a record of one column.
 macro_rules! single {
     ($name:literal; $([$($generic:tt)*] $ty:ty),* $(,)?) => { $(
+        #[diagnostic::do_not_recommend]
         impl<$($generic)*> Record for $ty {
             const COLUMNS: usize = 1;
             type Readers<'a> = <$ty as Cell>::Reader<'a>;
