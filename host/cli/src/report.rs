@@ -27,6 +27,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) end: Sample,
     pub(crate) steady: Option<Steady>,
     pub(crate) peak_rss_bytes: u64,
+    /// Instances of the component replaced because their memory had grown.
+    pub(crate) recycled: u64,
 }
 
 /// The report. Units stand in the names; what was not measured is null.
@@ -50,6 +52,7 @@ pub(crate) fn json(facts: &Facts<'_>) -> Value {
         "steady_cpu_us_per_ev": facts.steady.map(|s| round(s.cpu_us_per_event)),
         "first_output_s": facts.first_output.map(|at| seconds(at.saturating_duration_since(facts.start))),
         "peak_rss_mib": round(facts.peak_rss_bytes as f64 / f64::from(1 << 20)),
+        "recycled": facts.recycled,
         "operators": operators,
     })
 }
@@ -149,6 +152,7 @@ mod tests {
             end: Sample { at, records: 5_000, cpu: Duration::from_millis(10) },
             steady: None,
             peak_rss_bytes: 10 << 20,
+            recycled: 4,
         }
     }
 
@@ -161,6 +165,7 @@ mod tests {
         assert_eq!(report["events_per_s"], 5000.0);
         assert_eq!(report["cpu_us_per_event"], 2.0);
         assert_eq!(report["peak_rss_mib"], 10.0);
+        assert_eq!(report["recycled"], 4);
         assert!(report["first_output_s"].is_null() && report["steady_eps"].is_null());
     }
 

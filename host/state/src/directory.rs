@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use tidemill_core::checkpoint::protocol::{
-    Answer, Created, Found, Line, Object, Opened, Opening, RunnerId, Step, Verdict, name,
-};
+use tidemill_core::checkpoint::protocol::{Answer, Created, Found, Line, Object, Opened, Opening, RunnerId, Step, Verdict, name};
 
 use crate::error::Error;
 use crate::manifest::Manifest;

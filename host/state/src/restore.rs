@@ -37,12 +37,7 @@ impl Restore {
     ///
     /// # Errors
     /// What cannot be read, and what `each` says.
-    pub fn read<E: From<Error>>(
-        &self,
-        name: &str,
-        groups: Range<u32>,
-        each: &mut dyn FnMut(Block) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn read<E: From<Error>>(&self, name: &str, groups: Range<u32>, each: &mut dyn FnMut(Block) -> Result<(), E>) -> Result<(), E> {
         let Some(operator) = self.manifest.operator(name) else { return Ok(()) };
         let Some(state) = &operator.state else { return Ok(()) };
         let groups = groups.start..groups.end.min(self.manifest.groups);

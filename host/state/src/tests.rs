@@ -143,7 +143,8 @@ fn the_same_state_is_the_same_file_however_it_came() {
     let write = |pages: Vec<Block>| {
         let store = Store::memory().unwrap();
         let mut writer = Writer::new(&store, origin(1), "counts", &state());
-        rows::each_group("counts", &pages, key::GROUPS, &page_schema(&state()), Gone::Keep, |group, pages| writer.run(group, &pages)).unwrap();
+        rows::each_group("counts", &pages, key::GROUPS, &page_schema(&state()), Gone::Keep, |group, pages| writer.run(group, &pages))
+            .unwrap();
         writer.finish().unwrap()
     };
     let once = write(vec![page(&changes).unwrap()]);

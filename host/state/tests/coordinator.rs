@@ -155,7 +155,8 @@ fn a_full_disk_fails_checkpoints_and_not_the_job() {
         assert!(error.to_string().contains("No space left on device"), "{error}");
     }
     assert_eq!(engine.coordinator.statistics().failed, 10);
-    let rows: Vec<u32> = engine.told().events.iter().filter_map(|event| if let Event::Failed { row, .. } = event { Some(*row) } else { None }).collect();
+    let rows: Vec<u32> =
+        engine.told().events.iter().filter_map(|event| if let Event::Failed { row, .. } = event { Some(*row) } else { None }).collect();
     assert_eq!(rows, (1..=10).collect::<Vec<_>>(), "failures in a row are counted");
     // What is there is the checkpoint before.
     assert_eq!(tidemill_state::open(&store, &Which::Newest).unwrap().checkpoint(), CheckpointId(1));

@@ -10,6 +10,7 @@ use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
+use tidemill_guest::Component;
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
@@ -25,8 +26,12 @@ use crate::{console, interrupt, process, report};
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   tidemill run wordcount.wasm --bind lines=file:book.txt --bind counts=stdout:
-  tidemill run nexmark.wasm --arg query=q5 --bind events=file:events.json --bind results=file:out -p 4
-  tidemill run job.toml --report json --report-file figures.json")]
+  tidemill run nexmark.wasm --arg query=q5 --bind events=file:in.json --bind results=file:out -p 4
+  tidemill run job.toml --report json --report-file figures.json
+
+Sources: file:PATH (also patterns, .gz, .zst), stdin:, socket://HOST:PORT, datagen:nexmark, datagen:rows
+Sinks: stdout:, file:DIR, discard:
+Options follow a question mark: ?format=json|csv|text for both, ?rate=N for sources, ?overwrite=true for file:DIR")]
 pub(crate) struct RunCommand {
     #[command(flatten)]
     job: JobArgs,
@@ -63,6 +68,7 @@ pub(crate) fn run(command: &RunCommand, start: Instant) -> Outcome<()> {
 /// A job about to run, with what is needed to watch it.
 pub(crate) struct Run {
     pub(crate) control: Arc<Control>,
+    component: Component,
     spec: JobSpec,
     sources: Vec<OperatorId>,
     sinks: Vec<OperatorId>,
@@ -96,7 +102,7 @@ impl Run {
             factory,
             options: options(settings),
         };
-        Ok(Run { control, spec, sources, sinks, endless, first_record, first_output })
+        Ok(Run { control, component, spec, sources, sinks, endless, first_record, first_output })
     }
 
     /// Runs to the end, silently.
@@ -133,6 +139,7 @@ impl Run {
             end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
             steady: monitor::steady(&samples, end),
             peak_rss_bytes: process::peak_rss_bytes(),
+            recycled: self.component.recycled(),
             snapshot: ended.snapshot,
         };
         if console::watched() {

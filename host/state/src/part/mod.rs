@@ -7,8 +7,8 @@
 mod read;
 mod write;
 
-pub use read::{Summary, examine};
 pub(crate) use read::Reader;
+pub use read::{Summary, examine};
 pub(crate) use write::{Origin, Writer};
 
 use tidemill_core::checkpoint::protocol::Stamp;

@@ -1,10 +1,10 @@
 //! Writing parts: runs come group by group, and a part is closed when it is long enough.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tidemill_core::block::Block;
 use tidemill_core::checkpoint::protocol::{self, Object, Stamp};
 use tidemill_core::schema::Schema;
-use sha2::{Digest as _, Sha256};
 
 use super::{ENTRY, FOOTER, Footer, Header, Run};
 use crate::error::Error;
@@ -36,12 +36,7 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(store: &'a Store, origin: Origin, operator: &str, state: &Schema) -> Writer<'a> {
-        let header = Header {
-            stamp: origin.stamp,
-            groups: origin.groups,
-            operator: operator.to_owned(),
-            state: state.to_string(),
-        };
+        let header = Header { stamp: origin.stamp, groups: origin.groups, operator: operator.to_owned(), state: state.to_string() };
         Writer { store, header, bytes: Vec::new(), runs: Vec::new(), done: Vec::new(), part_bytes: PART_BYTES }
     }
 

@@ -91,7 +91,8 @@ impl Backend for Objects {
         let path = self.path(folder);
         let listed = self.wait(folder, async { self.objects.list_with_delimiter(Some(&path)).await });
         let objects = listed.map_err(|failure| failure.named(folder))?.objects;
-        let name = |meta: object_store::ObjectMeta| Some(Entry { name: format!("{folder}{}", meta.location.filename()?), bytes: meta.size });
+        let name =
+            |meta: object_store::ObjectMeta| Some(Entry { name: format!("{folder}{}", meta.location.filename()?), bytes: meta.size });
         let mut entries: Vec<Entry> = objects.into_iter().filter_map(name).collect();
         entries.sort();
         Ok(entries)
