@@ -10,6 +10,11 @@ use crate::record::{Cell, Field, Record};
 ///
 /// Adding must not depend on the order of records, and merging must give what adding all records to one accumulator would:
 /// the host merges sessions that grow together, and shares accumulators between sliding windows.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an aggregate",
+    label = "not an aggregate",
+    note = "`count()`, `sum(…)`, `mean(…)`, `min(…)` and `max(…)` of a field are ready; implement `Aggregate` for others, or use `.fold` with closures"
+)]
 pub trait Aggregate: 'static {
     /// The records.
     type In: Record;
@@ -32,6 +37,11 @@ pub trait Aggregate: 'static {
 }
 
 /// A number that can be summed, averaged and compared.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number",
+    label = "not a number",
+    note = "fields of type i32, i64 and f64 can be summed, averaged and compared; turn others into one of these by a `map` before"
+)]
 pub trait Number: Cell + Record + Copy + PartialOrd {
     /// What a sum of such numbers is.
     type Sum: Number;

@@ -55,6 +55,11 @@ use crate::state::{Handle, ListState, MapState, Value};
 /// A function over a keyed stream.
 ///
 /// Methods take `&self`: what is to be remembered belongs into declared state.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a process function",
+    label = "not a process function",
+    note = "the closure makes it from what it declares: `.process(\"name\", |d| Visits {{ count: d.value(\"count\") }})`, with `impl Process for Visits`"
+)]
 pub trait Process: 'static {
     /// The key of the stream.
     type Key: Key;
@@ -73,6 +78,11 @@ pub trait Process: 'static {
 }
 
 /// A function over two streams with the same key: Flink's `connect`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a process function of two streams",
+    label = "not a process function of two streams",
+    note = "connected streams are handled by a type with `impl Process2`, made by the closure from what it declares"
+)]
 pub trait Process2: 'static {
     /// The key of both streams.
     type Key: Key;

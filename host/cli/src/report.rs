@@ -29,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) end: Sample,
     pub(crate) steady: Option<Steady>,
     pub(crate) peak_rss_bytes: u64,
+    /// Instances of the component replaced because their memory had grown.
+    pub(crate) recycled: u64,
 }
 
 /// The report. Units stand in the names; what was not measured is null.
@@ -53,6 +55,7 @@ pub(crate) fn json(facts: &Facts<'_>) -> Value {
         "first_record_unix_us": facts.first_record_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok()).map(|d| d.as_micros() as u64),
         "first_output_s": facts.first_output.map(|at| seconds(at.saturating_duration_since(facts.start))),
         "peak_rss_mib": round(facts.peak_rss_bytes as f64 / f64::from(1 << 20)),
+        "recycled": facts.recycled,
         "operators": operators,
     })
 }
@@ -153,6 +156,7 @@ mod tests {
             end: Sample { at, records: 5_000, cpu: Duration::from_millis(10) },
             steady: None,
             peak_rss_bytes: 10 << 20,
+            recycled: 4,
         }
     }
 
@@ -166,6 +170,7 @@ mod tests {
         assert_eq!(report["cpu_us_per_event"], 2.0);
         assert_eq!(report["peak_rss_mib"], 10.0);
         assert_eq!(report["first_record_unix_us"], 7);
+        assert_eq!(report["recycled"], 4);
         assert!(report["first_output_s"].is_null() && report["steady_eps"].is_null());
     }
 

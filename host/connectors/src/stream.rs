@@ -77,20 +77,20 @@ impl<B: Bytes> Stream<B> {
                 Got::End => self.ended = true,
             }
         }
-        self.decoder.decode(&mut self.chunk, rows, &self.name).map_err(|bad| {
+        self.decoder.decode(&mut self.chunk, rows).map_err(|bad| {
             let line = bad.line;
             bad.error(&self.name, line)
         })?;
-        let (batch, time) = self.decoder.take(split);
+        let (batch, time) = self.decoder.take(split, &self.name, |_| None);
         Ok(Pulled::Batch(batch, time))
     }
 
     fn finish(&mut self, split: usize) -> Result<Pulled, Error> {
-        self.decoder.end(&mut self.chunk, &self.name).map_err(|bad| {
+        self.decoder.end(&mut self.chunk).map_err(|bad| {
             let line = bad.line;
             bad.error(&self.name, line)
         })?;
-        let (batch, time) = self.decoder.take(split);
+        let (batch, time) = self.decoder.take(split, &self.name, |_| None);
         Ok(if batch.records == 0 { Pulled::End } else { Pulled::Batch(batch, time) })
     }
 

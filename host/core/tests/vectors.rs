@@ -276,6 +276,18 @@ proptest! {
 }
 
 #[test]
+fn columns_of_state_are_named_by_piece_and_column_whatever_the_piece_is() {
+    let operator: Operator = serde_json::from_str(
+        r#"{"name": "p", "kind": {"process": {"keys": [["a"]], "state": [
+            {"name": "last", "kind": "value", "schema": "at:i64,by:string"},
+            {"name": "seen", "kind": "list", "schema": "block:bytes"},
+            {"name": "per", "kind": "map", "schema": "block:bytes"}]}}}"#,
+    )
+    .unwrap();
+    assert_eq!(operator.state_schema().to_string(), "last.at:i64?,last.by:string?,seen.block:bytes?,per.block:bytes?");
+}
+
+#[test]
 fn bad_plans_are_refused_with_every_problem() {
     let plans: Plans = load("plans.json");
     let mut wrong = String::new();

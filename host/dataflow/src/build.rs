@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tidemill_core::block::Block;
 use tidemill_core::connect::Reader;
-use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{self, ChainId, Factory, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::key;
 use tidemill_core::plan::{
     Aggregate, Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, Partition, Plan, Port, WindowSpec,
@@ -166,6 +166,11 @@ impl Job {
         Rc::new(RefCell::new(guest))
     }
 
+    /// What a call needs of the component: this worker's instance, and where others come from.
+    fn guest(&self, instance: &Instance) -> (Instance, Arc<dyn Factory>) {
+        (Rc::clone(instance), Arc::clone(&self.spec.factory))
+    }
+
     fn ledger(&self) -> Ledger {
         Ledger::new(self.spec.checkpoints.is_some())
     }
@@ -209,7 +214,7 @@ impl Job {
             if let Some(Kind::Timestamps(strategy)) = members.last().map(|&last| &plan.operators[last as usize].kind) {
                 watermarks = Some(*strategy);
             }
-            let call = GuestCall::new(Arc::clone(plan), Rc::clone(instance), chain, members, ports.clone());
+            let call = GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members, ports.clone());
             Prelude { call, port: port as usize, schema: operator.outputs[port as usize].schema.clone() }
         });
         let opened = Arc::clone(&self.spec.sources[&id]);
@@ -290,7 +295,7 @@ impl Job {
         }
         let call = || {
             let chain = chain.expect("a guest operator is in a chain");
-            GuestCall::new(Arc::clone(plan), Rc::clone(instance), chain, members.clone(), ports.clone())
+            GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members.clone(), ports.clone())
         };
         let logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
         let inputs = edges.iter().map(|edge| self.input(edge, spec, scope, streams)).collect();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -13,6 +14,7 @@ use crate::cache::{self, Cache};
 use crate::engine::engine;
 use crate::instance::{Instance, Setup};
 use crate::log::{LogSink, Silent};
+use crate::recycle::Recycled;
 use crate::{LoadError, contract, load, plan};
 
 /// How a component is loaded and what its instances get.
@@ -57,6 +59,7 @@ pub struct Description {
 pub struct Component {
     setup: Setup,
     description: Arc<Description>,
+    recycled: Arc<AtomicU64>,
 }
 
 impl Component {
@@ -84,7 +87,7 @@ impl Component {
             ready_after,
         };
         let setup = Setup { pre, limits: options.limits.clone(), log: Arc::clone(&options.log) };
-        Ok(Component { setup, description: Arc::new(description) })
+        Ok(Component { setup, description: Arc::new(description), recycled: Arc::default() })
     }
 
     /// What is known of it without running it.
@@ -99,12 +102,18 @@ impl Component {
         Ok((plan::read(&planned.document)?, planned.document))
     }
 
-    /// A factory of instances that run this plan; `document` is what [`Component::plan`] gave for the same arguments.
+    /// A factory of instances that run this plan; `document` is what [`Component::plan`] gave for the same arguments. An instance whose
+    /// memory grows is replaced between two calls by a fresh one with the same state.
     pub fn factory(&self, args: &[(String, String)], document: String, plan: Arc<Plan>) -> Arc<dyn guest::Factory> {
-        Arc::new(Instances { component: self.clone(), args: arguments(args), document, plan })
+        Arc::new(Instances(Arc::new(Job { component: self.clone(), args: arguments(args), document, plan })))
     }
 
-    /// One instance, as the factory makes them.
+    /// How many instances of all factories have been replaced because their memory had grown.
+    pub fn recycled(&self) -> u64 {
+        self.recycled.load(Relaxed)
+    }
+
+    /// One instance, which is never replaced.
     pub fn instantiate(&self, args: &[(String, String)], document: &str, plan: Arc<Plan>) -> Result<Instance, guest::Error> {
         self.instance(&arguments(args), document, plan)
     }
@@ -118,16 +127,23 @@ impl Component {
     }
 }
 
-struct Instances {
+/// What every instance of a job begins with.
+struct Job {
     component: Component,
     args: Vec<Argument>,
     document: String,
     plan: Arc<Plan>,
 }
 
+struct Instances(Arc<Job>);
+
 impl guest::Factory for Instances {
     fn instantiate(&self) -> Result<Box<dyn Guest>, guest::Error> {
-        Ok(Box::new(self.component.instance(&self.args, &self.document, Arc::clone(&self.plan))?))
+        let job = Arc::clone(&self.0);
+        let stateful = self.0.plan.operators.iter().map(|operator| !operator.state_schema().fields().is_empty());
+        let (memory_max, count) = (self.0.component.setup.limits.memory_bytes, Arc::clone(&self.0.component.recycled));
+        let make = Box::new(move || job.component.instance(&job.args, &job.document, Arc::clone(&job.plan)));
+        Ok(Box::new(Recycled::new(make, stateful, memory_max, count)?))
     }
 }
 

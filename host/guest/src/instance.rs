@@ -19,6 +19,7 @@ use crate::fault::{Stop, classify};
 use crate::log::LogSink;
 use crate::named::Named;
 use crate::outcome::{Given, accept};
+use crate::recycle::Measured;
 use crate::state::{HOSTCALL_BYTES_MAX, State};
 
 /// Resources handles a component may hold: the contract has none, language runtimes a few of their own.
@@ -151,6 +152,12 @@ impl Instance {
             return Err(format!("it exported state of operator {operator} with event times, which must be 0"));
         }
         Ok(block)
+    }
+}
+
+impl Measured for Instance {
+    fn memory_bytes(&self) -> usize {
+        Instance::memory_bytes(self)
     }
 }
 

@@ -36,4 +36,3 @@ pub use error::LoadError;
 pub use instance::Instance;
 pub use load::COMPONENT_BYTES_MAX;
 pub use log::{Level, LogSink, Silent};
-pub use recycle::recycle;

@@ -1,21 +1,226 @@
-//! Moves state from an instance whose memory has grown to a fresh one.
+//! Replaces an instance whose memory has grown by a fresh one with the same state.
+//!
+//! Linear memory never shrinks, and some language runtimes leave a little of it behind in every call (Python's about 100 KB).
+//! [`Recycled`] stands between the engine and an instance, keeps a book of the slots that hold state, and after a call that left
+//! the instance larger than it should be moves them over: export from the old one, import into the new one, a bounded
+//! block at a time. Callers notice nothing: what the call gave has been copied out of the instance before.
+//!
+//! Promises: every slot that may hold state is moved and no other; an instance that is large because its state is large is
+//! not exchanged over and over. For the time of an exchange there are two instances.
 
-use tidemill_core::guest::{Error, Guest, OperatorId, Slot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Slots in one exported block: small enough that a block stays far under its greatest size, large enough that the calls do
-/// not count.
-const SLOTS_PER_BLOCK: usize = 1024;
+use tidemill_core::block::Block;
+use tidemill_core::guest::{ChainId, Error, Guest, Moment, OperatorId, Outcome, Slot};
 
-/// Exports the state of `slots` from one instance and imports it into another, which has been linked and holds none of them
-/// yet. Returns the bytes moved. After an error `old` may still be good, `new` is not to be used.
-pub fn recycle(old: &mut dyn Guest, new: &mut dyn Guest, slots: &[(OperatorId, &[Slot])]) -> Result<usize, Error> {
-    let mut bytes = 0;
-    for (operator, slots) in slots {
-        for slots in slots.chunks(SLOTS_PER_BLOCK) {
-            let block = old.export_state(*operator, slots)?;
-            new.import_state(*operator, slots, &block)?;
-            bytes += block.as_bytes().len();
+/// An instance is exchanged when it has taken more than one part in so many of the memory it could have taken when it was fresh.
+/// Half leaves as much for the one call that takes it over the mark.
+const GROWTH_SHARE: usize = 2;
+/// An instance that fresh and with its state leaves less than one part in so many of its limit is exchanged no more: a job whose state
+/// fills its memory has to be told so, and would otherwise spend its time moving it.
+const ROOM_SHARE: usize = 16;
+/// Slots in the first block of an exchange, when nothing is known of their size.
+const SLOTS_FIRST: usize = 64;
+/// Slots in one block at most: the calls do not count any more.
+const SLOTS_MAX: usize = 4096;
+/// Bytes that a block is meant to have, a small part of what it may.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// A guest whose memory can be seen.
+pub(crate) trait Measured: Guest {
+    /// Bytes of linear memory; it never shrinks.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// See the module.
+pub(crate) struct Recycled<G> {
+    guest: G,
+    make: Box<dyn Fn() -> Result<G, Error>>,
+    chains: BTreeMap<ChainId, Vec<OperatorId>>,
+    /// The slots of each operator that may hold state; none for an operator that declares no state.
+    live: Vec<Option<Slots>>,
+    memory_max: usize,
+    /// The size from which on the instance is exchanged.
+    mark: usize,
+    count: Arc<AtomicU64>,
+}
+
+impl<G: Measured> Recycled<G> {
+    /// The first instance and all later ones come from `make`. `stateful` tells the operators that declare state, `memory_max` what
+    /// an instance may use; every exchange is added to `count`.
+    pub(crate) fn new(
+        make: Box<dyn Fn() -> Result<G, Error>>,
+        stateful: impl Iterator<Item = bool>,
+        memory_max: usize,
+        count: Arc<AtomicU64>,
+    ) -> Result<Recycled<G>, Error> {
+        let guest = make()?;
+        let mark = mark(guest.memory_bytes(), memory_max);
+        let live = stateful.map(|has| has.then(Slots::default)).collect();
+        Ok(Recycled { guest, make, chains: BTreeMap::new(), live, memory_max, mark, count })
+    }
+
+    /// The slots of an operator.
+    fn slots(&mut self, operator: OperatorId) -> Option<&mut Slots> {
+        self.live.get_mut(operator as usize)?.as_mut()
+    }
+
+    /// The slots of a chain: those of its first member.
+    fn slots_of_chain(&mut self, chain: ChainId) -> Option<&mut Slots> {
+        let head = *self.chains.get(&chain)?.first()?;
+        self.slots(head)
+    }
+
+    /// Enters a call that computed over slots of a chain.
+    fn computed(&mut self, chain: ChainId, slots: &[Slot], outcome: Outcome) -> Result<Outcome, Error> {
+        if !slots.is_empty()
+            && let Some(live) = self.slots_of_chain(chain)
+        {
+            live.add(slots);
+            live.remove(&outcome.cleared);
+        }
+        self.called(outcome)
+    }
+
+    /// Exchanges the instance if the call just made has left it too large.
+    fn called<T>(&mut self, value: T) -> Result<T, Error> {
+        if self.guest.memory_bytes() > self.mark {
+            self.exchange()?;
+        }
+        Ok(value)
+    }
+
+    #[cold]
+    fn exchange(&mut self) -> Result<(), Error> {
+        let mut fresh = (self.make)()?;
+        for (chain, members) in &self.chains {
+            fresh.link(*chain, members)?;
+        }
+        for (operator, live) in self.live.iter().enumerate() {
+            if let Some(live) = live {
+                carry(&mut self.guest, &mut fresh, operator as OperatorId, live)?;
+            }
+        }
+        self.guest = fresh;
+        self.mark = mark(self.guest.memory_bytes(), self.memory_max);
+        self.count.fetch_add(1, Relaxed);
+        Ok(())
+    }
+}
+
+/// From which size on an instance is exchanged that has `fresh` bytes and may have `max`.
+fn mark(fresh: usize, max: usize) -> usize {
+    let room = max.saturating_sub(fresh);
+    if room < max / ROOM_SHARE { usize::MAX } else { fresh + room / GROWTH_SHARE }
+}
+
+/// Moves the state of one operator.
+fn carry(old: &mut dyn Guest, new: &mut dyn Guest, operator: OperatorId, live: &Slots) -> Result<(), Error> {
+    let mut slots = live.iter().peekable();
+    let mut chunk = Vec::new();
+    let mut count = SLOTS_FIRST;
+    while slots.peek().is_some() {
+        chunk.clear();
+        chunk.extend(slots.by_ref().take(count));
+        let block = old.export_state(operator, &chunk)?;
+        new.import_state(operator, &chunk, &block)?;
+        count = next_count(chunk.len(), block.as_bytes().len());
+    }
+    Ok(())
+}
+
+/// How many slots the next block gets, after one of `count` slots had so many bytes.
+fn next_count(count: usize, bytes: usize) -> usize {
+    (count * BLOCK_BYTES / bytes.max(1)).clamp(1, SLOTS_MAX)
+}
+
+/// A set of slots, dense as their numbers are.
+#[derive(Debug, Default)]
+struct Slots(Vec<u64>);
+
+impl Slots {
+    fn add(&mut self, slots: &[Slot]) {
+        let Some(&most) = slots.iter().max() else { return };
+        let words = most as usize / 64 + 1;
+        if self.0.len() < words {
+            self.0.resize(words, 0);
+        }
+        for &slot in slots {
+            self.0[slot as usize / 64] |= 1 << (slot % 64);
         }
     }
-    Ok(bytes)
+
+    fn remove(&mut self, slots: &[Slot]) {
+        for &slot in slots {
+            if let Some(word) = self.0.get_mut(slot as usize / 64) {
+                *word &= !(1 << (slot % 64));
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Slot> {
+        let bits = |(i, &word): (usize, &u64)| (0..64u32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 64 * i as u32 + bit);
+        self.0.iter().enumerate().flat_map(bits)
+    }
 }
+
+impl<G: Measured> Guest for Recycled<G> {
+    fn link(&mut self, chain: ChainId, members: &[OperatorId]) -> Result<(), Error> {
+        self.guest.link(chain, members)?;
+        self.chains.insert(chain, members.to_vec());
+        Ok(())
+    }
+
+    fn process(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, rows: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
+        let outcome = self.guest.process(chain, input, at, block, rows, slots)?;
+        self.computed(chain, slots, outcome)
+    }
+
+    fn on_timer(&mut self, chain: ChainId, at: Moment, block: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        let outcome = self.guest.on_timer(chain, at, block, slots)?;
+        self.computed(chain, slots, outcome)
+    }
+
+    fn fire(&mut self, chain: ChainId, at: Moment, block: &Block, offsets: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
+        let outcome = self.guest.fire(chain, at, block, offsets, slots)?;
+        self.called(outcome)
+    }
+
+    fn merge(&mut self, operator: OperatorId, targets: &[Slot], sources: &[Slot]) -> Result<(), Error> {
+        self.guest.merge(operator, targets, sources)?;
+        if let Some(live) = self.slots(operator) {
+            // In order: a slot may be the source of one pair and the target of a later one.
+            for (target, source) in targets.iter().zip(sources) {
+                live.add(&[*target]);
+                live.remove(&[*source]);
+            }
+        }
+        self.called(())
+    }
+
+    fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
+        let block = self.guest.export_state(operator, slots)?;
+        self.called(block)
+    }
+
+    fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
+        self.guest.import_state(operator, slots, block)?;
+        if let Some(live) = self.slots(operator) {
+            live.add(slots);
+        }
+        self.called(())
+    }
+
+    fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        self.guest.drop_state(operator, slots)?;
+        if let Some(live) = self.slots(operator) {
+            live.remove(slots);
+        }
+        self.called(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

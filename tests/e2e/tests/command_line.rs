@@ -25,6 +25,24 @@ fn every_command_explains_itself_and_the_codes_stand_in_the_help() {
 }
 
 #[test]
+fn a_typo_in_any_flag_of_any_command_is_answered_with_the_flag() {
+    let folder = Folder::new();
+    let mut seen = 0;
+    for command in [&["run"][..], &["test"], &["plan"], &["inspect"], &["new"], &["build"], &["datagen", "nexmark"]] {
+        let call = |more: &str| Tidemill::new(folder.path(), command[0]).args(&command[1..]).arg(more).run();
+        let help = call("--help").stdout;
+        // `  -p, --parallelism <N>`
+        let options = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        for flag in options.filter_map(|line| line.split_once("--")?.1.split(' ').next()) {
+            let (head, last) = flag.split_at(flag.len() - 1);
+            call(&format!("--{head}x{last}")).expect(exit::USAGE, &["tip", &format!("'--{flag}'")]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen} flags were tried");
+}
+
+#[test]
 fn flags_win_over_the_job_file_and_its_paths_are_its_own() {
     let folder = Folder::new();
     fs::create_dir(folder.join("jobs")).unwrap();

@@ -23,6 +23,17 @@ fn a_newer_contract_is_told_from_a_broken_component() {
 }
 
 #[test]
+fn an_older_contract_and_another_world_are_told_apart() {
+    let folder = Folder::new();
+    renamed(&folder, "tidemill:job/operators@0.1.0", "tidemill:job/operators@0.0.9");
+    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["contract 0.0.9", "rebuild it"]);
+    renamed(&folder, "tidemill:job/operators@0.1.0", "somebody:job/operators@0.1.0");
+    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["not a job of contract 0.1.0", "Tidemill SDK"]);
+    renamed(&folder, "tidemill:job/host@0.1.0", "somebody:job/host@0.1.0");
+    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["imports somebody:job/host@0.1.0", "nothing but"]);
+}
+
+#[test]
 fn a_component_that_wants_files_is_refused_and_inspect_says_why() {
     let folder = Folder::new();
     renamed(&folder, "tidemill:job/host@0.1.0", "wasi:filesystem/x@0.2.0");

@@ -2,7 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, ItemFn};
+use syn::{Error, FnArg, ItemFn, ReturnType, Type};
+
+/// What a job looks like.
+const SHAPE: &str = "fn name(job: &mut Job) -> Result";
 
 /// The function, followed by the exports that only a WebAssembly build has.
 pub(crate) fn expand(attributes: &TokenStream, function: &ItemFn) -> Result<TokenStream, Error> {
@@ -10,8 +13,12 @@ pub(crate) fn expand(attributes: &TokenStream, function: &ItemFn) -> Result<Toke
         return Err(Error::new_spanned(attributes, "#[tidemill::job] takes no arguments"));
     }
     let signature = &function.sig;
-    if signature.inputs.len() != 1 || signature.asyncness.is_some() || !signature.generics.params.is_empty() {
-        return Err(Error::new_spanned(signature, "a job is `fn name(job: &mut Job) -> Result<()>`"));
+    let takes_a_job = matches!(signature.inputs.first(), Some(FnArg::Typed(argument)) if matches!(&*argument.ty, Type::Reference(_)));
+    if signature.inputs.len() != 1 || !takes_a_job || signature.asyncness.is_some() || !signature.generics.params.is_empty() {
+        return Err(Error::new_spanned(signature, format!("a job is `{SHAPE}`")));
+    }
+    if matches!(signature.output, ReturnType::Default) {
+        return Err(Error::new_spanned(signature, format!("a job is `{SHAPE}`: this one returns nothing; end it with `Ok(())`")));
     }
     let name = &signature.ident;
     Ok(quote! {

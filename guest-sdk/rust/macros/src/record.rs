@@ -28,6 +28,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream, Error> {
     let docs: Vec<_> = columns.iter().map(|c| format!("The field `{}`.", c.ident.unraw())).collect();
     Ok(quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl ::tidemill::record::Record for #name {
             const COLUMNS: usize = #count;
             type Readers<'a> = (#(<#types as ::tidemill::record::Cell>::Reader<'a>,)*);

@@ -43,6 +43,7 @@ macro_rules! carrier {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T: $($bound)* 'static> Cell for $name<T> {
             const TYPE: Type = Type::Bytes;
             const OPTIONAL: bool = false;

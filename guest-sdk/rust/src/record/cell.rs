@@ -10,6 +10,7 @@ pub trait Plain: Cell {}
 
 macro_rules! fixed {
     ($($ty:ty, $width:literal, $name:ident, |$bytes:ident| $read:expr, |$value:ident| $write:expr;)*) => { $(
+        #[diagnostic::do_not_recommend]
         impl Cell for $ty {
             const TYPE: Type = Type::$name;
             const OPTIONAL: bool = false;
@@ -59,6 +60,7 @@ impl<'a> Texts<'a> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Cell for String {
     const TYPE: Type = Type::String;
     const OPTIONAL: bool = false;
@@ -83,6 +85,7 @@ impl Cell for String {
 
 impl Plain for String {}
 
+#[diagnostic::do_not_recommend]
 impl Cell for Vec<u8> {
     const TYPE: Type = Type::Bytes;
     const OPTIONAL: bool = false;
@@ -112,6 +115,7 @@ pub(super) fn bytes_at<'a>((offsets, heap): &(&'a [[u8; 4]], &'a [u8]), row: usi
     &heap[u32::from_le_bytes(offsets[row]) as usize..u32::from_le_bytes(offsets[row + 1]) as usize]
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Plain> Cell for Option<T> {
     const TYPE: Type = T::TYPE;
     const OPTIONAL: bool = true;
@@ -140,6 +144,7 @@ impl<T: Plain> Cell for Option<T> {
 /// A single value as a record of one column.
 macro_rules! single {
     ($name:literal; $([$($generic:tt)*] $ty:ty),* $(,)?) => { $(
+        #[diagnostic::do_not_recommend]
         impl<$($generic)*> Record for $ty {
             const COLUMNS: usize = 1;
             type Readers<'a> = <$ty as Cell>::Reader<'a>;

@@ -14,6 +14,7 @@ macro_rules! composite {
             $($(#[$field_doc])* pub $field: $ty,)*
         }
 
+        #[diagnostic::do_not_recommend]
         impl<$($generic: $bound),*> Record for $name<$($generic),*> {
             const COLUMNS: usize = 0 $(+ <$ty as Record>::COLUMNS)*;
             type Readers<'a> = ($(<$ty as Record>::Readers<'a>,)*);

@@ -50,6 +50,7 @@ impl<R, T: Key> KeyFields<R> for Field<R, T> {
 
 macro_rules! fields {
     ($($ty:ident $at:tt),*) => {
+        #[diagnostic::do_not_recommend]
         impl<R, $($ty),*> KeyFields<R> for ($(Field<R, $ty>,)*)
         where
             ($($ty,)*): Key,

@@ -25,6 +25,7 @@ use crate::block::{Block, Error, RawColumn, Writer};
 use crate::schema::Type;
 
 /// A row of a block. Derive it for flat structs.
+// No implementation of `Record` and `Cell` is recommended by the compiler: the notes here name the choices, and in fewer words.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record",
     label = "not a record",

@@ -3,6 +3,7 @@
 use super::{Cell, Column, Cursor, Record};
 use crate::block::{Error, Writer};
 
+#[diagnostic::do_not_recommend]
 impl Record for () {
     const COLUMNS: usize = 0;
     type Readers<'a> = ();
@@ -27,6 +28,7 @@ impl Record for () {
 
 macro_rules! tuple {
     ($count:literal: $($ty:ident $at:tt $name:literal),*) => {
+        #[diagnostic::do_not_recommend]
         impl<$($ty: Cell),*> Record for ($($ty,)*) {
             const COLUMNS: usize = $count;
             type Readers<'a> = ($($ty::Reader<'a>,)*);

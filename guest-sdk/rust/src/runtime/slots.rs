@@ -122,7 +122,7 @@ impl Slots {
 }
 
 /// A function holds on to state that it changes at the same time.
-const IN_USE: &str = "this piece of state is in use: drop what `get` gave before the state is used again";
+const IN_USE: &str = "this piece of state is in use: drop what `get`, `get_mut` or `or_insert` gave of it before it is used again";
 
 /// What all three kinds of table have: a value per slot, and perhaps the copy for undoing.
 pub(crate) struct Entries<S> {

@@ -1,13 +1,32 @@
 //! Keyed state: what a process function remembers of each key.
 //!
 //! A piece of state is declared when the function is made ([`Declare`](crate::process::Declare)) and used through the
-//! context: `ctx.state(&self.last)`. Whatever a function keeps in its own fields or in globals is *not* state: it is shared by
+//! context: `ctx.state(&self.last)`. What that gives is lent for the time of one access, and any number of pieces can be in use at
+//! once; changing a piece while something that `get` gave of it is still held is a mistake that panics and says so.
+//!
+//! ```
+//! # use tidemill::prelude::*;
+//! # struct Seen { last: Value<i64>, counts: MapState<String, i64> }
+//! # impl Seen {
+//! fn note(&self, ctx: &mut Ctx<String, i64>, word: String) {
+//!     let before = ctx.state(&self.last).cloned().unwrap_or_default();
+//!     *ctx.state(&self.counts).or_insert(word, 0) += 1;
+//!     ctx.state(&self.last).set(ctx.time());
+//!     ctx.emit(ctx.time() - before);
+//! }
+//! # }
+//! ```
+//!
+//! Whatever a function keeps in its own fields or in globals is *not* state: it is shared by
 //! all keys of an instance and gone after a restart.
 
+mod direct;
 mod list;
 mod map;
 mod value;
 
+#[doc(hidden)]
+pub use direct::OfOneKey;
 pub use list::{ListRef, ListState};
 pub use map::{MapRef, MapState};
 pub use value::{Value, ValueRef};

@@ -7,12 +7,15 @@ mod connected;
 mod emit;
 mod keyed;
 mod source;
+mod unkeyed;
 mod windowed;
 
 pub use connected::Connected;
 pub use emit::Emit;
 pub use keyed::{KeyedStream, Processed};
 pub use source::{Format, Source, TaggedSource, csv, json, text};
+#[doc(hidden)]
+pub use unkeyed::Partitioned;
 pub use windowed::{WindowResults, WindowedStream};
 
 use std::any::TypeId;

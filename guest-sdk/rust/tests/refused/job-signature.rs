@@ -12,4 +12,14 @@ fn nothing() -> Result {
     Ok(())
 }
 
+#[tidemill::job]
+fn by_value(job: Job) -> Result {
+    Ok(())
+}
+
+#[tidemill::job]
+fn text(_: &mut Job) -> String {
+    String::new()
+}
+
 fn main() {}

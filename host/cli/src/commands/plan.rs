@@ -10,7 +10,7 @@ use crate::{bindings, console, prepare};
 
 /// Show what would run: operators, chains, edges, and where each number came from
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Takes the flags of `tidemill run`, so that `run` can be replaced by `plan` in any command line.
+#[command(after_help = "Takes the flags of `tidemill run` but for --report.
 Sources and sinks are not opened: one that only one worker can use (stdin:, a socket) shows so when it runs.
 
 Examples:

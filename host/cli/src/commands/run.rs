@@ -10,6 +10,7 @@ use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
+use tidemill_guest::Component;
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
@@ -27,9 +28,13 @@ use crate::{console, interrupt, keep, process, report};
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   tidemill run wordcount.wasm --bind lines=file:book.txt --bind counts=stdout:
-  tidemill run nexmark.wasm --arg query=q5 --bind events=file:events.json --bind results=file:out -p 4
+  tidemill run nexmark.wasm --arg query=q5 --bind events=file:in.json --bind results=file:out -p 4
   tidemill run job.toml --report json --report-file figures.json
-  tidemill run counts.wasm --checkpoint-dir state --checkpoint-interval 1s   # goes on where it was after a crash")]
+  tidemill run counts.wasm --checkpoint-dir state --checkpoint-interval 1s   # goes on where it was after a crash
+
+Sources: file:PATH (also patterns, .gz, .zst), stdin:, socket://HOST:PORT, datagen:nexmark, datagen:rows
+Sinks: stdout:, file:DIR, discard:
+Options follow a question mark: ?format=json|csv|text for both, ?rate=N for sources, ?overwrite=true for file:DIR")]
 pub(crate) struct RunCommand {
     #[command(flatten)]
     job: JobArgs,
@@ -100,6 +105,7 @@ fn here(command: &RunCommand, start: Instant) -> Outcome<()> {
 /// A job about to run, with what is needed to watch it.
 pub(crate) struct Run {
     pub(crate) control: Arc<Control>,
+    component: Component,
     spec: JobSpec,
     sources: Vec<OperatorId>,
     sinks: Vec<OperatorId>,
@@ -133,7 +139,7 @@ impl Run {
             checkpoints: None,
             options: options(settings),
         };
-        Ok(Run { control, spec, sources, sinks, endless, first_record, first_output })
+        Ok(Run { control, component, spec, sources, sinks, endless, first_record, first_output })
     }
 
     /// Runs to the end, silently.
@@ -179,6 +185,7 @@ impl Run {
             end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
             steady: monitor::steady(&samples, end),
             peak_rss_bytes: process::peak_rss_bytes(),
+            recycled: self.component.recycled(),
             snapshot: ended.snapshot,
         };
         if console::watched() {

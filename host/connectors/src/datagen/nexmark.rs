@@ -343,8 +343,8 @@ impl Reader for NexmarkReader {
             return Ok(Polled::Ended);
         }
         let input = "datagen:nexmark";
-        self.decoder.decode(&mut self.chunk, rows, input).map_err(|bad| bad.error(input, None))?;
-        let (batch, time) = self.decoder.take(0);
+        self.decoder.decode(&mut self.chunk, rows).map_err(|bad| bad.error(input, None))?;
+        let (batch, time) = self.decoder.take(0, input, |_| None);
         self.observe(0, time);
         Ok(Polled::Batch(batch))
     }

@@ -62,7 +62,17 @@ pub(crate) struct Decoder {
     kind: Kind,
     builders: Vec<Builder>,
     batch: Batch,
+    letters: Vec<Letter>,
     max_time: TimeMs,
+}
+
+/// A dead letter whose line is perhaps not known yet.
+#[derive(Debug)]
+struct Letter {
+    byte: u64,
+    line: Option<u64>,
+    reason: String,
+    record: String,
 }
 
 #[derive(Debug)]
@@ -80,7 +90,8 @@ impl Decoder {
             Format::Text => Kind::Text(vec![Slot::MISSING; layout.names.len()]),
             Format::Csv => Kind::Csv(Box::new(csv::Csv::new(layout))),
         };
-        Decoder { layout: layout.clone(), kind, builders: layout.builders(), batch: Batch::default(), max_time: TIME_MIN }
+        let builders = layout.builders();
+        Decoder { layout: layout.clone(), kind, builders, batch: Batch::default(), letters: Vec::new(), max_time: TIME_MIN }
     }
 
     /// Whether the decoder wants whole lines; CSV takes bytes as they come, because a quoted cell may hold line ends.
@@ -89,26 +100,26 @@ impl Decoder {
     }
 
     /// Decodes at most `rows` records from the front of the chunk.
-    pub(crate) fn decode(&mut self, chunk: &mut Chunk, rows: usize, input: &str) -> Result<(), Bad> {
+    pub(crate) fn decode(&mut self, chunk: &mut Chunk, rows: usize) -> Result<(), Bad> {
         let rows = rows.clamp(1, self.layout.rows_max) as u64;
         let from = chunk.at;
-        let result = if self.by_line() { self.decode_lines(chunk, rows, input) } else { self.decode_csv(chunk, rows, input, false) };
+        let result = if self.by_line() { self.decode_lines(chunk, rows) } else { self.decode_csv(chunk, rows, false) };
         self.batch.bytes += (chunk.at - from) as u64;
         result
     }
 
     /// The input has ended: a CSV record without line end is complete now.
-    pub(crate) fn end(&mut self, chunk: &mut Chunk, input: &str) -> Result<(), Bad> {
-        if self.by_line() { Ok(()) } else { self.decode_csv(chunk, u64::MAX, input, true) }
+    pub(crate) fn end(&mut self, chunk: &mut Chunk) -> Result<(), Bad> {
+        if self.by_line() { Ok(()) } else { self.decode_csv(chunk, u64::MAX, true) }
     }
 
     /// Whether the batch takes one more record.
     #[inline]
     fn has_room(&self, rows: u64, bytes: usize) -> bool {
-        self.batch.records < rows && bytes < BATCH_BYTES_MAX && self.batch.bad.len() < DEAD_LETTERS_MAX
+        self.batch.records < rows && bytes < BATCH_BYTES_MAX && self.letters.len() < DEAD_LETTERS_MAX
     }
 
-    fn decode_lines(&mut self, chunk: &mut Chunk, rows: u64, input: &str) -> Result<(), Bad> {
+    fn decode_lines(&mut self, chunk: &mut Chunk, rows: u64) -> Result<(), Bad> {
         let from = chunk.at;
         let base = chunk.base;
         while self.has_room(rows, chunk.at - from) {
@@ -119,12 +130,12 @@ impl Decoder {
                 self.batch.records += 1;
                 let reason = too_long();
                 let head = &chunk.bytes[start..end];
-                self.bad(Place { input, line: number, byte: base + start as u64 }, reason, head)?;
+                self.bad(Place { line: number, byte: base + start as u64 }, reason, head)?;
                 break;
             };
             if let Err(reason) = self.line(line) {
                 let record = line.bytes;
-                self.bad(Place { input, line: number, byte: base + start as u64 }, reason, record)?;
+                self.bad(Place { line: number, byte: base + start as u64 }, reason, record)?;
             }
         }
         Ok(())
@@ -171,7 +182,7 @@ impl Decoder {
         }
     }
 
-    fn decode_csv(&mut self, chunk: &mut Chunk, rows: u64, input: &str, ended: bool) -> Result<(), Bad> {
+    fn decode_csv(&mut self, chunk: &mut Chunk, rows: u64, ended: bool) -> Result<(), Bad> {
         let from = chunk.at;
         while self.has_room(rows, chunk.at - from) {
             let Kind::Csv(csv) = &mut self.kind else { return Ok(()) };
@@ -193,7 +204,7 @@ impl Decoder {
                     self.batch.records += 1;
                     let (line, text) = (csv.line(), csv.shown());
                     csv.next();
-                    self.bad(Place { input, line: Some(line), byte: begin }, reason, &text)?;
+                    self.bad(Place { line: Some(line), byte: begin }, reason, &text)?;
                 }
                 csv::Outcome::BadHeader(reason) => return Err(Bad { byte: 0, line: Some(1), reason }),
             }
@@ -202,7 +213,7 @@ impl Decoder {
     }
 
     #[cold]
-    fn bad(&mut self, at: Place<'_>, reason: String, record: &[u8]) -> Result<(), Bad> {
+    fn bad(&mut self, at: Place, reason: String, record: &[u8]) -> Result<(), Bad> {
         let shown = || String::from_utf8_lossy(&record[..record.len().min(RECORD_SHOWN_MAX)]).into_owned();
         self.batch.bad_count += 1;
         match self.layout.on_error {
@@ -210,26 +221,31 @@ impl Decoder {
                 self.batch.bad_count -= 1;
                 return Err(Bad { byte: at.byte, line: at.line, reason: format!("{reason}: {}", shown()) });
             }
-            OnError::DeadLetter if self.batch.bad.len() < DEAD_LETTERS_MAX => {
-                self.batch.bad.push(DeadLetter { place: place(at.input, at.line, at.byte), reason, record: shown() });
+            OnError::DeadLetter if self.letters.len() < DEAD_LETTERS_MAX => {
+                self.letters.push(Letter { byte: at.byte, line: at.line, reason, record: shown() });
             }
             OnError::DeadLetter | OnError::Skip => {}
         }
         Ok(())
     }
 
-    /// Hands over what has gathered, as a batch of this split, and the greatest event time in it.
-    pub(crate) fn take(&mut self, split: usize) -> (Batch, TimeMs) {
+    /// Hands over what has gathered, as a batch of this split, and the greatest event time in it. `line_of` tells the line that holds a byte
+    /// of the input, where that is known; it is asked for dead letters only, in the order of the input.
+    pub(crate) fn take(&mut self, split: usize, input: &str, mut line_of: impl FnMut(u64) -> Option<u64>) -> (Batch, TimeMs) {
         let mut batch = std::mem::take(&mut self.batch);
         batch.split = split;
         batch.blocks = self.builders.iter_mut().enumerate().filter_map(|(port, b)| b.finish().map(|block| (port, block))).collect();
+        let letter = |Letter { byte, line, reason, record }| {
+            let line = line.or_else(|| line_of(byte));
+            DeadLetter { place: place(input, line, byte), reason, record }
+        };
+        batch.bad = self.letters.drain(..).map(letter).collect();
         (batch, std::mem::replace(&mut self.max_time, TIME_MIN))
     }
 }
 
 /// Where a bad record stood.
-struct Place<'a> {
-    input: &'a str,
+struct Place {
     line: Option<u64>,
     byte: u64,
 }

@@ -5,6 +5,7 @@
 //! middle. What a file holds when the job starts is read; what is appended later is not.
 
 mod claims;
+mod lines;
 mod position;
 mod reader;
 mod sink;

@@ -9,11 +9,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use flate2::read::MultiGzDecoder;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
 use tidemill_core::connect::{Batch, Error, Polled, Reader, SplitTime};
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use super::claims::{Claim, Claims};
+use super::lines::Lines;
 use super::position::{FilePosition, Position, Range};
 use super::{Input, Packing, Shared, advice};
 use crate::decode::{Bad, Chunk, Decoder, LINE_BYTES_MAX};
@@ -36,6 +37,8 @@ pub(super) struct FileReader {
     /// The stripe that `chunk` holds.
     stripe: Option<Stripe>,
     handle: Option<(usize, File)>,
+    /// Of each file.
+    lines: Vec<Lines>,
     wholes: Vec<OpenWhole>,
     /// Which of the readers it is.
     number: usize,
@@ -74,6 +77,7 @@ impl FileReader {
             chunk: Chunk::default(),
             stripe: None,
             handle: None,
+            lines: vec![Lines::default(); files],
             wholes: Vec::new(),
             number,
             ended: false,
@@ -110,11 +114,12 @@ impl FileReader {
     }
 
     fn poll_stripe(&mut self, stripe: Stripe, rows: usize) -> Result<Batch, Error> {
-        let name = &self.shared.inputs[stripe.file].name;
-        if let Err(bad) = self.decoder.decode(&mut self.chunk, rows, name) {
+        if let Err(bad) = self.decoder.decode(&mut self.chunk, rows) {
             return Err(self.locate(bad, stripe.file));
         }
-        let (batch, time) = self.decoder.take(stripe.file);
+        let (lines, handle) = (&mut self.lines[stripe.file], &self.handle);
+        let line_of = |byte| lines.near(&handle.as_ref()?.1, byte);
+        let (batch, time) = self.decoder.take(stripe.file, &self.shared.inputs[stripe.file].name, line_of);
         self.saw(stripe.file, time);
         Ok(batch)
     }
@@ -122,7 +127,7 @@ impl FileReader {
     /// Counts lines up to a bad record: only now is their number worth reading the file for.
     fn locate(&self, bad: Bad, file: usize) -> Error {
         let input = &self.shared.inputs[file];
-        let line = File::open(&input.path).and_then(|f| line_at(&f, bad.byte)).ok();
+        let line = File::open(&input.path).and_then(|f| Lines::default().at(&f, bad.byte)).ok();
         bad.error(&input.name, line)
     }
 
@@ -298,19 +303,6 @@ fn line_end(file: &File, mut from: u64, line: u64, len: u64) -> io::Result<Optio
         from += count as u64;
     }
     Ok(Some(len))
-}
-
-/// The number, from 1, of the line that holds a byte.
-fn line_at(file: &File, byte: u64) -> io::Result<u64> {
-    let mut piece = vec![0; 1 << 20];
-    let (mut at, mut lines) = (0, 1);
-    while at < byte {
-        let count = piece.len().min((byte - at) as usize);
-        file.read_exact_at(&mut piece[..count], at)?;
-        lines += memchr_iter(b'\n', &piece[..count]).count() as u64;
-        at += count as u64;
-    }
-    Ok(lines)
 }
 
 fn open_whole(input: &Input, decoder: Decoder) -> Result<Whole, Error> {

@@ -339,7 +339,7 @@ fn bad_records_are_placed() {
     let batches = drain(&mut *testing::reader(&*source), 10).unwrap();
     let bad: Vec<_> = batches.iter().flat_map(|b| &b.bad).collect();
     assert_eq!(bad.iter().map(|b| b.record.as_str()).collect::<Vec<_>>(), ["{\"n\":\"x\"}", "no"]);
-    assert!(bad[0].place.ends_with("a.json (byte 12)"));
+    assert!(bad[0].place.ends_with("a.json:3 (byte 12)") && bad[1].place.ends_with("a.json:5 (byte 31)"), "{bad:?}");
     assert_eq!((batches[0].records, batches[0].bad_count), (4, 2));
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TimeMs;
 use crate::connect::OnError;
-use crate::schema::{Field, Schema, Type};
+use crate::schema::{Field, Schema};
 
 /// The contract this host speaks.
 pub const CONTRACT: &str = "0.1.0";
@@ -228,22 +228,9 @@ pub struct State {
     pub name: String,
     /// value, list, map or accumulator: what the columns mean.
     pub kind: StateKind,
-    /// The columns of the value, of a list's element, or of a map's key and value. Empty with a codec.
-    #[serde(default, skip_serializing_if = "is_empty")]
+    /// The columns of the value or accumulator; of a list or map one bytes column.
+    #[serde(default)]
     pub schema: Schema,
-    /// Bytes in this codec instead of columns, for types that are not flat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codec: Option<Codec>,
-}
-
-/// How a state that is not flat becomes bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Codec {
-    /// Readable by every language.
-    Json,
-    /// For Rust alone.
-    Bincode,
 }
 
 /// The shape of a piece of state.
@@ -405,8 +392,8 @@ impl Operator {
         }
     }
 
-    /// The schema of the state of one slot as `export-state` writes it: the declared columns, named `piece.column`; whatever has a codec
-    /// is one bytes column named `piece`. All are optional: what was never touched is absent.
+    /// The schema of the state of one slot as `export-state` writes it: the columns of all pieces in order, named `piece.column` and
+    /// optional, since what was never touched is absent.
     pub fn state_schema(&self) -> Schema {
         let states: &[State] = match &self.kind {
             Kind::Process(spec) => &spec.state,
@@ -419,17 +406,10 @@ impl Operator {
 }
 
 impl State {
-    fn fields(&self) -> Vec<Field> {
-        if self.codec.is_some() {
-            return vec![Field { name: self.name.clone(), ty: Type::Bytes, optional: true }];
-        }
-        let field = |f: &Field| Field { name: format!("{}.{}", self.name, f.name), ty: f.ty, optional: true };
-        self.schema.fields().iter().map(field).collect()
+    fn fields(&self) -> impl Iterator<Item = Field> {
+        let field = move |f: &Field| Field { name: format!("{}.{}", self.name, f.name), ty: f.ty, optional: true };
+        self.schema.fields().iter().map(field)
     }
-}
-
-fn is_empty(schema: &Schema) -> bool {
-    schema.fields().is_empty()
 }
 
 fn yes() -> bool {

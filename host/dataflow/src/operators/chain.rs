@@ -30,7 +30,7 @@ impl Logic for Chain {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
         let at = cx.at;
         let shown = (&block, &self.schema);
-        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.process(chain, input as u32, at, &block, &[], &[]))?;
+        let mut outcome = self.call.stateless(cx, input as u32, at, shown)?;
         let watermark = self.stamper.as_mut().map(|stamper| {
             let times = outcome.emitted.iter().map(|e| stamper.note(&e.block));
             times.max().unwrap_or(TIME_MIN)

@@ -11,11 +11,12 @@ use std::time::Instant;
 
 use tidemill_core::block::{Block, Builder, Value};
 use tidemill_core::connect::{OnError, RECORD_SHOWN_MAX};
-use tidemill_core::guest::{self, ChainId, Failure as Refusal, Guest, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{self, ChainId, Factory, Failure as Refusal, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{DEAD_LETTER, DEAD_LETTER_SCHEMA, Plan, Port};
 use tidemill_core::schema::Schema;
 
 use crate::harness::Context;
+use crate::operators::rerun::{Rerun, Trapped};
 use crate::report::{Cause, Failure};
 
 /// The component's instance of this worker, shared by its operators.
@@ -31,17 +32,19 @@ pub(crate) struct GuestCall {
     members: Vec<OperatorId>,
     /// Ports that somebody reads: output `i` of the engine's operator is `ports[i]`.
     ports: Vec<(OperatorId, Port)>,
+    rerun: Rerun,
 }
 
 impl GuestCall {
+    /// `factory` makes the instance in which the record of a trap is looked for.
     pub(crate) fn new(
         plan: Arc<Plan>,
-        instance: Instance,
+        (instance, factory): (Instance, Arc<dyn Factory>),
         chain: ChainId,
         members: Vec<OperatorId>,
         ports: Vec<(OperatorId, Port)>,
     ) -> GuestCall {
-        GuestCall { plan, instance, chain, members, ports }
+        GuestCall { plan, instance, chain, members, ports, rerun: Rerun::new(factory) }
     }
 
     /// The first member: the one that has the state.
@@ -85,6 +88,14 @@ impl GuestCall {
     /// Loads empty slots of the first member, row by row.
     pub(crate) fn import(&self, slots: &[Slot], state: &Block, cx: &Context) -> Result<(), Failure> {
         self.call(cx, None, |guest, _| guest.import_state(self.head(), slots, state))
+    }
+
+    /// Runs a stateless chain over a block. When it traps and the component could not say at which record, that is looked for.
+    pub(crate) fn stateless(&self, cx: &Context, input: u32, at: Moment, (block, schema): (&Block, &Schema)) -> Result<Outcome, Failure> {
+        self.call(cx, Some((block, schema)), |guest, chain| {
+            let result = guest.process(chain, input, at, block, &[], &[]);
+            result.map_err(|error| self.rerun.blame(error, &Trapped { members: &self.members, input, at, block, schema }))
+        })
     }
 
     fn failure(&self, error: guest::Error, shown: Option<(&Block, &Schema)>) -> Failure {

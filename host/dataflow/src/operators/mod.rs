@@ -3,6 +3,7 @@
 pub(crate) mod chain;
 pub(crate) mod guest_call;
 pub(crate) mod process;
+mod rerun;
 pub(crate) mod rolling;
 pub(crate) mod sink;
 pub(crate) mod source;

@@ -278,7 +278,7 @@ impl State {
         let prelude = self.spec.prelude.as_ref().expect("only called with a prelude");
         let at = Moment { watermark: self.told, now: self.clock_told };
         let shown = (&block, &prelude.schema);
-        let mut outcome = prelude.call.call(&self.cx, Some(shown), |guest, chain| guest.process(chain, 0, at, &block, &[], &[]))?;
+        let mut outcome = prelude.call.stateless(&self.cx, 0, at, shown)?;
         let greatest = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).max();
         prelude.call.settle(&mut outcome, shown, &mut self.cx)?;
         if let (Some(time), Some(reader)) = (greatest, self.reader.as_deref_mut()) {

@@ -1,9 +1,9 @@
 //! Calls and what comes back: traps with their story, outcomes held against the call, state in and out.
 
 use tidemill_core::guest::{Error, Guest, Limits};
-use tidemill_guest::recycle;
+use tidemill_guest::LoadOptions;
 
-use crate::wat_guest::{ALONE, AT, DATA, WatGuest, block, outcome, state_block};
+use crate::wat_guest::{ALONE, AT, BOTH, DATA, WatGuest, block, outcome, state_block};
 
 #[test]
 fn a_trap_tells_where_what_and_which_row() {
@@ -88,46 +88,52 @@ fn every_other_call_goes_through() {
     instance.drop_state(1, &[0]).unwrap();
 }
 
-/// A guest that keeps one i64 per slot in memory from 256 KiB on, and exports and imports blocks of them.
+/// A guest that keeps one i64 per slot in memory from 256 KiB on, exports and imports blocks of 64 of them, and takes another 64 KiB
+/// of memory in every call.
 fn keeper() -> WatGuest {
-    let process = "(loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
+    let process = "(drop (memory.grow (i32.const 1)))
+        (loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
         (i64.store (i32.add (i32.const 262144) (i32.shl (i32.load (i32.add (local.get $slots) (i32.shl (local.get $i) (i32.const 2))))
             (i32.const 3))) (local.get $now))
         (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l)))) (i32.const 1024)";
-    // The block's bytes lie in the data: header and validity of exactly 1024 rows; the values are copied in behind.
-    let export = "(local $i i32) (memory.copy (i32.const 196608) (i32.const 65536) (i32.const 32768))
+    // The block's bytes lie in the data: header and validity of exactly 64 rows; the values are copied in behind.
+    let export = "(local $i i32) (memory.copy (i32.const 196608) (i32.const 65536) (i32.const 4096))
         (loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
-        (i64.store (i32.add (i32.const 204976) (i32.shl (local.get $i) (i32.const 3)))
+        (i64.store (i32.add (i32.const 197176) (i32.shl (local.get $i) (i32.const 3)))
             (i64.load (i32.add (i32.const 262144) (i32.shl (i32.load (i32.add (local.get $slots) (i32.shl (local.get $i) (i32.const 2))))
                 (i32.const 3)))))
         (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l))))
         (i32.store (i32.const 2560) (i32.const 196608)) (i32.store (i32.const 2564) (i32.load (i32.const 65548))) (i32.const 2560)";
     let import = "(local $i i32) (loop $l (if (i32.lt_u (local.get $i) (local.get $slots_len)) (then
         (i64.store (i32.add (i32.const 262144) (i32.shl (i32.load (i32.add (local.get $slots) (i32.shl (local.get $i) (i32.const 2))))
-            (i32.const 3))) (i64.load (i32.add (i32.add (local.get $block) (i32.const 8368)) (i32.shl (local.get $i) (i32.const 3)))))
+            (i32.const 3))) (i64.load (i32.add (i32.add (local.get $block) (i32.const 568)) (i32.shl (local.get $i) (i32.const 3)))))
         (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l)))) (i32.const 1024)";
     WatGuest {
         pages: 16,
         export_state: export.to_owned(),
         import_state: import.to_owned(),
-        ..WatGuest::process(process).with_data(state_block(&[0; 1024]).as_bytes())
+        ..WatGuest::process(process).with_data(state_block(&[0; 64]).as_bytes())
     }
 }
 
 #[test]
-fn state_moves_to_a_fresh_instance() {
-    let (mut old, mut new) = (keeper().start(Limits::default()), keeper().start(Limits::default()));
-    let slots: Vec<u32> = (0..2048).map(|slot| 2047 - slot).collect();
-    for chunk in slots.chunks(256) {
-        let at = tidemill_core::guest::Moment { watermark: 0, now: i64::from(chunk[0]) };
-        old.process(ALONE, 0, at, &block(1, "x"), &[], chunk).unwrap();
+fn an_instance_that_grows_is_replaced_by_one_with_the_same_state() {
+    let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
+    let (component, plan, document) = keeper().load(&LoadOptions { limits, ..LoadOptions::default() });
+    let mut guest = component.factory(&[], document, plan).instantiate().unwrap();
+    guest.link(ALONE, &[1]).unwrap();
+    guest.link(BOTH, &[1, 2]).unwrap();
+    let slots: Vec<u32> = (0..64).collect();
+    guest.process(ALONE, 0, AT, &block(1, "x"), &[], &slots).unwrap();
+    for now in 0..300u32 {
+        // Three times the memory that one instance may have, all slots in turn.
+        let at = tidemill_core::guest::Moment { watermark: 0, now: i64::from(now) };
+        guest.process(if now % 2 == 0 { ALONE } else { BOTH }, 0, at, &block(1, "x"), &[], &[now % 64]).unwrap();
     }
-    let expected = old.export_state(1, &slots[..1024]).unwrap();
-    let bytes = recycle(&mut old, &mut new, &[(1, &slots[..])]).unwrap();
-    assert_eq!(bytes, 2 * expected.as_bytes().len());
-    assert_eq!(new.export_state(1, &slots[..1024]).unwrap(), expected);
-    assert_eq!(expected.column(0).i64s().get(300), 2047 - 256);
-    assert_ne!(new.export_state(1, &slots[1024..]).unwrap(), expected);
+    assert!(component.recycled() > 5, "{} were replaced", component.recycled());
+    let state = guest.export_state(1, &slots).unwrap();
+    let expected: Vec<i64> = slots.iter().map(|slot| 256 + i64::from(*slot) - if *slot < 44 { 0 } else { 64 }).collect();
+    assert_eq!(state, state_block(&expected));
 }
 
 #[test]

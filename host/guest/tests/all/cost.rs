@@ -50,5 +50,5 @@ fn emitting_costs_a_copy_and_the_check() {
     let check = shortest(|| drop(tidemill_core::block::Block::from_bytes(copies.next().unwrap(), &schema).unwrap()));
     let ns = |time: Duration| time.as_nanos() as f64 / len as f64;
     println!("a block of {len} bytes: in {:.3} ns/byte, in and out {:.3}, of which the check {:.3}", ns(into), ns(both), ns(check));
-    assert!(ns(into) < 1.0 && ns(both) < 3.0);
+    assert!(ns(into) < 5.0 && ns(both) < 15.0);
 }
