@@ -106,7 +106,7 @@ fn run(plan: &Arc<Plan>, factory: &Arc<dyn Factory>, input: &Path, out: &Path, o
             }
             Kind::Sink(_) => {
                 let schema = late_schema(plan, operator).context("a sink has an input")?;
-                sinks.insert(id as OperatorId, open_sink(&format!("file:{}?overwrite=true", out.display()), operator, &schema)?);
+                sinks.insert(id as OperatorId, open_sink(&format!("file:{}?overwrite=true", out.display()), operator, &schema, false)?);
             }
             _ => {}
         }
@@ -117,6 +117,7 @@ fn run(plan: &Arc<Plan>, factory: &Arc<dyn Factory>, input: &Path, out: &Path, o
         factory: Arc::clone(factory),
         sources,
         sinks,
+        checkpoints: None,
         options: Options::default(),
     };
     let (begun, before) = (Instant::now(), clock::process());

@@ -13,9 +13,7 @@ use tidemill_core::checkpoint::protocol::RunnerId;
 use tidemill_core::checkpoint::{CheckpointId, Handover, Keeper as _, Keyed, column, page_schema};
 use tidemill_core::key;
 use tidemill_core::schema::Schema;
-use tidemill_state::{
-    Access, Coordinator, Error, Expected, Hooks, Job, Options, Settings, Store, Which, Wish, open, start,
-};
+use tidemill_state::{Access, Coordinator, Error, Expected, Hooks, Job, Options, Settings, Store, Which, Wish, open, start};
 
 /// Rows of a page, as an export has them.
 const ROWS: u64 = 4096;
@@ -49,14 +47,20 @@ fn main() -> Result<(), Failure> {
         let checkpoint: CheckpointId = boundaries.recv()?;
         let (wall, cpu) = (Instant::now(), cpu_time()?);
         let keyed = Some(Keyed { state: state.clone(), pages });
-        coordinator.keep(checkpoint, Handover { operator: 0, worker: 0, watermark: 0, keyed, position: None, staged: Vec::new(), last: false });
+        coordinator
+            .keep(checkpoint, Handover { operator: 0, worker: 0, watermark: 0, keyed, position: None, staged: Vec::new(), last: false });
         granted.recv()??;
         let written = coordinator.statistics().last.map_or(0, |last| last.written);
         let (wall, cpu) = (wall.elapsed(), cpu_time()? - cpu);
         if !name.is_empty() {
             let per = |time: Duration| time.as_nanos() as f64 / rows as f64;
             let bytes = written as f64 / rows as f64;
-            writeln!(out, "{name:>24} {wall:9.1?} wall {:5.0} ns/row, {cpu:9.1?} cpu {:5.0} ns/row, {bytes:5.1} bytes/row", per(wall), per(cpu))?;
+            writeln!(
+                out,
+                "{name:>24} {wall:9.1?} wall {:5.0} ns/row, {cpu:9.1?} cpu {:5.0} ns/row, {bytes:5.1} bytes/row",
+                per(wall),
+                per(cpu)
+            )?;
         }
         Ok(())
     };

@@ -113,7 +113,7 @@ impl Catalog {
         // A file that several checkpoints need is said once.
         let mut said: HashSet<String> = HashSet::new();
         let mut wrong = |error: &Error, verified: &mut Verified| {
-            if !error.file().is_some_and(|file| !said.insert(file.to_owned())) {
+            if error.file().is_none_or(|file| said.insert(file.to_owned())) {
                 verified.wrong += 1;
                 each(error);
             }

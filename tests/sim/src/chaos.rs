@@ -123,11 +123,8 @@ impl Run {
         let powers = pauses + plan.power;
         let flushes = powers + 1_000;
         match luck {
-            luck if luck < starts => {
-                if self.started < RUNNERS_MAX && self.runners.len() < ALIVE_MAX {
-                    self.start();
-                }
-            }
+            luck if luck < starts && self.started < RUNNERS_MAX && self.runners.len() < ALIVE_MAX => self.start(),
+            luck if luck < starts => {}
             luck if luck < kills => self.kill_one(),
             luck if luck < pauses => self.pause_one(),
             luck if luck < powers => {

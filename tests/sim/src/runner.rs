@@ -15,6 +15,7 @@ use crate::trace::{End, Event};
 use crate::world::{Reply, World};
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few runners at a time: not worth a box for each start")]
 enum Phase {
     Starting(Start),
     Righting(Box<Righting>),

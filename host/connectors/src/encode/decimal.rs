@@ -44,11 +44,11 @@ fn front(value: u64, out: &mut Vec<u8>) {
 fn eight(value: u64) -> u64 {
     // Each step halves the groups: two of four digits, four of two, eight of one. 10486 / 2^20 is a hundredth and 103 / 2^10 a tenth,
     // near enough for numbers of four and two digits.
-    let fours = value / 10_000 | (value % 10_000) << 32;
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
     let hundreds = (fours * 10_486) >> 20 & 0x0000_007F_0000_007F;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
     let tens = (twos * 103) >> 10 & 0x000F_000F_000F_000F;
-    tens | (twos - 10 * tens) << 8
+    tens | ((twos - 10 * tens) << 8)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ mod tests {
     fn dead_letters_have_their_lines_whoever_reads_which_stripe() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a.json", "b.json"] {
-            let line = |n: usize| if n % 7 == 0 { format!("bad {n}\n") } else { format!("{{\"n\":{n},\"at\":{n}}}\n\n") };
+            let line = |n: usize| if n.is_multiple_of(7) { format!("bad {n}\n") } else { format!("{{\"n\":{n},\"at\":{n}}}\n\n") };
             fs::write(dir.path().join(name), (1..200).map(line).collect::<String>()).unwrap();
         }
         let operator = testing::source("n:i64", "json", r#""time":"at""#, "dead-letter");

@@ -120,7 +120,7 @@ pub(super) fn rest(positions: &[Position], name: &str, len: u64) -> Result<Rest,
 }
 
 /// Every file in which something is left has to be there.
-pub(super) fn missing<'a>(positions: &'a [Position], there: impl Fn(&str) -> bool) -> Option<&'a str> {
+pub(super) fn missing(positions: &[Position], there: impl Fn(&str) -> bool) -> Option<&str> {
     let files = positions.iter().filter(|p| !p.ended).flat_map(|p| &p.files);
     let left = files.filter(|f| !f.left.is_empty() || f.open.is_some() || f.records.is_some());
     left.map(|f| f.name.as_str()).find(|name| !there(name))

@@ -34,9 +34,8 @@ fn described(store: &Store) -> String {
 
 fn manifest(manifest: &Manifest) -> String {
     let Manifest { job, stamp, line, created_ms, plan, groups, finished, savepoint, .. } = manifest;
-    let mut out = format!(
-        "{job} {stamp} line {line} at {created_ms} plan {plan} groups {groups} finished {finished} savepoint {savepoint:?}"
-    );
+    let mut out =
+        format!("{job} {stamp} line {line} at {created_ms} plan {plan} groups {groups} finished {finished} savepoint {savepoint:?}");
     for operator in &manifest.operators {
         let saved = Restore::operator(&Restore::new(&Store::memory().unwrap(), manifest), &operator.name).cloned().unwrap();
         let text = |schema: &Option<tidemill_core::schema::Schema>| schema.as_ref().map(ToString::to_string);

@@ -14,7 +14,9 @@ use crate::fault::Outcome;
 
 /// List checkpoints and savepoints, from old to new
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "A checkpoint counts as ok here when all of its files are there and as long as they were; `verify` reads every byte.")]
+#[command(
+    after_help = "A checkpoint counts as ok here when all of its files are there and as long as they were; `verify` reads every byte."
+)]
 pub(super) struct LsCommand {
     /// The checkpoint directory
     #[arg(value_name = "URL")]

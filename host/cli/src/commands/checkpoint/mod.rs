@@ -69,9 +69,8 @@ fn catalog(store: &Store) -> Outcome<Catalog> {
 fn fault(error: &Error) -> Fault {
     match error {
         Error::Directory(_) => Fault::refused(error.to_string()),
-        Error::Damaged { .. } | Error::Missing { .. } => {
-            Fault::failed(error.to_string()).hint("`tidemill checkpoint verify` names everything that is damaged; an older checkpoint may be whole")
-        }
+        Error::Damaged { .. } | Error::Missing { .. } => Fault::failed(error.to_string())
+            .hint("`tidemill checkpoint verify` names everything that is damaged; an older checkpoint may be whole"),
         Error::Newer { .. } => Fault::refused(error.to_string()).hint("read it with the release that wrote it, or a later one"),
         _ => Fault::failed(error.to_string()),
     }
@@ -83,7 +82,8 @@ fn which(id: Option<&str>) -> Outcome<Which> {
     if let Ok(number) = id.parse() {
         return Ok(Which::Checkpoint(CheckpointId(number)));
     }
-    let savepoint = id.parse().map_err(|_| Fault::usage(format!("{id:?} is neither the number of a checkpoint nor the name of a savepoint")))?;
+    let savepoint =
+        id.parse().map_err(|_| Fault::usage(format!("{id:?} is neither the number of a checkpoint nor the name of a savepoint")))?;
     Ok(Which::Savepoint(savepoint))
 }
 

@@ -17,12 +17,14 @@ use crate::suggest;
 
 /// Print the keyed state of an operator, one JSON object a line
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "A line has `key` (its fields where they are known), `namespace` (what the state is of besides its key, e.g. a window;
+#[command(
+    after_help = "A line has `key` (its fields where they are known), `namespace` (what the state is of besides its key, e.g. a window;
 absent where there is none), `host` (what the host keeps, absent where there is none) and `state`. Bytes are shown as 0x...
 
 Examples:
   tidemill checkpoint read checkpoints --operator counts
-  tidemill checkpoint read checkpoints 42 --operator totals --key '[\"blue\", 7]'")]
+  tidemill checkpoint read checkpoints 42 --operator totals --key '[\"blue\", 7]'"
+)]
 pub(super) struct ReadCommand {
     /// The checkpoint directory
     #[arg(value_name = "URL")]
@@ -85,7 +87,8 @@ fn operator<'a>(manifest: &'a Manifest, name: &str) -> Outcome<&'a Operator> {
         found => {
             let what = if found.is_some() { "has no keyed state" } else { "is not in this checkpoint" };
             let listed = names().collect::<Vec<_>>().join(", ");
-            let known = if listed.is_empty() { "no operator has keyed state".to_owned() } else { format!("operators with keyed state: {listed}") };
+            let known =
+                if listed.is_empty() { "no operator has keyed state".to_owned() } else { format!("operators with keyed state: {listed}") };
             Err(Fault::refused(format!("operator {name:?} {what}")).hint(suggest::hint(name, names()).unwrap_or(known)))
         }
     }

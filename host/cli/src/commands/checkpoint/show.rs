@@ -48,7 +48,8 @@ fn text(manifest: &Manifest) -> String {
         out.push_str(", final");
     }
     let created = moment::event_time(manifest.created_ms);
-    let _ = writeln!(out, "\ncreated {created}, plan {}, {} key groups, {} of state", manifest.plan, manifest.groups, size(manifest.bytes()));
+    let _ =
+        writeln!(out, "\ncreated {created}, plan {}, {} key groups, {} of state", manifest.plan, manifest.groups, size(manifest.bytes()));
     for operator in &manifest.operators {
         let _ = writeln!(out, "\n{} - {}, watermark {}", operator.name, operator.kind, moment::event_time(operator.watermark));
         lines(operator).iter().for_each(|line| {

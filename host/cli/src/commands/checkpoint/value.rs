@@ -43,7 +43,9 @@ pub(super) fn namespace(bytes: &[u8]) -> Option<Json> {
 /// The canonical bytes of a key as it was typed.
 pub(super) fn key_bytes(text: &str, schema: Option<&Schema>) -> Outcome<Vec<u8>> {
     let Some(schema) = schema else {
-        let unknown = || Fault::usage("the fields of this operator's key are not known").hint("write 0x and the bytes of the key, as `read` shows it");
+        let unknown = || {
+            Fault::usage("the fields of this operator's key are not known").hint("write 0x and the bytes of the key, as `read` shows it")
+        };
         return text.strip_prefix("0x").and_then(hexadecimal).ok_or_else(unknown);
     };
     let wrong = || {

@@ -46,6 +46,7 @@ fn leak(job: &mut Job) -> Result {
     let bytes: usize = job.arg_parse_or("leak", 0)?;
     let numbers =
         job.source::<Number>("numbers", json().default("stdin:")).event_time(Number::AT, monotonic()).map("leak", move |number| {
+            #[expect(clippy::disallowed_methods, reason = "leaking is what this guest is for")]
             std::mem::forget(std::hint::black_box(vec![1u8; bytes]));
             number
         });

@@ -32,6 +32,7 @@ fn trap(job: &mut Job) -> Result {
             return Number { n: refuse_thirteen(number.n) };
         }
         if number.n == 13 && seen_seven.get() {
+            #[expect(clippy::disallowed_methods, reason = "a trap without a word is what this guest is for")]
             std::process::abort();
         }
         number

@@ -1,0 +1,154 @@
+//! A job with a checkpoint directory, killed with `kill -9` at random moments and started again at another parallelism each time: what
+//! it shows in the end is what a run shows that nobody disturbed. Nothing is lost, nothing is doubled.
+//!
+//! Fifty kills in all; `TIDEMILL_TEST_FULL=1` makes them a thousand. `TIDEMILL_CHAOS_SEED` sets the seed, which a failure names.
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tidemill_e2e::{Folder, Tidemill, binary, exit, guest};
+
+const EVENTS: &str = "20000";
+/// Records a second while the job is being killed: a whole run takes about a second.
+const RATE: &str = "20000";
+
+/// splitmix64.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+struct Case {
+    folder: Folder,
+    query: &'static str,
+}
+
+impl Case {
+    fn new(query: &'static str) -> Case {
+        let folder = Folder::new();
+        let datagen = Tidemill::new(folder.path(), "datagen").args(["nexmark", "--events", EVENTS, "--out", "events.json"]).run();
+        assert_eq!(datagen.code, exit::OK, "{}", datagen.stderr);
+        Case { folder, query }
+    }
+
+    fn args(&self, out: &str, events: &str, parallelism: u64) -> Vec<String> {
+        let guest = guest("rust", "nexmark").display().to_string();
+        let (query, bind_in, bind_out) = (format!("query={}", self.query), format!("events={events}"), format!("results=file:{out}"));
+        ["run", &guest, "--arg", &query, "--bind", &bind_in, "--bind", &bind_out, "--parallelism", &parallelism.to_string()]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    fn undisturbed(&self) -> Vec<String> {
+        let ended = Tidemill::new(self.folder.path(), "run").args(&self.args("whole", "file:events.json", 2)[1..]).run();
+        assert_eq!(ended.code, exit::OK, "{}", ended.stderr);
+        self.folder.sorted_lines("whole")
+    }
+
+    fn kept(&self, events: &str, parallelism: u64) -> Vec<String> {
+        let mut args = self.args("out", events, parallelism);
+        args.extend(["--checkpoint-dir", "kept", "--checkpoint-interval", "40ms"].map(str::to_owned));
+        args
+    }
+
+    fn start(&self, parallelism: u64) -> Child {
+        let mut command = Command::new(binary());
+        command.current_dir(self.folder.path()).args(self.kept(&format!("file:events.json?rate={RATE}"), parallelism));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Kills until the budget is used up, beginning anew whenever the job has come to its end in spite of it.
+    fn storm(&self, kills: usize, seed: u64) {
+        let whole = self.undisturbed();
+        let mut chance = Chance(seed);
+        let mut killed = 0;
+        while killed < kills {
+            for name in ["out", "kept"] {
+                let path = self.folder.join(name);
+                if path.exists() {
+                    std::fs::remove_dir_all(path).unwrap();
+                }
+            }
+            // A few kills for each run of the job.
+            for _ in 0..8.min(kills - killed) {
+                let mut supervisor = self.start(1 + chance.below(4));
+                // The moment is what the test is about, not a wait for something.
+                std::thread::sleep(Duration::from_millis(20 + chance.below(350)));
+                supervisor.kill().unwrap();
+                supervisor.wait().unwrap();
+                killed += 1;
+            }
+            let last = Tidemill::new(self.folder.path(), "run").args(&self.kept("file:events.json", 1 + chance.below(4))[1..]).run();
+            assert_eq!(last.code, exit::OK, "seed {seed} after {killed} kills: {}", last.stderr);
+            let shown = self.folder.sorted_lines("out");
+            let (got, expected) = (shown.len(), whole.len());
+            assert!(shown == whole, "{} with seed {seed} after {killed} kills: {got} lines for {expected}", self.query);
+        }
+    }
+}
+
+fn storm(query: &'static str, salt: u64) {
+    let kills = if std::env::var_os("TIDEMILL_TEST_FULL").is_some() { 200 } else { 10 };
+    let seed = std::env::var("TIDEMILL_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    Case::new(query).storm(kills, seed * 100 + salt);
+}
+
+#[test]
+fn sliding_windows_survive_kills() {
+    storm("q5", 1);
+}
+
+#[test]
+fn sessions_survive_kills() {
+    storm("q11", 2);
+}
+
+#[test]
+fn timers_and_lists_survive_kills() {
+    storm("timers", 3);
+}
+
+#[test]
+fn joined_state_survives_kills() {
+    storm("q4", 4);
+}
+
+#[test]
+fn windows_of_windows_survive_kills() {
+    storm("q7", 5);
+}
+
+#[test]
+fn a_finished_job_is_not_run_again() {
+    let case = Case::new("q5");
+    for _ in 0..2 {
+        let ended = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2)[1..]).run();
+        assert_eq!(ended.code, exit::OK, "{}", ended.stderr);
+        assert_eq!(case.folder.sorted_lines("out"), case.undisturbed_once());
+    }
+}
+
+impl Case {
+    /// The undisturbed result, made when it is first asked for.
+    fn undisturbed_once(&self) -> Vec<String> {
+        if self.folder.join("whole").exists() { self.folder.sorted_lines("whole") } else { self.undisturbed() }
+    }
+}
+
+#[test]
+fn another_job_is_refused_by_name() {
+    let case = Case::new("q5");
+    let first = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2)[1..]).run();
+    assert_eq!(first.code, exit::OK, "{}", first.stderr);
+    let other = Case { folder: case.folder, query: "q11" };
+    let refused = Tidemill::new(other.folder.path(), "run").args(&other.kept("file:events.json", 2)[1..]).run();
+    refused.expect(exit::REFUSED, &["does not fit checkpoint", "is not in the plan any more", "--allow-dropped-state"]);
+}
