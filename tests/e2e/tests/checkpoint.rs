@@ -60,7 +60,7 @@ fn state_is_read_as_json_lines() {
     let read = |more: &[&str]| checkpoint(at, "read").args(more).args(["--operator", "counts"]).run();
     let all = read(&[]);
     all.expect(exit::OK, &[]);
-    assert_eq!(all.stdout.lines().count(), 41);
+    assert_eq!(all.stdout.lines().count(), 42);
     let one = read(&["--key", "4"]).stdout;
     assert_eq!(json_of(&one), json!({"key": {"id": 4}, "namespace": 1, "state": {"n": 104, "s": "n104"}}));
     assert!(all.stdout.contains(&one));

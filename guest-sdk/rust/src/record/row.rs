@@ -25,9 +25,11 @@ pub trait Row<T: Record> {
     message = "`{Self}` cannot stand for a field of type `{C}`",
     note = "a field is given as it is, or as `&str` for a `String` and `&[u8]` for bytes"
 )]
-pub trait Part<C: Cell> {
-    /// Appends the value.
-    fn write(&self, writer: &mut C::Writer);
+pub trait Part<C> {
+    /// Appends the value. (The bound stands here so that a field of a wrong type is said once, not once more for this trait.)
+    fn write(&self, writer: &mut C::Writer)
+    where
+        C: Cell;
 
     /// Makes the value of the field.
     fn into_cell(self) -> C;
