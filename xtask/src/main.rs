@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod chaos;
 mod demo;
 mod dist;
 mod process;
@@ -38,6 +39,8 @@ enum Verb {
     Test(test::Options),
     /// Build dist/tidemill and every guest under dist/guests
     Dist(dist::Options),
+    /// Kill a job with kill -9 at random moments, many times, and compare its output and state
+    Chaos(chaos::Options),
     /// Check the rules of the house that the compiler cannot check
     Tidy,
     /// Run the benchmarks
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Demo => demo::run(&workspace),
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
+        Verb::Chaos(options) => chaos::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Bench(options) => bench::run(&workspace, &options),
     });

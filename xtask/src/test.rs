@@ -66,7 +66,7 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
         Stage {
             name: "setup",
             again: "cargo xtask setup --lang rust --lang c --lang python".to_owned(),
-            work: Box::new(|| setup::languages(workspace, &Language::ALL)),
+            work: Box::new(|| setup::languages(workspace, &Language::ALL).and_then(|()| setup::instruments())),
         },
         Stage { name: "tidy", again: "cargo xtask tidy".to_owned(), work: Box::new(|| tidy::run(workspace)) },
         Stage { name: "fmt", again: "cargo fmt --all --check".to_owned(), work: Box::new(cargo(&["fmt", "--all", "--check"])) },

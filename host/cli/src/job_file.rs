@@ -10,6 +10,10 @@
 //!
 //! [bindings]
 //! readings = "file:in.json"           # relative to this file
+//!
+//! [checkpoints]
+//! dir = "kept"                        # relative to this file
+//! interval = "1s"
 //! ```
 //!
 //! Unknown keys are refused by name: a misspelt limit must not be silently absent.
@@ -36,10 +40,42 @@ pub(crate) struct JobFile {
     pub(crate) mode: Option<String>,
     pub(crate) memory: Option<Scalar>,
     pub(crate) idle_timeout: Option<String>,
+    pub(crate) checkpoints: Option<CheckpointKeys>,
 }
 
-/// The keys of [`JobFile`], for suggestions.
-const KEYS: [&str; 8] = ["component", "name", "args", "bindings", "parallelism", "mode", "memory", "idle-timeout"];
+/// The table `[checkpoints]`; each key is the flag of `run` of that name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct CheckpointKeys {
+    pub(crate) dir: String,
+    pub(crate) interval: Option<String>,
+    pub(crate) pause: Option<String>,
+    pub(crate) mode: Option<String>,
+    pub(crate) retain: Option<Scalar>,
+    pub(crate) restart: Option<String>,
+    pub(crate) restart_delay: Option<String>,
+    pub(crate) restart_attempts: Option<Scalar>,
+}
+
+/// The keys of [`JobFile`] and of its tables, for suggestions.
+const KEYS: [&str; 16] = [
+    "component",
+    "name",
+    "args",
+    "bindings",
+    "parallelism",
+    "mode",
+    "memory",
+    "idle-timeout",
+    "checkpoints",
+    "dir",
+    "interval",
+    "pause",
+    "retain",
+    "restart",
+    "restart-delay",
+    "restart-attempts",
+];
 /// Bytes of a job file at most: a person writes a screenful.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -79,6 +115,9 @@ pub(crate) fn read(path: &Path) -> Outcome<JobFile> {
     let folder = path.parent().unwrap_or(Path::new(""));
     file.component = folder.join(&file.component);
     file.bindings.values_mut().for_each(|url| *url = relative_to(folder, url));
+    if let Some(checkpoints) = &mut file.checkpoints {
+        checkpoints.dir = directory_relative_to(folder, &checkpoints.dir);
+    }
     Ok(file)
 }
 
@@ -101,10 +140,25 @@ fn relative_to(folder: &Path, url: &str) -> String {
     }
 }
 
+/// As [`relative_to`], for a directory that may stand there without `file:`.
+fn directory_relative_to(folder: &Path, url: &str) -> String {
+    match url.split_once(':') {
+        Some(_) => relative_to(folder, url),
+        None => folder.join(url).display().to_string(),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_of_checkpoints_is_seen_from_the_file() {
+        for (url, seen) in [("kept", "jobs/kept"), ("file:kept", "file:jobs/kept"), ("/kept", "/kept"), ("s3://a/b", "s3://a/b")] {
+            assert_eq!(directory_relative_to(Path::new("jobs"), url), seen);
+        }
+    }
 
     #[test]
     fn everything_a_file_may_say() {

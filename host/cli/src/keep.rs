@@ -4,11 +4,11 @@
 //! Promise: what is refused is refused before anything runs; whatever was passed over, left behind or cannot be promised is said.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_core::checkpoint::compare::{self, Kept, Problem};
-use tidemill_core::checkpoint::protocol::RunnerId;
+use tidemill_core::checkpoint::protocol::{Object, RunnerId, Savepoint};
 use tidemill_core::checkpoint::trigger::Pace;
 use tidemill_core::checkpoint::{Generation, Keeper, Saved};
 use tidemill_core::connect;
@@ -18,6 +18,7 @@ use tidemill_dataflow::{Checkpoints, Control, participants};
 use tidemill_state::{Access, Base, Catalog, Coordinator, Ending, Event, Expected, Hooks, Job, Options, Restore, Start, Store, Which};
 
 use crate::bindings::Ends;
+use crate::commands::checkpoint;
 use crate::console;
 use crate::fault::{Fault, Outcome};
 use crate::moment;
@@ -31,12 +32,14 @@ pub(crate) struct Claimed {
     store: Store,
     start: Start,
     base: Option<Base>,
+    /// The savepoint to delete once there is a checkpoint.
+    claimed: Option<(Store, Savepoint)>,
     settings: KeepSettings,
 }
 
 /// A job whose handovers are being kept.
 pub(crate) struct Keeping {
-    coordinator: Arc<Coordinator>,
+    pub(crate) coordinator: Arc<Coordinator>,
     pub(crate) checkpoints: Checkpoints,
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct Keeping {
 /// A directory that cannot be used, and checkpoints none of which can be.
 pub(crate) fn claim(settings: &KeepSettings) -> Outcome<Claimed> {
     let refused = |e: &tidemill_state::Error| Fault::refused(format!("cannot use the checkpoint directory {}", settings.dir)).because(e);
-    let store = Store::open(&settings.dir, Access::Write, &storage()).map_err(|e| refused(&e))?;
+    let store = Store::open(&settings.dir, Access::Write, &checkpoint::settings()).map_err(|e| refused(&e))?;
     let start = tidemill_state::start(&store, RunnerId(runner_id())).map_err(|e| refused(&e))?;
     for skipped in &start.opened.said {
         console::log("warn", "checkpoints", &skipped.to_string());
@@ -61,23 +64,42 @@ pub(crate) fn claim(settings: &KeepSettings) -> Outcome<Claimed> {
         (None, Some(from)) => Some(elsewhere(from)?),
         _ => own,
     };
-    Ok(Claimed { store, start, base, settings: settings.clone() })
+    let named = base.as_ref().and_then(|base| Some((base.store.clone(), base.manifest.savepoint.clone()?)));
+    if settings.claim && named.is_none() && start.base.is_none() {
+        return Err(Fault::refused("--claim takes a savepoint over, and --from names a checkpoint of another job")
+            .hint("name the savepoint: --from URL/savepoints/NAME"));
+    }
+    Ok(Claimed { store, start, base, claimed: named.filter(|_| settings.claim), settings: settings.clone() })
 }
 
-/// The newest checkpoint, or the newest savepoint, of another directory.
+/// The newest checkpoint of another directory, or the savepoint or checkpoint of it that the URL names.
 fn elsewhere(from: &str) -> Outcome<Base> {
     let refused = |e: &tidemill_state::Error| Fault::refused(format!("cannot begin with {from}")).because(e);
-    let store = Store::open(from, Access::Read, &storage()).map_err(|e| refused(&e))?;
+    let (directory, object) = named(from);
+    let store = Store::open(directory, Access::Read, &checkpoint::settings()).map_err(|e| refused(&e))?;
     let catalog = Catalog::read(&store).map_err(|e| refused(&e))?;
-    let newest = catalog.find(&Which::Newest).ok_or_else(|| Fault::refused(format!("there is no checkpoint in {from}")))?;
-    let manifest = newest.manifest.clone();
+    let found = match &object {
+        None => catalog.find(&Which::Newest),
+        Some(object) => catalog.checkpoints().find(|listed| listed.object == object),
+    };
+    let Some(found) = found else {
+        let fault = Fault::refused(format!("there is no checkpoint {from}"));
+        let fault = catalog.unreadable().fold(fault, |fault, (_, error)| fault.cause(error.to_string()));
+        return Err(fault.hint(format!("`tidemill checkpoint ls {directory}` lists what there is")));
+    };
+    let manifest = found.manifest.clone();
     tidemill_state::judge(&store, &manifest).map_err(|e| refused(&e))?;
     Ok(Base { store, manifest })
 }
 
-/// Credentials of object stores are the environment's.
-fn storage() -> tidemill_state::Settings {
-    tidemill_state::Settings { options: std::env::vars().collect(), ..tidemill_state::Settings::default() }
+/// `DIR/savepoints/NAME` and `DIR/log/LINE` as the directory and what is meant in it.
+fn named(url: &str) -> (&str, Option<Object>) {
+    let url = url.trim_end_matches('/');
+    let folders = url.rmatch_indices('/').nth(1).map(|(at, _)| url.split_at(at));
+    match folders.and_then(|(directory, path)| Some((directory, Object::parse(&path[1..])?))) {
+        Some((directory, object)) if !directory.is_empty() => (directory, Some(object)),
+        _ => (url, None),
+    }
 }
 
 impl Claimed {
@@ -185,7 +207,7 @@ impl Claimed {
         let pace = Pace { interval: self.settings.interval, pause: self.settings.pause, failures_max: None };
         let options = Options { pace: Some(pace), retain: self.settings.retain, ..Options::default() };
         let saved = self.base.as_ref().map(|base| Arc::new(Restore::new(&base.store, &base.manifest)) as Arc<dyn Saved>);
-        let hooks = hooks(plan, ends, control);
+        let hooks = hooks(plan, ends, control, self.claimed);
         let coordinator = Coordinator::start(self.store, &self.start, self.base, job, options, hooks)
             .map_err(|e| Fault::failed("cannot begin to take checkpoints").because(&e))?;
         let coordinator = Arc::new(coordinator);
@@ -199,15 +221,29 @@ fn kept(operator: &tidemill_state::Operator) -> Kept {
     Kept { name: operator.name.clone(), kind: operator.kind.clone(), key: operator.key.clone(), state: operator.state.clone() }
 }
 
-fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>) -> Hooks {
+fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>, claimed: Option<(Store, Savepoint)>) -> Hooks {
     let sinks: HashMap<String, Arc<dyn connect::Sink>> =
         ends.sinks.iter().map(|(id, sink)| (plan.operators[*id as usize].name.clone(), Arc::clone(sink))).collect();
-    let (begin, events) = (Arc::clone(control), Arc::clone(control));
+    let (begin, events, claimed) = (Arc::clone(control), Arc::clone(control), Mutex::new(claimed));
     Hooks {
         begin: Box::new(move |id| begin.announce(id)),
         commit: Box::new(move |operator, staged| sinks.get(operator).map_or(Ok(()), |sink| sink.commit(staged))),
-        event: Box::new(move |event| tell(&event, &events)),
+        event: Box::new(move |event| {
+            if let Event::Completed(_) = event {
+                discard(claimed.lock().unwrap_or_else(PoisonError::into_inner).take());
+            }
+            tell(&event, &events);
+        }),
         now: Box::new(now_ms),
+    }
+}
+
+/// Deletes the savepoint that the job has taken over: it has a checkpoint of its own now.
+fn discard(claimed: Option<(Store, Savepoint)>) {
+    let Some((store, name)) = claimed else { return };
+    match tidemill_state::discard(&store, &name) {
+        Ok(()) => console::note(&format!("savepoint {name} of {} is deleted: the job has a checkpoint of its own", store.url())),
+        Err(error) => console::log("warn", "checkpoints", &format!("savepoint {name} of {} cannot be deleted: {error}", store.url())),
     }
 }
 
@@ -233,12 +269,14 @@ impl Keeping {
     ///
     /// # Errors
     /// When storage refuses it for longer than is waited.
-    pub(crate) fn finish(self, stopped: bool) -> Outcome<()> {
-        let ending = if stopped { Ending::Stopped } else { Ending::Finished };
-        self.coordinator.finish(ending, PATIENCE).map_err(|e| {
-            Fault::failed("the job is done, but its last checkpoint could not be made, and output since the one before is not visible")
-                .because(&e)
-                .hint("run the same command again once the storage works: it goes on from the last checkpoint")
+    pub(crate) fn finish(&self, ending: Ending) -> Outcome<()> {
+        self.coordinator.finish(ending, PATIENCE).map_err(|e| match e {
+            tidemill_state::Error::Superseded => Fault::refused(SUPERSEDED),
+            e => {
+                Fault::failed("the job is done, but its last checkpoint could not be made, and output since the one before is not visible")
+                    .because(&e)
+                    .hint("run the same command again once the storage works: it goes on from the last checkpoint")
+            }
         })
     }
 }

@@ -19,6 +19,7 @@ mod progress;
 mod report;
 mod settings;
 mod show;
+mod socket;
 mod suggest;
 mod supervise;
 mod toolchain;
@@ -30,7 +31,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build, checkpoint, datagen, inspect, new, plan, run, test};
+use crate::commands::{build, checkpoint, datagen, inspect, new, plan, run, savepoint, stop, test};
 use crate::console::LogFormat;
 use crate::fault::{Exit, Fault, Outcome};
 
@@ -63,6 +64,8 @@ enum Command {
     New(new::NewCommand),
     Build(build::BuildCommand),
     Datagen(datagen::DatagenCommand),
+    Savepoint(savepoint::SavepointCommand),
+    Stop(stop::StopCommand),
     Checkpoint(checkpoint::CheckpointCommand),
 }
 
@@ -92,6 +95,8 @@ fn dispatch(command: &Command, start: Instant) -> Outcome<()> {
         Command::New(command) => new::run(command),
         Command::Build(command) => build::run(command),
         Command::Datagen(command) => datagen::run(command),
+        Command::Savepoint(command) => savepoint::run(command),
+        Command::Stop(command) => stop::run(command),
         Command::Checkpoint(command) => checkpoint::run(command),
     }
 }

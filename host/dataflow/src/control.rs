@@ -134,7 +134,8 @@ impl Control {
         self.stop.load(Relaxed)
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
+    /// Whether event time goes to its end: there is nothing to go on from then.
+    pub fn is_draining(&self) -> bool {
         self.drain.load(Relaxed)
     }
 

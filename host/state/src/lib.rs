@@ -3,6 +3,7 @@
 mod catalog;
 mod coordinator;
 mod directory;
+mod discard;
 mod error;
 mod layers;
 mod manifest;
@@ -22,6 +23,7 @@ pub use coordinator::{
     BOUNDARY_TIMEOUT, Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Last, Options, RETAIN, Statistics, Wish, copy,
 };
 pub use directory::{Start, judge, start};
+pub use discard::discard;
 pub use error::Error;
 pub use manifest::{Manifest, Operator, Part};
 pub use part::{Summary, examine};

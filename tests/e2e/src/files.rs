@@ -49,6 +49,11 @@ impl Folder {
         path
     }
 
+    /// The files of a folder in it; none where there is no such folder.
+    pub fn entries(&self, name: &str) -> Vec<PathBuf> {
+        fs::read_dir(self.join(name)).map_or_else(|_| Vec::new(), |entries| entries.flatten().map(|entry| entry.path()).collect())
+    }
+
     /// The lines of all finished parts that a `file:` sink wrote here, sorted.
     ///
     /// # Panics

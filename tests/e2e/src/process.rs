@@ -193,6 +193,11 @@ impl Running {
         }
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ctrl-C.
     ///
     /// # Panics

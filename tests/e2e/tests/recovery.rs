@@ -1,17 +1,22 @@
 //! A job with a checkpoint directory, killed with `kill -9` at random moments and started again at another parallelism each time: what
 //! it shows in the end is what a run shows that nobody disturbed. Nothing is lost, nothing is doubled.
 //!
-//! Fifty kills in all; `TIDEMILL_TEST_FULL=1` makes them a thousand. `TIDEMILL_CHAOS_SEED` sets the seed, which a failure names.
+//! Fifty kills in all; `cargo xtask chaos --kills N --seed S` makes them more, by `TIDEMILL_CHAOS_KILLS` and `TIDEMILL_CHAOS_SEED`. A failure
+//! names its seed.
 #![allow(clippy::unwrap_used)]
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use tidemill_e2e::{Folder, Tidemill, binary, exit, guest};
 
 const EVENTS: &str = "20000";
 /// Records a second while the job is being killed: a whole run takes about a second.
 const RATE: &str = "20000";
+
+/// The tests below among which the kills are divided.
+const STORMS: u64 = 5;
 
 /// splitmix64.
 struct Chance(u64);
@@ -48,9 +53,27 @@ impl Case {
     }
 
     fn undisturbed(&self) -> Vec<String> {
-        let ended = Tidemill::new(self.folder.path(), "run").args(&self.args("whole", "file:events.json", 2)[1..]).run();
+        let run = Tidemill::new(self.folder.path(), "run").args(&self.args("whole", "file:events.json", 2)[1..]);
+        let ended = run.args(["--checkpoint-dir", "whole-kept"]).run();
         assert_eq!(ended.code, exit::OK, "{}", ended.stderr);
         self.folder.sorted_lines("whole")
+    }
+
+    /// All keyed state of the last checkpoint, in a form that does not depend on how it was written.
+    fn state(&self, dir: &str) -> Vec<String> {
+        let checkpoint = |verb: &str, args: &[&str]| {
+            let ended = Tidemill::new(self.folder.path(), "checkpoint").args([verb, dir]).args(args).run();
+            assert_eq!(ended.code, exit::OK, "{}", ended.stderr);
+            ended.stdout
+        };
+        let shown: Value = serde_json::from_str(&checkpoint("show", &["--json"])).unwrap();
+        let mut rows = Vec::new();
+        for operator in shown["operators"].as_array().unwrap().iter().filter(|operator| !operator["state"].is_null()) {
+            let name = operator["name"].as_str().unwrap();
+            rows.extend(checkpoint("read", &["--operator", name]).lines().map(|row| format!("{name} {row}")));
+        }
+        rows.sort_unstable();
+        rows
     }
 
     fn kept(&self, events: &str, parallelism: u64) -> Vec<String> {
@@ -68,6 +91,7 @@ impl Case {
     /// Kills until the budget is used up, beginning anew whenever the job has come to its end in spite of it.
     fn storm(&self, kills: usize, seed: u64) {
         let whole = self.undisturbed();
+        let state = self.state("whole-kept");
         let mut chance = Chance(seed);
         let mut killed = 0;
         while killed < kills {
@@ -91,14 +115,16 @@ impl Case {
             let shown = self.folder.sorted_lines("out");
             let (got, expected) = (shown.len(), whole.len());
             assert!(shown == whole, "{} with seed {seed} after {killed} kills: {got} lines for {expected}", self.query);
+            assert!(self.state("kept") == state, "{} with seed {seed} after {killed} kills: the state is another", self.query);
         }
     }
 }
 
 fn storm(query: &'static str, salt: u64) {
-    let kills = if std::env::var_os("TIDEMILL_TEST_FULL").is_some() { 200 } else { 10 };
-    let seed = std::env::var("TIDEMILL_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    Case::new(query).storm(kills, seed * 100 + salt);
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let kills = number("TIDEMILL_CHAOS_KILLS").unwrap_or(50).div_ceil(STORMS);
+    let seed = number("TIDEMILL_CHAOS_SEED").unwrap_or(1).wrapping_mul(100).wrapping_add(salt);
+    Case::new(query).storm(usize::try_from(kills).unwrap(), seed);
 }
 
 #[test]

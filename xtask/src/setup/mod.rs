@@ -68,6 +68,17 @@ fn host() -> Result<()> {
     apt::install("host", "a C compiler", &["gcc", "libc6-dev"])
 }
 
+/// Programs that tests run the binary under: strace kills it at system calls, unshare gives it a disk of its own.
+pub(crate) fn instruments() -> Result<()> {
+    for (program, package) in [("strace", "strace"), ("unshare", "util-linux")] {
+        if !crate::process::succeeds(std::process::Command::new(program).arg("--version")) {
+            apt::install("tests", program, &[package])?;
+        }
+        say("tests", &format!("found {program}"));
+    }
+    Ok(())
+}
+
 /// One line of what was found or done.
 fn say(subject: &str, text: &str) {
     println!("setup: {subject}: {text}");

@@ -7,4 +7,6 @@ pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod plan;
 pub(crate) mod run;
+pub(crate) mod savepoint;
+pub(crate) mod stop;
 pub(crate) mod test;

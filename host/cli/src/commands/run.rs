@@ -11,6 +11,7 @@ use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
 use tidemill_guest::Component;
+use tidemill_state::Ending;
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
@@ -20,6 +21,7 @@ use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
 use crate::progress::{Progress, View};
 use crate::settings::{self, JobArgs, KeepArgs, Mode, RunArgs, Settings};
+use crate::socket::Listener;
 use crate::supervise::{SUPERVISOR, supervise};
 use crate::value::Timeout;
 use crate::{console, interrupt, keep, process, report};
@@ -58,7 +60,7 @@ enum ReportFormat {
 
 /// Runs the command: here, or where the job is to survive its process, in one that is started again when it fails.
 pub(crate) fn run(command: &RunCommand, start: Instant) -> Outcome<()> {
-    match command.keep.settings() {
+    match settings::gather_keep(&command.job, &command.keep)? {
         Some(keep) => supervise(keep.restarts),
         None => here(command, start),
     }
@@ -76,7 +78,7 @@ fn here(command: &RunCommand, start: Instant) -> Outcome<()> {
     let settings = settings::gather(&command.job, &command.run)?;
     let prepared = prepare::prepare(&settings)?;
     let bounds = bindings::resolve(&prepared.plan, &settings.bindings)?;
-    let claimed = command.keep.settings().map(|keep| keep::claim(&keep)).transpose()?;
+    let claimed = settings::gather_keep(&command.job, &command.keep)?.map(|keep| keep::claim(&keep)).transpose()?;
     let resuming = claimed.as_ref().is_some_and(Claimed::is_resuming);
     let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
     let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
@@ -99,7 +101,16 @@ fn here(command: &RunCommand, start: Instant) -> Outcome<()> {
     let mut run = Run::new(prepared, graph, ends, &settings, control)?;
     run.spec.checkpoints = keeping.as_ref().map(|keeping| keeping.checkpoints.clone());
     interrupt::stop_on_signal(Arc::clone(&run.control))?;
-    run.watched(wants_report, &name, start, command.report_file.as_deref(), keeping)
+    let listener = listen(&name, &run.control, keeping.as_ref());
+    run.watched(wants_report, &name, start, command.report_file.as_deref(), (keeping, listener))
+}
+
+/// Makes the job reachable for `stop` and `savepoint`. One that is not runs all the same, which is said.
+fn listen(name: &str, control: &Arc<Control>, keeping: Option<&Keeping>) -> Option<Listener> {
+    let coordinator = keeping.map(|keeping| Arc::clone(&keeping.coordinator));
+    Listener::start(name, Arc::clone(control), coordinator)
+        .map_err(|error| console::log("warn", "control", &format!("`tidemill stop` and `savepoint` will not reach this job: {error}")))
+        .ok()
 }
 
 /// A job about to run, with what is needed to watch it.
@@ -154,7 +165,7 @@ impl Run {
         name: &str,
         start: Instant,
         report_file: Option<&std::path::Path>,
-        keeping: Option<Keeping>,
+        (keeping, listener): (Option<Keeping>, Option<Listener>),
     ) -> Outcome<()> {
         let no_thread = |e: std::io::Error| Fault::failed("cannot start a thread").because(&e);
         let monitor = match wants_report {
@@ -172,7 +183,7 @@ impl Run {
             progress.finish();
         }
         let Some(ended) = ended(result)? else { return Ok(()) };
-        keeping.map_or(Ok(()), |keeping| keeping.finish(ended.stopped))?;
+        finish(keeping.as_ref(), listener, ended.stopped && !self.control.is_draining())?;
         let facts = report::Facts {
             job: name,
             plan: &plan,
@@ -192,6 +203,20 @@ impl Run {
             console::note(&report::summary(&facts));
         }
         if wants_report { tell(&report::json(&facts).to_string(), report_file) } else { Ok(()) }
+    }
+}
+
+/// Makes the last checkpoint, where there are any, and tells whoever waits for the end.
+fn finish(keeping: Option<&Keeping>, listener: Option<Listener>, stopped: bool) -> Outcome<()> {
+    let ending = if stopped { Ending::Stopped } else { Ending::Finished };
+    match (keeping, listener.as_ref().map(Listener::ended)) {
+        (Some(keeping), Some(ended)) => ended.with(&keeping.coordinator, || keeping.finish(ending)),
+        (Some(keeping), None) => keeping.finish(ending),
+        (None, Some(ended)) => {
+            ended.tell();
+            Ok(())
+        }
+        (None, None) => Ok(()),
     }
 }
 

@@ -176,6 +176,7 @@ enum Message {
 
 /// The checkpoints of a running job. See the module.
 pub struct Coordinator {
+    store: Store,
     messages: Mutex<Sender<Message>>,
     statistics: Arc<Mutex<Statistics>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -202,10 +203,16 @@ impl Coordinator {
     pub fn start(store: Store, start: &Start, base: Option<Base>, job: Job, options: Options, hooks: Hooks) -> Result<Coordinator, Error> {
         let (sender, receiver) = channel();
         let statistics = Arc::new(Mutex::new(Statistics::default()));
+        let own = store.clone();
         let run = run::Run::new(store, start, base, job, options, hooks, (sender.clone(), receiver), Arc::clone(&statistics));
         let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(move || run.run());
         let thread = thread.map_err(|e| Error::Directory(format!("no thread for checkpoints can be started: {e}")))?;
-        Ok(Coordinator { messages: Mutex::new(sender), statistics, thread: Mutex::new(Some(thread)) })
+        Ok(Coordinator { store: own, messages: Mutex::new(sender), statistics, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The checkpoint directory of the job.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// What has been done so far.

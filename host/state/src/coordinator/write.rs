@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tidemill_core::checkpoint::page_schema;
+use tidemill_core::checkpoint::protocol::name::SAVEPOINTS;
 use tidemill_core::checkpoint::protocol::{Checkpoint, Object, Savepoint};
 
 use super::slots::{Gathered, Slots};
@@ -87,6 +88,11 @@ pub(super) fn savepoint(store: &Store, manifest: &Manifest, name: &Savepoint) ->
 /// # Errors
 /// What cannot be read or written; [`Error::Exists`] when there is a savepoint of that name.
 pub fn copy(from: &Store, manifest: &Manifest, to: &Store, name: &Savepoint) -> Result<Manifest, Error> {
+    let file = Object::Savepoint(name.clone()).path();
+    // Found out before parts are written that nothing would refer to; of two that copy at once the record still has one winner.
+    if to.list(SAVEPOINTS)?.iter().any(|entry| entry.name == file) {
+        return Err(Error::Exists { file });
+    }
     let origin = Origin { stamp: manifest.stamp, groups: manifest.groups };
     let operators = manifest.operators.iter().cloned().map(|mut operator| {
         if let Some(state) = &operator.state {

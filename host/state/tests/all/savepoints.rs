@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_core::checkpoint::protocol::{Object, RunnerId, Savepoint, name};
-use tidemill_state::{Backend, Base, Error, Event, Fault, Faulty, Objects, Operation, Options, Store, Which, Wish, start};
+use tidemill_state::{Backend, Base, Error, Event, Fault, Faulty, Objects, Operation, Options, Store, Which, Wish, discard, start};
 
 use crate::engine::{Engine, PATIENCE, asked, assert_same, files, open, restored, saved_model};
 
@@ -89,4 +89,28 @@ fn a_copy_stands_by_itself_and_a_job_goes_on_from_it_elsewhere() {
     let manifest = engine.checkpoint().unwrap();
     assert!(manifest.parts().all(|part| part.name.stamp == manifest.stamp), "nothing lies elsewhere any more");
     assert_same(&restored(&next, &manifest, 1), engine.told().model_at(manifest.stamp.checkpoint), "restored");
+}
+
+#[test]
+fn a_discarded_savepoint_leaves_what_others_need() {
+    let (store, elsewhere) = (Store::memory().unwrap(), Store::memory().unwrap());
+    let engine = Engine::start(&store, 1, 2, asked());
+    engine.change((0..500).map(|id| (id, id)));
+    let wish = |wish| engine.coordinator.wish(wish).recv().unwrap().unwrap();
+    let inside = wish(Wish::Savepoint(savepoint("inside")));
+    for name in ["one", "two"] {
+        engine.change([(1, 7)]);
+        wish(Wish::Copy(savepoint(name), elsewhere.clone()));
+    }
+    drop(engine);
+    discard(&elsewhere, &savepoint("one")).unwrap();
+    assert!(tidemill_state::open(&elsewhere, &Which::Savepoint(savepoint("two"))).is_ok());
+    assert!(tidemill_state::open(&elsewhere, &Which::Savepoint(savepoint("one"))).is_err());
+    discard(&elsewhere, &savepoint("two")).unwrap();
+    assert!(files(&elsewhere, name::PARTS).is_empty() && files(&elsewhere, name::SAVEPOINTS).is_empty());
+    discard(&elsewhere, &savepoint("two")).unwrap();
+    let parts = files(&store, name::PARTS);
+    discard(&store, &savepoint("inside")).unwrap();
+    assert_eq!(files(&store, name::PARTS), parts, "the job of that directory cleans up itself");
+    assert!(!inside.operators.is_empty());
 }

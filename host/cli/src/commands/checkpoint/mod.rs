@@ -110,7 +110,7 @@ fn name(listed: &Listed<'_>) -> String {
 }
 
 /// `1.5 MiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;

@@ -1,11 +1,13 @@
 //! What a run was asked for: the flags laid over the job file.
 
+mod keep;
+
+pub(crate) use keep::{CheckpointMode, KeepArgs, KeepSettings};
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tidemill_core::checkpoint::restart::{Delay, Policy};
 
 use crate::fault::{Fault, Outcome};
 use crate::job_file::{self, JobFile, Scalar};
@@ -55,105 +57,6 @@ pub(crate) struct RunArgs {
     pub(crate) idle_timeout: Option<Timeout>,
 }
 
-/// The flags of a job that survives its process.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Checkpoints")]
-pub(crate) struct KeepArgs {
-    /// Keep state and progress here, and go on from there at the next start: a directory, file:DIR or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "URL")]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// How often a checkpoint is taken [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = value::duration, requires = "checkpoint_dir")]
-    pub(crate) checkpoint_interval: Option<Duration>,
-    /// The least time between two checkpoints [default: none]
-    #[arg(long, value_name = "DURATION", value_parser = value::duration, requires = "checkpoint_dir")]
-    pub(crate) checkpoint_pause: Option<Duration>,
-    /// Whether records may count twice after a crash [default: exactly-once]
-    #[arg(long, value_enum, requires = "checkpoint_dir")]
-    pub(crate) checkpoint_mode: Option<CheckpointMode>,
-    /// Checkpoints that are kept [default: 2]
-    #[arg(long, value_name = "N", value_parser = value::count, requires = "checkpoint_dir")]
-    pub(crate) checkpoint_retain: Option<usize>,
-    /// Begin with the newest checkpoint or savepoint of this directory, at the first start
-    #[arg(long, value_name = "URL", requires = "checkpoint_dir")]
-    pub(crate) from: Option<String>,
-    /// Leave behind state of the checkpoint that the job no longer has
-    #[arg(long, requires = "checkpoint_dir")]
-    pub(crate) allow_dropped_state: bool,
-    /// What to do when the process that runs the job fails [default: exponential]
-    #[arg(long, value_enum, requires = "checkpoint_dir")]
-    pub(crate) restart: Option<Restart>,
-    /// The wait before the first start after a failure [default: 500ms]
-    #[arg(long, value_name = "DURATION", value_parser = value::duration, requires = "checkpoint_dir")]
-    pub(crate) restart_delay: Option<Duration>,
-    /// Starts in a row after which the job is given up [default: 10]
-    #[arg(long, value_name = "N", value_parser = value::count, requires = "checkpoint_dir")]
-    pub(crate) restart_attempts: Option<usize>,
-}
-
-/// What a checkpoint promises (semantics.md #46).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckpointMode {
-    /// State counts every record once; fast inputs wait for slow ones at a checkpoint
-    #[default]
-    ExactlyOnce,
-    /// Nothing waits; after a crash some records count twice
-    AtLeastOnce,
-}
-
-/// What becomes of a job whose process has failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Restart {
-    /// It stays down
-    None,
-    /// It is started again, always after the same delay
-    Fixed,
-    /// It is started again after a delay that doubles with each failure in a row
-    #[default]
-    Exponential,
-}
-
-/// The longest delay before a start.
-const RESTART_DELAY_MAX: Duration = Duration::from_secs(60);
-/// A runner that has run this long has not failed at its start: delay and budget begin anew.
-const RESTART_RESET: Duration = Duration::from_secs(60);
-
-/// How a job is kept, defaults filled in.
-#[derive(Clone, Debug)]
-pub(crate) struct KeepSettings {
-    pub(crate) dir: String,
-    pub(crate) interval: Duration,
-    pub(crate) pause: Duration,
-    pub(crate) mode: CheckpointMode,
-    pub(crate) retain: usize,
-    pub(crate) from: Option<String>,
-    pub(crate) allow_dropped_state: bool,
-    pub(crate) restarts: Policy,
-}
-
-impl KeepArgs {
-    /// With defaults; none where no checkpoints are wanted.
-    pub(crate) fn settings(&self) -> Option<KeepSettings> {
-        let first = self.restart_delay.unwrap_or(Duration::from_millis(500));
-        let attempts = self.restart_attempts.map_or(10, |n| u32::try_from(n).unwrap_or(u32::MAX));
-        let (delay, starts_max) = match self.restart.unwrap_or_default() {
-            Restart::None => (Delay::Fixed(first), 0),
-            Restart::Fixed => (Delay::Fixed(first), attempts),
-            Restart::Exponential => (Delay::Exponential { first, longest: RESTART_DELAY_MAX.max(first) }, attempts),
-        };
-        Some(KeepSettings {
-            dir: self.checkpoint_dir.clone()?,
-            interval: self.checkpoint_interval.unwrap_or(Duration::from_secs(10)),
-            pause: self.checkpoint_pause.unwrap_or_default(),
-            mode: self.checkpoint_mode.unwrap_or_default(),
-            retain: self.checkpoint_retain.unwrap_or(tidemill_state::RETAIN),
-            from: self.from.clone(),
-            allow_dropped_state: self.allow_dropped_state,
-            restarts: Policy { delay, starts_max: Some(starts_max), reset_after: RESTART_RESET },
-        })
-    }
-}
-
 /// Everything decided, defaults aside.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -173,9 +76,21 @@ pub(crate) struct Settings {
 /// # Errors
 /// A name given twice, or a job file that is missing or cannot be understood.
 pub(crate) fn gather(job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
+    with_file(job, |file| lay_over(file, job, run))
+}
+
+/// Lays the flags of checkpoints over the job file; none where no checkpoints are wanted.
+///
+/// # Errors
+/// As [`gather`], and flags that mean nothing without a directory.
+pub(crate) fn gather_keep(job: &JobArgs, keep: &KeepArgs) -> Outcome<Option<KeepSettings>> {
+    with_file(job, |file| keep.settings(file.checkpoints.as_ref()))
+}
+
+fn with_file<T>(job: &JobArgs, settings: impl FnOnce(JobFile) -> Outcome<T>) -> Outcome<T> {
     let is_file = job.job.extension().is_some_and(|e| e == "toml");
     let file = if is_file { job_file::read(&job.job)? } else { JobFile { component: job.job.clone(), ..JobFile::default() } };
-    lay_over(file, job, run).map_err(|fault| match is_file {
+    settings(file).map_err(|fault| match is_file {
         true => Fault { message: format!("{} (job file {})", fault.message, job.job.display()), ..fault },
         false => fault,
     })
