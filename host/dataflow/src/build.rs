@@ -48,6 +48,17 @@ use crate::ticks::Ticks;
 /// How long a worker without work sleeps at most before it looks at the stop switch.
 const PARK: Duration = Duration::from_millis(5);
 
+/// Tells the other workers of a panic: timely does not, and they would wait for ever for what this one still holds.
+struct Alarm<'a>(&'a Control);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lose_worker();
+        }
+    }
+}
+
 /// Runs the job on `graph.workers()` threads.
 pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, Failure> {
     let workers = spec.graph.workers();
@@ -60,8 +71,13 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
     let shared = Arc::clone(control);
     let run = move |worker: &mut Worker| {
         let job = Job { spec: spec.clone(), control: Arc::clone(&shared), ticks: Arc::clone(&ticks) };
+        let _alarm = Alarm(&shared);
         worker.dataflow::<Tick, _, _>(|scope| job.build(scope));
         while worker.has_dataflows() {
+            if shared.has_lost_worker() {
+                worker.installed_dataflows().into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
+                return;
+            }
             worker.step_or_park(Some(PARK));
         }
     };

@@ -18,6 +18,8 @@ pub struct Control {
     drain: AtomicBool,
     failure: Mutex<Option<Failure>>,
     failed: AtomicBool,
+    /// A worker has ended in a panic.
+    lost: AtomicBool,
     /// Once the job runs.
     ticks: OnceLock<Arc<Ticks>>,
     pub(crate) operators: Vec<OperatorCounters>,
@@ -82,6 +84,7 @@ impl Control {
             drain: AtomicBool::new(false),
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
             ticks: OnceLock::new(),
             operators: std::iter::repeat_with(counters).take(operators).collect(),
         }
@@ -128,6 +131,14 @@ impl Control {
     /// Whether the job has failed.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Relaxed)
+    }
+
+    pub(crate) fn lose_worker(&self) {
+        self.lost.store(true, Relaxed);
+    }
+
+    pub(crate) fn has_lost_worker(&self) -> bool {
+        self.lost.load(Relaxed)
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

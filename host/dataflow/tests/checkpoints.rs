@@ -160,3 +160,33 @@ fn boundaries_do_come_and_state_does_not_pile_up() {
         assert!(run.saved(id).rows() < 7 * 60, "panes that are over are gone from checkpoint {id}: {} rows", run.saved(id).rows());
     }
 }
+
+/// In one block of one key: a session takes another in, and is then taken in by a third. The slots of both are free at the boundary.
+#[test]
+fn a_session_that_took_one_in_before_it_was_taken_in_is_gone_at_the_boundary() {
+    let times = [0, 30, 50, 40, 10, 20];
+    let first = times.iter().map(|&time| (time, 7, 1));
+    // They fall into the session that is left, so that no other needs a slot.
+    let rows: Vec<Row> = first.chain((0..594).map(|_| (20, 7, 1))).collect();
+    let what = (window(json!({"session": {"gap_ms": 10}}), json!("guest"), 0), Custom::default());
+    let run = KeptJob { every: 5, ..job(&rows, &what, 1, times.len()) }.run(None).unwrap();
+    assert!(run.checkpoints().len() > 5, "boundaries do come");
+    for id in run.checkpoints() {
+        assert!(run.saved(id).rows() <= 1, "{} sessions in checkpoint {id}", run.saved(id).rows());
+    }
+    assert_eq!(run.lines().len(), 1, "{:?}", run.lines());
+}
+
+/// timely notices no dead thread: the other workers would wait for what it still holds.
+#[test]
+fn a_panic_in_one_worker_ends_the_job() {
+    let rows: Vec<Row> = (0..4000).map(|i| (i, i % 7, i)).collect();
+    let (operators, mut custom) = process();
+    let inner = custom.process.take().unwrap();
+    custom.process = Some(Arc::new(move |sums: &mut HashMap<u32, (i64, i64)>, operator, at, block: &Block, slots: &[u32]| {
+        assert!((0..block.rows()).all(|row| block.column(1).i64s().get(row) != 2000), "asked for by the test");
+        inner(sums, operator, at, block, slots)
+    }));
+    let failure = job(&rows, &(operators, custom), 3, 10).run(None).err().unwrap();
+    assert!(failure.to_string().contains("a worker ended in a panic"), "{failure}");
+}

@@ -116,6 +116,8 @@ impl Work {
 
     /// Joins two accumulators once the rows assigned so far have been added.
     pub(super) fn merge(&mut self, target: Slot, source: Slot) {
+        // Noted now and not when it is done: the target may be the source of a later merge, and is gone then.
+        self.ledger.touch(target);
         self.targets.push(target);
         self.sources.push(source);
     }
@@ -129,7 +131,6 @@ impl Work {
         }
         if !self.targets.is_empty() {
             self.compute.merge(&self.targets, &self.sources, cx)?;
-            self.targets.iter().for_each(|&target| self.ledger.touch(target));
             self.free.append(&mut self.sources);
             self.targets.clear();
         }
