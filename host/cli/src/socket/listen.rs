@@ -98,6 +98,10 @@ impl Drop for Listener {
             // A panic has been reported by the hook of the process.
             let _ = thread.join();
         }
+        // The operators of a job that has failed come to no boundary any more: a savepoint under way would wait for its timeout.
+        if let Some(coordinator) = &self.shared.coordinator {
+            coordinator.quit();
+        }
         for thread in std::mem::take(&mut *lock(&self.shared.threads)) {
             let _ = thread.join();
         }
@@ -324,6 +328,43 @@ mod tests {
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         assert!(text.contains("--checkpoint-dir"), "{text}");
+    }
+
+    /// Checkpoints of a job with one operator, which never comes to a boundary; the receiver is told of each that is announced.
+    fn never_done() -> (Arc<Coordinator>, Receiver<()>) {
+        let store = Store::memory().unwrap();
+        let start = tidemill_state::start(&store, protocol::RunnerId(1)).unwrap();
+        let expected =
+            tidemill_state::Expected { operator: 0, name: "count".to_owned(), kind: "process".to_owned(), workers: 1, key: None };
+        let job = tidemill_state::Job { name: "counts".to_owned(), plan: String::new(), groups: 256, operators: vec![expected] };
+        let (announced, heard) = channel();
+        let hooks = tidemill_state::Hooks {
+            begin: Box::new(move |_| announced.send(()).is_ok()),
+            commit: Box::new(|_, _| Ok(())),
+            event: Box::new(|_| ()),
+            now: Box::new(|| 0),
+        };
+        (Arc::new(Coordinator::start(store, &start, None, job, tidemill_state::Options::default(), hooks).unwrap()), heard)
+    }
+
+    #[test]
+    fn a_job_that_fails_during_a_savepoint_does_not_wait_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (coordinator, announced) = never_done();
+        let control = Arc::new(Control::new(1, 1));
+        let listener = Listener::start_in(&folder.path().join("sockets"), "counts", control, Some(coordinator)).unwrap();
+        let stream = UnixStream::connect(&listener.path).unwrap();
+        write_line(&stream, &Request::Savepoint(Savepoint { name: None, to: None })).unwrap();
+        announced.recv().unwrap();
+        let (dropping, dropped) = channel();
+        std::thread::spawn(move || {
+            drop(listener);
+            // The test has failed when it no longer listens.
+            let _ = dropping.send(());
+        });
+        dropped.recv_timeout(Duration::from_secs(20)).expect("the job ends");
+        let reply = read_line::<Reply>(&stream).unwrap();
+        assert!(matches!(&reply, Reply::Refused { message, .. } if message.contains("ended before the savepoint")), "{reply:?}");
     }
 
     #[test]

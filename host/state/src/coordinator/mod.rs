@@ -241,6 +241,13 @@ impl Coordinator {
         answer
     }
 
+    /// Stops at once, as for a job that has failed: nothing more is written, and whoever waits for a wish hears that there is nobody to
+    /// grant it. After [`Coordinator::finish`] it changes nothing.
+    pub fn quit(&self) {
+        self.send(Message::Quit);
+        self.join();
+    }
+
     fn send(&self, message: Message) {
         // Nobody listens once the coordinator has stopped, and nothing is lost by that.
         let _ = self.messages.lock().unwrap_or_else(PoisonError::into_inner).send(message);
@@ -262,7 +269,6 @@ impl Keeper for Coordinator {
 
 impl Drop for Coordinator {
     fn drop(&mut self) {
-        self.send(Message::Quit);
-        self.join();
+        self.quit();
     }
 }
