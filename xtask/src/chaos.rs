@@ -5,8 +5,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::setup::Language;
+use crate::test::Tally;
 use crate::workspace::Workspace;
 use crate::{dist, process};
+
+/// Kill loops in the test, one for each query.
+const STORMS: u64 = 5;
 
 /// The options of `chaos`.
 #[derive(Args)]
@@ -26,9 +30,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     cargo.args(["test", "-p", "tidemill-e2e", "--test", "recovery", "--", "survive_kills"]);
     cargo.env("TIDEMILL_BIN", workspace.binary()).env("TIDEMILL_GUESTS", workspace.guests());
     cargo.env("TIDEMILL_CHAOS_KILLS", options.kills.to_string()).env("TIDEMILL_CHAOS_SEED", options.seed.to_string());
-    if !process::tee(&mut cargo, "the kill loop", |_| {})? {
+    let mut tally = Tally::default();
+    if !process::tee(&mut cargo, "the kill loop", |line| tally.add(line))? {
         bail!("a job was not what it is without kills; the failure above names query and seed");
     }
-    println!("chaos: {} kills with seed {}, 0 lost, 0 doubled", options.kills.div_ceil(5) * 5, options.seed);
+    if tally.passed != STORMS {
+        bail!("{} kill loops ran where there are {STORMS}: nothing is shown by this run", tally.passed);
+    }
+    println!("chaos: {} kills with seed {}, 0 lost, 0 doubled", options.kills.div_ceil(STORMS) * STORMS, options.seed);
     Ok(())
 }

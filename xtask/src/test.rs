@@ -141,14 +141,14 @@ fn test_command(workspace: &Workspace) -> String {
 
 /// The sum over the result lines of the test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    passed: u64,
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
     failed: u64,
 }
 
 impl Tally {
     /// Adds a line such as `test result: ok. 12 passed; 1 failed; 0 ignored; ...`; other lines count nothing.
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         let counts = result.split_once(". ").map_or(result, |(_, counts)| counts);
         for count in counts.split("; ") {

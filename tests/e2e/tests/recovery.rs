@@ -1,8 +1,8 @@
 //! A job with a checkpoint directory, killed with `kill -9` at random moments and started again at another parallelism each time: what
 //! it shows in the end is what a run shows that nobody disturbed. Nothing is lost, nothing is doubled.
 //!
-//! Fifty kills in all; `cargo xtask chaos --kills N --seed S` makes them more, by `TIDEMILL_CHAOS_KILLS` and `TIDEMILL_CHAOS_SEED`. A failure
-//! names its seed.
+//! Fifty kills in all, a thousand with `TIDEMILL_TEST_FULL`; `cargo xtask chaos --kills N --seed S` chooses both, by `TIDEMILL_CHAOS_KILLS` and
+//! `TIDEMILL_CHAOS_SEED`. A failure names its seed.
 #![allow(clippy::unwrap_used)]
 
 use std::process::{Child, Command, Stdio};
@@ -121,8 +121,9 @@ impl Case {
 }
 
 fn storm(query: &'static str, salt: u64) {
+    let usual = if std::env::var_os("TIDEMILL_TEST_FULL").is_some() { 1_000 } else { 50 };
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let kills = number("TIDEMILL_CHAOS_KILLS").unwrap_or(50).div_ceil(STORMS);
+    let kills = number("TIDEMILL_CHAOS_KILLS").unwrap_or(usual).div_ceil(STORMS);
     let seed = number("TIDEMILL_CHAOS_SEED").unwrap_or(1).wrapping_mul(100).wrapping_add(salt);
     Case::new(query).storm(usize::try_from(kills).unwrap(), seed);
 }
