@@ -89,6 +89,40 @@ fn what_a_refused_record_emitted_is_taken_back_through_the_chain() {
     assert_eq!(letters, [(1, "a".to_owned(), 100), (1, "b".to_owned(), 100), (3, "f".to_owned(), 102)]);
 }
 
+/// Emits the text letter by letter and refuses the item at a `!`; the next operator emits each letter twice and refuses a `?`.
+fn letters_and_marks(job: &mut Job) -> Result {
+    job.source::<Item>("items", json())
+        .try_flat_map("letters", |item, out| {
+            item.text.chars().try_for_each(|letter| {
+                out.emit((item.key, letter.to_string()));
+                if letter == '!' { Err("too loud") } else { Ok(()) }
+            })
+        })
+        .on_error(OnError::Skip)
+        .try_flat_map("certain", |(key, letter): (i64, String), out| {
+            out.emit((key, letter.clone()));
+            out.emit((-key, letter.clone()));
+            if letter == "?" { Err("unsure") } else { Ok(()) }
+        })
+        .on_error(OnError::DeadLetter)
+        .sink("out", json());
+    Ok(())
+}
+
+/// What job.wit says of `failure`: a chain means the same as its operators one by one.
+#[test]
+fn a_member_of_a_chain_refuses_its_own_record_and_no_other_of_the_row() {
+    let (mut instance, heard) = instance(letters_and_marks);
+    instance.link(0, &[1, 2]);
+    let input = block(&[item(1, "a?b?"), item(2, "c?!"), item(3, "d")]);
+    let outcome = instance.process(0, 0, AT, &input, &[], &[]);
+    let failures: Vec<_> = outcome.failures.iter().map(|f| (f.row, f.operator, f.message.as_str())).collect();
+    assert_eq!(failures, [(0, 2, "unsure"), (0, 2, "unsure"), (1, 1, "too loud")]);
+    let blocks = heard.blocks.take();
+    let out: Vec<_> = read::<(i64, String)>(&blocks[0].2).into_iter().map(|((key, letter), _)| format!("{key}{letter}")).collect();
+    assert_eq!(out, ["1a", "-1a", "1b", "-1b", "3d", "-3d"]);
+}
+
 #[test]
 fn dead_letters_tell_what_was_refused_and_why() {
     let job = |job: &mut Job| {

@@ -54,7 +54,7 @@ fn names_that_cannot_be_and_folders_that_are_there_are_refused() {
 fn what_cannot_be_built_says_what_it_needs() {
     let folder = Folder::new();
     let build = |arg: &str| Tidemill::new(folder.path(), "build").arg(arg).run();
-    build(".").expect(exit::FAILED, &["not a Rust project", "tidemill new"]);
+    build(".").expect(exit::FAILED, &["is no project", "tidemill new"]);
     build("nowhere").expect(exit::USAGE, &["nowhere"]);
     folder.write("core.wasm", b"\0asm\x01\0\0\0");
     build("core.wasm").expect(exit::USAGE, &["-o"]);

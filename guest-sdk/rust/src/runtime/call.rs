@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Once;
 
-use super::{Failure, Host, Level};
+use super::{AnyPort, Failure, Host, Level};
 
 /// No row is in flight.
 const NO_ROW: u32 = u32::MAX;
@@ -16,10 +16,23 @@ pub(crate) struct Call {
     host: Rc<dyn Host>,
     operator: Cell<u32>,
     row: Cell<u32>,
-    /// Whether something is to be looked after when the record in flight is through.
+    /// Whether a port is to be looked after when the row in flight is through.
     attention: Cell<bool>,
-    failed: Cell<bool>,
     failures: RefCell<Vec<Failure>>,
+    /// The outputs of the chain that runs.
+    ports: RefCell<Rc<[Rc<dyn AnyPort>]>>,
+    /// Whether refused records are taken back: not where one fails the job anyway.
+    undo: Cell<bool>,
+    /// Rows in each port where the attempts that are open began, the innermost last.
+    marks: RefCell<Vec<usize>>,
+}
+
+/// An operator's work on one record, which can be taken back: what it and everything behind it in the chain emitted and refused. Attempts
+/// of the members of a chain nest.
+#[must_use]
+pub(crate) struct Attempt {
+    failures: usize,
+    marks: usize,
 }
 
 thread_local! {
@@ -34,8 +47,10 @@ impl Call {
             operator: Cell::new(0),
             row: Cell::new(NO_ROW),
             attention: Cell::new(false),
-            failed: Cell::new(false),
             failures: RefCell::default(),
+            ports: RefCell::new(Rc::new([])),
+            undo: Cell::new(false),
+            marks: RefCell::default(),
         })
     }
 
@@ -73,19 +88,56 @@ impl Call {
         self.attention.set(true);
     }
 
-    /// Ends the attention; tells whether the record in flight was refused.
-    pub(crate) fn attended(&self) -> bool {
+    pub(crate) fn attended(&self) {
         self.attention.set(false);
-        self.failed.replace(false)
     }
 
-    /// Notes that `operator` refuses the record in flight. Only the first refusal of a record counts.
+    /// Says which chain runs: its outputs, and whether refused records are taken back.
+    pub(crate) fn chain(&self, ports: &Rc<[Rc<dyn AnyPort>]>, undo: bool) {
+        *self.ports.borrow_mut() = ports.clone();
+        self.undo.set(undo);
+    }
+
+    /// Begins an operator's work on a record; `None` where nothing is ever taken back.
+    #[inline]
+    pub(crate) fn attempt(&self) -> Option<Attempt> {
+        self.undo.get().then(|| {
+            let mut marks = self.marks.borrow_mut();
+            let attempt = Attempt { failures: self.failures.borrow().len(), marks: marks.len() };
+            marks.extend(self.ports.borrow().iter().map(|port| port.rows()));
+            attempt
+        })
+    }
+
+    /// Ends an operator's work: what it did stands.
+    #[inline]
+    pub(crate) fn stand(&self, attempt: Option<Attempt>) {
+        if let Some(attempt) = attempt {
+            self.marks.borrow_mut().truncate(attempt.marks);
+        }
+    }
+
+    /// Ends an operator's work by taking it back: `operator` refuses the record.
+    #[cold]
+    pub(crate) fn refuse_all(&self, attempt: Option<Attempt>, operator: u32, message: String) {
+        if let Some(attempt) = attempt {
+            let mut marks = self.marks.borrow_mut();
+            self.ports.borrow().iter().zip(&marks[attempt.marks..]).for_each(|(port, &rows)| port.truncate(rows));
+            marks.truncate(attempt.marks);
+            self.failures.borrow_mut().truncate(attempt.failures);
+        }
+        self.refuse(operator, message);
+    }
+
+    /// Whether what is emitted now may still be taken back.
+    pub(crate) fn attempting(&self) -> bool {
+        !self.marks.borrow().is_empty()
+    }
+
+    /// Notes that `operator` refuses a record of the row in flight, of which it has emitted nothing.
     #[cold]
     pub(crate) fn refuse(&self, operator: u32, message: String) {
-        self.attention.set(true);
-        if !self.failed.replace(true) {
-            self.failures.borrow_mut().push(Failure { row: self.row.get(), operator, message });
-        }
+        self.failures.borrow_mut().push(Failure { row: self.row.get(), operator, message });
     }
 
     pub(crate) fn take_failures(&self) -> Vec<Failure> {

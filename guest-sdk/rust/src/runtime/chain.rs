@@ -94,43 +94,33 @@ pub(crate) trait Head {
 /// Where the records of a chain leave it.
 pub(crate) struct Exits {
     pub(crate) call: Rc<Call>,
-    ports: Vec<Rc<dyn AnyPort>>,
+    ports: Rc<[Rc<dyn AnyPort>]>,
     /// Whether a refused record is taken back: not where it fails the job anyway.
     undo: bool,
 }
 
 impl Exits {
     pub(crate) fn new(call: Rc<Call>, ports: Vec<Rc<dyn AnyPort>>, undo: bool) -> Exits {
-        Exits { call, ports, undo }
+        Exits { call, ports: ports.into(), undo }
     }
 
-    pub(crate) fn undoes(&self) -> bool {
-        self.undo
+    /// Begins a call.
+    pub(crate) fn enter(&self) {
+        self.call.chain(&self.ports, self.undo);
     }
 
-    /// Begins a record.
+    /// Ends the work on a row.
     #[inline]
-    pub(crate) fn begin(&self, row: usize) {
-        self.call.row(row);
-        if self.undo {
-            self.ports.iter().for_each(|port| port.mark());
+    pub(crate) fn end(&self) {
+        if self.call.attention() {
+            self.attend();
         }
-    }
-
-    /// Ends a record; false when it was refused.
-    #[inline]
-    pub(crate) fn end(&self) -> bool {
-        !self.call.attention() || self.attend()
     }
 
     #[cold]
-    fn attend(&self) -> bool {
-        let failed = self.call.attended();
-        if failed && self.undo {
-            self.ports.iter().for_each(|port| port.undo());
-        }
+    fn attend(&self) {
+        self.call.attended();
         self.ports.iter().for_each(|port| port.flush_if_full());
-        !failed
     }
 
     /// Hands on what is left at the end of a call.

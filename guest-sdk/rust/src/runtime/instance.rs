@@ -85,6 +85,7 @@ impl Instance {
         let Chain { head, exits } = self.chains.get_mut(chain as usize).and_then(Option::as_mut).expect("the host linked the chain");
         self.call.enter(|| {
             let block = Block::parse(block).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+            exits.enter();
             let mut outcome = body(&mut **head, &block, exits);
             exits.flush();
             outcome.failures = self.call.take_failures();

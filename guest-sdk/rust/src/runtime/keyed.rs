@@ -94,25 +94,33 @@ impl<K: Key, Out: Record> Run<'_, K, Out> {
     #[inline]
     pub(crate) fn each(&mut self, mut each: impl FnMut(&mut Ctx<'_, K, Out>, usize) -> crate::Result<()>) {
         let touched = self.slots.touched();
-        let undo = self.exits.undoes();
         for (i, &slot) in self.entries.iter().enumerate() {
             let row = if self.rows.is_empty() { i } else { self.rows[i] as usize };
-            self.exits.begin(row);
-            self.exits.call.at(self.id);
+            let call = &self.exits.call;
+            call.row(row);
+            call.at(self.id);
+            let attempt = call.attempt();
+            let undo = attempt.is_some();
             let timers = self.timers.borrow().len();
             let time = i64::from_le_bytes(self.times[row]);
-            let mut ctx = Ctx::new(self.key, row, slot, time, self.at, self.down, &self.timers, self.id, &self.exits.call);
-            if let Err(error) = each(&mut ctx, row) {
-                self.exits.call.refuse(self.id, error.to_string());
-            }
+            let mut ctx = Ctx::new(self.key, row, slot, time, self.at, self.down, &self.timers, self.id, call);
+            let done = each(&mut ctx, row);
             let mut flags = touched.flags.replace(0);
-            if !self.exits.end() {
-                self.timers.borrow_mut().truncate(timers);
-                self.slots.roll_back(slot);
-                flags = 0;
-            } else if undo {
-                self.slots.commit();
+            match done {
+                Ok(()) => {
+                    call.stand(attempt);
+                    if undo {
+                        self.slots.commit();
+                    }
+                }
+                Err(error) => {
+                    call.refuse_all(attempt, self.id, error.to_string());
+                    self.timers.borrow_mut().truncate(timers);
+                    self.slots.roll_back(slot);
+                    flags = 0;
+                }
             }
+            self.exits.end();
             self.uneven |= flags != CHANGED;
             self.seen[slot as usize] |= flags;
         }

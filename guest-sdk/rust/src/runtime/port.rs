@@ -1,6 +1,6 @@
 //! Ports: where records leave a chain and become blocks again.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Call;
@@ -23,16 +23,14 @@ pub(crate) struct Port<T: Record> {
     index: u32,
     call: Rc<Call>,
     builder: RefCell<Builder<T>>,
-    /// Rows before the record in flight, where records can be taken back.
-    mark: Cell<Option<usize>>,
 }
 
 /// What a chain does with its ports without knowing their records.
 pub(crate) trait AnyPort {
-    /// Notes where the record in flight begins, so that [`AnyPort::undo`] can go back there.
-    fn mark(&self);
-    /// Takes back what was pushed since the mark.
-    fn undo(&self);
+    /// Rows that have not been handed on.
+    fn rows(&self) -> usize;
+    /// Takes back the rows behind the first `rows`.
+    fn truncate(&self, rows: usize);
     /// Hands the block on if it is full.
     fn flush_if_full(&self);
     /// Hands the block on if it has records.
@@ -42,7 +40,7 @@ pub(crate) trait AnyPort {
 impl<T: Record> Port<T> {
     pub(crate) fn new(operator: u32, index: u32, schema: &Schema, call: &Rc<Call>) -> Rc<Port<T>> {
         let builder = RefCell::new(Builder::new(schema.id()));
-        Rc::new(Port { operator, index, call: call.clone(), builder, mark: Cell::new(None) })
+        Rc::new(Port { operator, index, call: call.clone(), builder })
     }
 
     #[inline]
@@ -74,7 +72,7 @@ impl<T: Record> Port<T> {
         if builder.rows() < ROWS_HARD && builder.heap_len() < HEAP_HARD {
             return;
         }
-        assert!(self.mark.get().is_none(), "one record emitted more than {ROWS_HARD} records, which cannot be undone should it be refused");
+        assert!(!self.call.attempting(), "one record emitted more than {ROWS_HARD} records, which cannot be undone should it be refused");
         self.send(builder);
     }
 
@@ -91,14 +89,12 @@ fn full<T: Record>(builder: &Builder<T>) -> bool {
 }
 
 impl<T: Record> AnyPort for Port<T> {
-    fn mark(&self) {
-        self.mark.set(Some(self.builder.borrow().rows()));
+    fn rows(&self) -> usize {
+        self.builder.borrow().rows()
     }
 
-    fn undo(&self) {
-        if let Some(mark) = self.mark.get() {
-            self.builder.borrow_mut().truncate(mark);
-        }
+    fn truncate(&self, rows: usize) {
+        self.builder.borrow_mut().truncate(rows);
     }
 
     fn flush_if_full(&self) {

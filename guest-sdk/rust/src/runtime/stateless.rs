@@ -43,7 +43,7 @@ impl<In: Record> Head for StatelessHead<In> {
     fn process(&mut self, _: u32, _: Moment, block: &Block<'_>, _: &[u32], _: &[u32], exits: &Exits) -> Outcome {
         let readers = open::<In>(block);
         for (row, time) in block.times().iter().enumerate() {
-            exits.begin(row);
+            exits.call.row(row);
             self.push.push(In::read(&readers, row), i64::from_le_bytes(*time));
             exits.end();
         }

@@ -124,7 +124,7 @@ impl<C: Compute> Head for Linked<C> {
             opened.unwrap_or_else(|error| panic!("the host gave a wrong block of {keys} key columns: {error}"));
         self.slots.reserve(slots);
         for (row, time) in block.times().iter().enumerate() {
-            exits.begin(row);
+            exits.call.row(row);
             exits.call.at(self.id);
             let read_key = || <C::Key as Record>::read(&key, row);
             let window = Window {

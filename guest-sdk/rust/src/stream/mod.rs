@@ -129,8 +129,10 @@ impl<T: Record> Stream<T> {
                 let (f, call) = (f.clone(), call.clone());
                 Push::stage(move |record, time| {
                     call.at(id);
-                    if let Err(error) = f(record, &mut Emit::new(&mut down, time, id, &call)) {
-                        call.refuse(id, error.to_string());
+                    let attempt = call.attempt();
+                    match f(record, &mut Emit::new(&mut down, time, id, &call)) {
+                        Ok(()) => call.stand(attempt),
+                        Err(error) => call.refuse_all(attempt, id, error.to_string()),
                     }
                 })
             })

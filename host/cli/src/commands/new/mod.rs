@@ -1,88 +1,19 @@
 //! `tidemill new`: a project that builds and passes its own tests as it is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::console;
 use crate::fault::{Fault, Outcome};
 
-/// The files of a Rust project; `{{name}}`, `{{crate}}` and `{{sdk}}` are filled in.
-const RUST: [(&str, &str); 6] = [
-    ("Cargo.toml", include_str!("../../templates/rust/Cargo.toml.in")),
-    ("src/lib.rs", include_str!("../../templates/rust/lib.rs.in")),
-    ("README.md", include_str!("../../templates/rust/README.md.in")),
-    (".gitignore", include_str!("../../templates/rust/gitignore.in")),
-    ("sample/readings.json", include_str!("../../templates/rust/readings.json")),
-    ("sample/averages.json", include_str!("../../templates/rust/averages.json")),
-];
+mod language;
+mod rust;
+
+use language::{Language, Template};
 
 /// Letters of a project's name at most: it becomes a folder, a crate and a file.
 const NAME_MAX: usize = 64;
-
-/// Names that Cargo or Rust keep for themselves.
-const RESERVED: [&str; 60] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "tidemill",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-    "build",
-    "deps",
-    "examples",
-];
 
 /// Make a project with a job, its tests and sample data
 #[derive(Clone, Debug, Args)]
@@ -102,36 +33,30 @@ pub(crate) struct NewCommand {
     sdk_path: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Language {
-    /// The crate `tidemill`
-    Rust,
-}
-
 /// Runs the command.
 pub(crate) fn run(command: &NewCommand) -> Outcome<()> {
-    let Language::Rust = command.lang;
+    let template = command.lang.template();
     let name = command.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    check_name(&name)?;
+    check_name(&name, &template)?;
     let shown = command.path.display();
     if command.path.exists() {
         return Err(
             Fault::refused(format!("{shown} is there already: nothing was written")).hint("choose another name, or remove it first")
         );
     }
-    let sdk = sdk(command.sdk_path.as_deref())?;
-    let files = RUST.map(|(path, text)| (path, fill(text, &name, &sdk)));
+    let sdk = template.dependency(command.sdk_path.as_deref())?;
     let failed = |e: std::io::Error| Fault::failed(format!("cannot write {shown}")).because(&e);
-    for (path, text) in files {
-        let path = command.path.join(path);
+    for (path, text) in template.files {
+        let path = command.path.join(fill(path, &name, &sdk));
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        std::fs::write(&path, text).map_err(failed)?;
+        std::fs::write(&path, fill(text, &name, &sdk)).map_err(failed)?;
     }
     console::result(&format!(
-        "made {shown}\n\nnext:\n  cd {shown}\n  cargo test\n  tidemill build\n  \
-         tidemill test {name}.wasm --input sample/readings.json --expect sample/averages.json\n"
+        "made {shown}\n\nnext:\n  cd {shown}\n  {}\n  tidemill build\n  \
+         tidemill test {name}.wasm --input sample/readings.json --expect sample/averages.json\n",
+        template.test
     ))
 }
 
@@ -139,24 +64,8 @@ fn fill(text: &str, name: &str, sdk: &str) -> String {
     text.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_")).replace("{{sdk}}", sdk)
 }
 
-/// The dependency on the SDK, as it stands in Cargo.toml.
-fn sdk(path: Option<&Path>) -> Outcome<String> {
-    let Some(path) = path else {
-        // Until 1.0 a minor version may break; the contract's version is checked when a component is loaded.
-        let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
-        return Ok(format!("\"{version}\""));
-    };
-    let absolute = path.canonicalize().map_err(|e| Fault::usage(format!("--sdk-path {} cannot be opened", path.display())).because(&e))?;
-    if !absolute.join("Cargo.toml").is_file() {
-        return Err(
-            Fault::usage(format!("--sdk-path {} holds no Cargo.toml", path.display())).hint("give the folder of the crate `tidemill`")
-        );
-    }
-    Ok(format!("{{ path = {:?} }}", absolute.display().to_string()))
-}
-
 /// Whether a name can be a folder, a crate and a component.
-fn check_name(name: &str) -> Outcome<()> {
+fn check_name(name: &str, template: &Template) -> Outcome<()> {
     let refuse = |why: &str| Err(Fault::usage(format!("{name:?} cannot be the name of a project: {why}")).hint("e.g. sensor-average"));
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     match name {
@@ -164,7 +73,7 @@ fn check_name(name: &str) -> Outcome<()> {
         _ if name.len() > NAME_MAX => refuse(&format!("it is longer than {NAME_MAX} letters")),
         _ if !name.starts_with(|c: char| c.is_ascii_lowercase()) => refuse("it has to begin with a small letter"),
         _ if !name.chars().all(legal) => refuse("it may hold small letters, digits, `-` and `_`"),
-        _ if RESERVED.contains(&name) => refuse("Rust or Cargo keep that word for themselves"),
+        _ if template.reserved.contains(&name) => refuse("the language or its tools keep that word for themselves"),
         _ => Ok(()),
     }
 }
@@ -176,14 +85,14 @@ mod tests {
 
     #[test]
     fn names_that_cannot_be_are_explained() {
-        assert!(check_name("sensor-average2").is_ok());
+        assert!(check_name("sensor-average2", &rust::TEMPLATE).is_ok());
         for (name, why) in
             [("", "empty"), ("2fast", "begin"), ("Räder", "begin"), ("a b", "may hold"), ("match", "keep"), ("tidemill", "keep")]
         {
-            let message = check_name(name).unwrap_err().message;
+            let message = check_name(name, &rust::TEMPLATE).unwrap_err().message;
             assert!(message.contains(why), "{message}");
         }
-        assert!(check_name(&"a".repeat(65)).unwrap_err().message.contains("longer"));
+        assert!(check_name(&"a".repeat(65), &rust::TEMPLATE).unwrap_err().message.contains("longer"));
     }
 
     #[test]
@@ -191,7 +100,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let command = NewCommand { path: dir.path().join("my-job"), lang: Language::Rust, sdk_path: None };
         run(&command).unwrap();
-        for (path, _) in RUST {
+        for (path, _) in rust::TEMPLATE.files {
             let text = std::fs::read_to_string(command.path.join(path)).unwrap();
             assert!(!text.contains("{{"), "{path} has a gap: {text}");
         }
@@ -205,8 +114,8 @@ mod tests {
     #[test]
     fn a_path_to_the_sdk_has_to_hold_a_crate() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(sdk(Some(dir.path())).unwrap_err().message.contains("no Cargo.toml"));
+        assert!(rust::TEMPLATE.dependency(Some(dir.path())).unwrap_err().message.contains("no Cargo.toml"));
         std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
-        assert!(sdk(Some(dir.path())).unwrap().starts_with("{ path = \"/"));
+        assert!(rust::TEMPLATE.dependency(Some(dir.path())).unwrap().starts_with("{ path = \"/"));
     }
 }
