@@ -137,3 +137,29 @@ fn unpackable(core: &Path, why: Unpackable) -> Fault {
             .hint("a module exports the functions of tidemill:job/operators and imports only tidemill:job/host"),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_follows_from_the_file_that_marks_a_project() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = || language(dir.path(), Path::new("jobs/mine"));
+        let none = found().unwrap_err();
+        assert!(none.message.starts_with("jobs/mine is no project") && none.message.contains("Cargo.toml (Rust)"), "{}", none.message);
+        std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
+        assert!(found().is_ok());
+    }
+
+    #[test]
+    fn a_component_is_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.wasm");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

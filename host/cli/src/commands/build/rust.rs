@@ -92,14 +92,4 @@ mod tests {
         std::fs::write(&manifest, "[package]\nname = 'a-b'\n").unwrap();
         assert_eq!(package_name(&manifest, dir.path()).unwrap(), "a-b");
     }
-
-    #[test]
-    fn a_component_is_replaced_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.wasm");
-        write(&path, b"one").unwrap();
-        write(&path, b"two").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
 }
