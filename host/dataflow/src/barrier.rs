@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use tidemill_core::TimeMs;
-use tidemill_core::checkpoint::{CheckpointId, Handover, Keeper};
+use tidemill_core::checkpoint::{CheckpointId, Handover, Keeper, Keyed};
 use tidemill_core::guest::OperatorId;
 use timely::dataflow::operators::{Capability, InputCapability};
 use timely::progress::frontier::MutableAntichain;
@@ -34,13 +34,15 @@ pub(crate) struct Barrier {
     /// The tick behind the last boundary it has come to.
     passed: Tick,
     aside: Vec<Aside>,
+    /// The handover whose keyed state follows.
+    open: Option<(CheckpointId, Handover)>,
 }
 
 impl Barrier {
     /// `aligned` puts aside; without it an operator hands over state that already holds something from behind the boundary, which
     /// a restore counts twice (at-least-once).
     pub(crate) fn new(operator: OperatorId, worker: usize, ticks: Arc<Ticks>, keeper: Arc<dyn Keeper>, aligned: bool) -> Barrier {
-        Barrier { operator, worker, ticks, keeper, aligned, passed: 0, aside: Vec::new() }
+        Barrier { operator, worker, ticks, keeper, aligned, passed: 0, aside: Vec::new(), open: None }
     }
 
     /// Whether a parcel has to be put aside.
@@ -77,13 +79,30 @@ impl Barrier {
         self.ticks.behind()
     }
 
-    /// Hands over at a boundary, or at the end.
+    /// Hands over at a boundary, or at the end. Keyed state, where there is any, follows by [`Barrier::complete`].
     pub(crate) fn hand_over(&mut self, watermark: TimeMs, given: Given, last: bool) {
         let (checkpoint, passed) = self.ticks.pass(self.passed, last);
         self.passed = passed;
-        let Given { keyed, position, staged } = given;
-        let handover = Handover { operator: self.operator, worker: self.worker, watermark, keyed, position, staged, last };
         // Without a boundary it is the last one, which every checkpoint to come takes.
-        self.keeper.keep(checkpoint.unwrap_or(CheckpointId(0)), handover);
+        let checkpoint = checkpoint.unwrap_or(CheckpointId(0));
+        let Given { keyed, position, staged } = given;
+        let handover = Handover { operator: self.operator, worker: self.worker, watermark, keyed: None, position, staged, last };
+        if keyed {
+            self.open = Some((checkpoint, handover));
+        } else {
+            self.keeper.keep(checkpoint, handover);
+        }
+    }
+
+    /// Whether keyed state is still to follow.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Hands over the keyed state that was to follow.
+    pub(crate) fn complete(&mut self, keyed: Keyed) {
+        if let Some((checkpoint, handover)) = self.open.take() {
+            self.keeper.keep(checkpoint, Handover { keyed: Some(keyed), ..handover });
+        }
     }
 }

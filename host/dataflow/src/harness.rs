@@ -51,10 +51,16 @@ pub(crate) trait Logic {
         Ok(())
     }
 
-    /// Hands over what it has at a boundary.
+    /// Hands over what it has at a boundary. State by key may follow while records flow again, see [`Logic::hand_over_more`].
     fn hand_over(&mut self, cx: &mut Context) -> Result<Given, Failure> {
         let _ = cx;
         Ok(Given::default())
+    }
+
+    /// Goes on handing over state by key, as it was at the boundary: about a page of it. The whole once there is nothing left.
+    fn hand_over_more(&mut self, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
+        let _ = cx;
+        Ok(None)
     }
 
     /// Takes back what it handed over, before anything else.
@@ -77,8 +83,8 @@ pub(crate) trait Logic {
 /// What an operator hands over at a boundary, beside its watermark.
 #[derive(Default)]
 pub(crate) struct Given {
-    /// State by key.
-    pub(crate) keyed: Option<Keyed>,
+    /// Whether state by key follows.
+    pub(crate) keyed: bool,
     /// Where a reader stands.
     pub(crate) position: Option<String>,
     /// Output that becomes visible with the checkpoint.
@@ -194,6 +200,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
             Some(route) => Handle::Exchanged(builder.new_input(input.stream, DistributorPact(|peers| Router::new(route, peers)))),
         });
     }
+    let activator = scope.activator_for(builder.operator_info().address);
     let outputs = parts.outputs;
     let (mut pushers, streams): (Vec<_>, Vec<_>) = (0..outputs).map(|_| builder.new_output::<Parcel>()).unzip();
     let mut frame = Frame {
@@ -219,7 +226,10 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
             }
             let frontiers: Vec<&MutableAntichain<Tick>> = frontiers.iter().collect();
             worked |= frame.boundary(&frontiers, &mut pushers);
-            frame.rest(frontiers.iter().all(|f| f.is_empty()));
+            worked |= frame.go_on();
+            if frame.rest(frontiers.iter().all(|f| f.is_empty())) {
+                activator.activate();
+            }
             if worked {
                 frame.cx.counters().busy_ns.fetch_add(start.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
             }
@@ -271,6 +281,7 @@ impl Frame {
         if self.ended || !self.barrier.as_ref().is_some_and(|barrier| barrier.is_due(frontiers)) {
             return false;
         }
+        self.finish_handover();
         self.hand_over(false);
         let aside = self.barrier.as_mut().map(Barrier::take_aside).unwrap_or_default();
         for Aside { input, capabilities, items } in aside {
@@ -289,6 +300,27 @@ impl Frame {
             Ok(given) => barrier.hand_over(self.cx.at.watermark, given, last),
             Err(failure) => self.cx.control.fail(failure),
         }
+    }
+
+    fn is_handing_over(&self) -> bool {
+        !self.cx.control.has_failed() && self.barrier.as_ref().is_some_and(Barrier::is_open)
+    }
+
+    /// Goes on with a handover, by a page; false when none is open.
+    fn go_on(&mut self) -> bool {
+        if !self.is_handing_over() {
+            return false;
+        }
+        match (self.logic.hand_over_more(&mut self.cx), &mut self.barrier) {
+            (Ok(Some(keyed)), Some(barrier)) => barrier.complete(keyed),
+            (Ok(_), _) => {}
+            (Err(failure), _) => self.cx.control.fail(failure),
+        }
+        true
+    }
+
+    fn finish_handover(&mut self) {
+        while self.go_on() {}
     }
 
     fn item(&mut self, input: usize, payload: Payload) {
@@ -365,14 +397,17 @@ impl Frame {
         }
     }
 
-    fn rest(&mut self, over: bool) {
+    /// Ends an activation; true when there is more to do.
+    fn rest(&mut self, over: bool) -> bool {
         if self.ended {
-            return;
+            return false;
         }
         let mut result = if self.cx.control.has_failed() { Ok(()) } else { self.logic.rest() };
         if over {
             self.ended = true;
+            self.finish_handover();
             self.hand_over(true);
+            self.finish_handover();
             if !self.cx.control.has_failed() {
                 result = result.and_then(|()| self.logic.end());
             }
@@ -380,5 +415,6 @@ impl Frame {
         if let Err(failure) = result {
             self.cx.control.fail(failure);
         }
+        self.is_handing_over()
     }
 }

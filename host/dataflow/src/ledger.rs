@@ -3,6 +3,9 @@
 //! A piece of state is known by its slot while it lives and by its key and namespace for ever. The ledger keeps, per slot, whether it
 //! has changed and whether a checkpoint has it; of what is gone it keeps the name, but only if a checkpoint has it. So
 //! a handover costs what has changed, and a key that comes and goes between two boundaries costs nothing.
+//!
+//! A handover is opened at the boundary and goes on page by page while records flow again, so that the pause is short. What it hands over
+//! is the boundary's all the same: before a slot that is still to be exported changes or dies, its owner [`Ledger::claim`]s it.
 
 use std::collections::HashSet;
 
@@ -11,6 +14,8 @@ use tidemill_core::checkpoint::{Keyed, column, page_schema};
 use tidemill_core::guest::Slot;
 use tidemill_core::key;
 use tidemill_core::schema::Schema;
+
+use crate::report::Failure;
 
 /// Rows of one page, and slots of one export, at most: large enough that a call costs nothing beside them, small enough for the cache.
 const ROWS_PER_PAGE: usize = 4096;
@@ -21,6 +26,8 @@ const PAGE_BYTES: usize = 4 << 20;
 
 const CHANGED: u8 = 1;
 const STORED: u8 = 2;
+/// To be exported for the handover that is open.
+const DUE: u8 = 4;
 
 /// A piece of state by name: key and namespace.
 type Name = (Box<[u8]>, Box<[u8]>);
@@ -32,6 +39,16 @@ pub(crate) struct Ledger {
     marks: Vec<u8>,
     changed: Vec<Slot>,
     gone: HashSet<Name, foldhash::fast::FixedState>,
+    open: Option<Open>,
+}
+
+/// A handover under way.
+#[derive(Debug)]
+struct Open {
+    pages: Pages,
+    /// Slots to export, but for those that have been claimed since.
+    left: Vec<Slot>,
+    gone: Vec<Name>,
 }
 
 impl Ledger {
@@ -91,7 +108,9 @@ impl Ledger {
         if !self.on {
             return;
         }
-        if std::mem::take(self.mark(slot)) & STORED != 0 {
+        let mark = std::mem::take(self.mark(slot));
+        debug_assert_eq!(mark & DUE, 0, "claimed before it dies");
+        if mark & STORED != 0 {
             self.gone.insert((key.into(), namespace.into()));
         }
     }
@@ -106,23 +125,97 @@ impl Ledger {
         }
     }
 
-    /// The slots that have changed, and what is gone, since the last time.
-    pub(crate) fn take(&mut self) -> (Vec<Slot>, Vec<Name>) {
-        let mut changed = std::mem::take(&mut self.changed);
+    /// Opens a handover of the slots that have changed, and what is gone, since the last time. The one before must have been finished.
+    pub(crate) fn open(&mut self, state: &Schema) {
+        debug_assert!(self.open.is_none(), "one handover at a time");
+        let mut left = std::mem::take(&mut self.changed);
         // A slot that died and was given away again is listed twice.
-        changed.retain(|&slot| {
+        left.retain(|&slot| {
             let mark = &mut self.marks[slot as usize];
             let listed = *mark & CHANGED != 0;
             if listed {
-                *mark = STORED;
+                *mark = STORED | DUE;
             }
             listed
         });
-        (changed, self.gone.drain().collect())
+        self.open = Some(Open { pages: Pages::new(state), left, gone: self.gone.drain().collect() });
+    }
+
+    /// Whether slots may have to be claimed before they change.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The pages of the open handover, for rows without state.
+    pub(crate) fn pages(&mut self) -> &mut Pages {
+        &mut self.open.as_mut().expect("a handover is open").pages
+    }
+
+    /// Those of the slots that the open handover still has to export, each once. Whoever asks exports them, by [`Ledger::export`], before
+    /// they change.
+    pub(crate) fn claim(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<Slot> {
+        if self.open.is_none() {
+            return Vec::new();
+        }
+        let marks = &mut self.marks;
+        let due = |slot: &Slot| marks.get_mut(*slot as usize).is_some_and(|mark| std::mem::replace(mark, *mark & !DUE) & DUE != 0);
+        slots.into_iter().filter(due).collect()
+    }
+
+    /// Exports slots that were claimed: `row` writes the row of each, `export` gives their state.
+    pub(crate) fn export(
+        &mut self,
+        mut slots: &[Slot],
+        mut row: impl FnMut(Slot, &mut Pages),
+        mut export: impl FnMut(&[Slot]) -> Result<Block, Failure>,
+    ) -> Result<(), Failure> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let pages = self.pages();
+        while let Some(batch) = pages.next_batch(&mut slots) {
+            batch.iter().for_each(|&slot| row(slot, pages));
+            if !pages.state.fields().is_empty() {
+                pages.state(&export(batch)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots to export next in the open handover, at most a page of them; empty when all have been.
+    pub(crate) fn next(&mut self) -> Vec<Slot> {
+        let Some(open) = &mut self.open else { return Vec::new() };
+        let most = open.pages.batch_rows();
+        let mut batch = Vec::new();
+        while batch.len() < most
+            && let Some(slot) = open.left.pop()
+        {
+            let mark = &mut self.marks[slot as usize];
+            if *mark & DUE != 0 {
+                *mark &= !DUE;
+                batch.push(slot);
+            }
+        }
+        batch
+    }
+
+    /// Ends the open handover if everything has been exported; else says what is gone, a page at most.
+    pub(crate) fn close(&mut self) -> Option<Keyed> {
+        let open = self.open.as_mut()?;
+        if !open.left.is_empty() {
+            return None;
+        }
+        let rest = open.gone.len().saturating_sub(ROWS_PER_PAGE);
+        open.gone.drain(rest..).for_each(|(key, namespace)| open.pages.gone(&key, &namespace));
+        if rest > 0 {
+            return None;
+        }
+        self.open.take().map(|open| open.pages.done())
     }
 }
 
 /// Gathers the pages of one handover.
+#[derive(Debug)]
 pub(crate) struct Pages {
     state: Schema,
     builder: Builder,
@@ -139,12 +232,16 @@ impl Pages {
     }
 
     /// Takes the slots to export next off the list; `None` when it is empty.
-    pub(crate) fn next_batch<'a>(&self, rest: &mut &'a [Slot]) -> Option<&'a [Slot]> {
-        let (rows, bytes) = self.exported;
-        let most = bytes.checked_div(rows).map_or(ROWS_FIRST, |size| (PAGE_BYTES / size.max(1)).clamp(1, ROWS_PER_PAGE));
-        let (batch, left) = rest.split_at(most.min(rest.len()));
+    fn next_batch<'a>(&self, rest: &mut &'a [Slot]) -> Option<&'a [Slot]> {
+        let (batch, left) = rest.split_at(self.batch_rows().min(rest.len()));
         *rest = left;
         (!batch.is_empty()).then_some(batch)
+    }
+
+    /// How many slots to export in one go.
+    fn batch_rows(&self) -> usize {
+        let (rows, bytes) = self.exported;
+        bytes.checked_div(rows).map_or(ROWS_FIRST, |size| (PAGE_BYTES / size.max(1)).clamp(1, ROWS_PER_PAGE))
     }
 
     fn name(&mut self, key: &[u8], namespace: &[u8], gone: bool, host: Option<&[u8]>) {
@@ -161,13 +258,16 @@ impl Pages {
         self.rows += 1;
     }
 
-    /// A row whose state columns come later, by [`Pages::state`]. Such rows come before all others.
+    /// A row whose state, if there is any, comes later by [`Pages::state`].
     pub(crate) fn row(&mut self, key: &[u8], namespace: &[u8], host: Option<&[u8]>) {
         self.name(key, namespace, false, host);
+        if self.state.fields().is_empty() {
+            self.turn();
+        }
     }
 
     /// The state of the rows pushed since the last page was finished, in their order; ends the page.
-    pub(crate) fn state(&mut self, state: &Block) {
+    fn state(&mut self, state: &Block) {
         debug_assert_eq!(self.rows, state.rows(), "a row of state for each row");
         self.exported = (self.exported.0 + state.rows(), self.exported.1 + state.as_bytes().len());
         for index in 0..state.columns() {
@@ -192,31 +292,62 @@ impl Pages {
         for column in self.builder.columns_mut().iter_mut().skip(column::STATE) {
             column.push_absent();
         }
+        self.turn();
+    }
+
+    fn turn(&mut self) {
         if self.rows == ROWS_PER_PAGE {
             self.finish();
         }
     }
 
-    fn finish(&mut self) {
+    /// Ends a page: rows with state come in pages of their own.
+    pub(crate) fn finish(&mut self) {
         self.rows = 0;
         self.pages.extend(self.builder.finish());
     }
 
     /// All pages.
-    pub(crate) fn done(mut self) -> Keyed {
+    fn done(mut self) -> Keyed {
         self.finish();
         Keyed { state: self.state, pages: self.pages }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn names(gone: Vec<Name>) -> Vec<String> {
-        let mut names: Vec<String> = gone.iter().map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect();
-        names.sort();
-        names
+    /// What a handover holds: keys with `-` in front of what is gone.
+    fn handed_over(ledger: &mut Ledger, name: impl Fn(Slot) -> &'static str) -> Vec<String> {
+        ledger.open(&Schema::default());
+        finish(ledger, name)
+    }
+
+    fn finish(ledger: &mut Ledger, name: impl Fn(Slot) -> &'static str) -> Vec<String> {
+        loop {
+            let batch = ledger.next();
+            claimed(ledger, &batch, &name);
+            if let Some(keyed) = ledger.close() {
+                return rows(&keyed);
+            }
+        }
+    }
+
+    fn claimed(ledger: &mut Ledger, slots: &[Slot], name: impl Fn(Slot) -> &'static str) {
+        let no_state = |_: &[Slot]| unreachable!("there are no columns");
+        ledger.export(slots, |slot, pages| pages.row(name(slot).as_bytes(), &[], None), no_state).unwrap();
+    }
+
+    fn rows(keyed: &Keyed) -> Vec<String> {
+        let row = |page: &Block, row| {
+            let gone = if page.column(column::GONE).raw()[row] != 0 { "-" } else { "" };
+            format!("{gone}{}", String::from_utf8_lossy(page.column(column::KEY).bytes(row)))
+        };
+        let mut rows: Vec<String> = keyed.pages.iter().flat_map(|page| (0..page.rows()).map(move |i| row(page, i))).collect();
+        rows.sort();
+        rows
     }
 
     #[test]
@@ -225,13 +356,12 @@ mod tests {
         ledger.born(0, b"a", b"");
         ledger.touch_all(&[0, 1, 0, 2], &[2]);
         ledger.died(1, b"b", b"");
-        assert_eq!(ledger.take(), (vec![0], vec![]), "b came and went");
-        assert_eq!(ledger.take(), (vec![], vec![]));
+        assert_eq!(handed_over(&mut ledger, |_| "a"), ["a"], "b came and went");
+        assert_eq!(handed_over(&mut ledger, |_| "?"), [""; 0]);
         ledger.died(0, b"a", b"");
         ledger.born(0, b"c", b"");
         ledger.touch(0);
-        let (changed, gone) = ledger.take();
-        assert_eq!((changed, names(gone)), (vec![0], vec!["a".to_owned()]));
+        assert_eq!(handed_over(&mut ledger, |_| "c"), ["-a", "c"]);
     }
 
     #[test]
@@ -241,9 +371,26 @@ mod tests {
         ledger.died(3, b"a", b"");
         ledger.born(4, b"a", b"");
         ledger.touch(4);
-        assert_eq!(ledger.take(), (vec![4], vec![]));
+        assert_eq!(handed_over(&mut ledger, |_| "a"), ["a"]);
         ledger.died(4, b"a", b"");
-        assert_eq!(names(ledger.take().1), ["a"], "the checkpoint has it still");
+        assert_eq!(handed_over(&mut ledger, |_| "?"), ["-a"], "the checkpoint has it still");
+    }
+
+    #[test]
+    fn what_is_claimed_is_exported_once_and_what_changes_then_is_for_the_next_time() {
+        let mut ledger = Ledger::new(true);
+        let name = |slot| ["a", "b", "c", "d"][slot as usize];
+        ledger.touch_all(&[0, 1, 2], &[]);
+        ledger.open(&Schema::default());
+        let mine = ledger.claim([1, 1, 3]);
+        assert_eq!(mine, [1], "3 has not changed before the boundary");
+        claimed(&mut ledger, &mine, name);
+        ledger.touch_all(&[1, 3], &[]);
+        assert_eq!(ledger.claim([1, 3]), []);
+        ledger.died(1, b"b", b"");
+        assert_eq!(finish(&mut ledger, name), ["a", "b", "c"]);
+        assert_eq!(handed_over(&mut ledger, name), ["-b", "d"], "b died behind the boundary");
+        assert_eq!(ledger.claim([0, 1, 2, 3]), [], "nothing is open");
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! The host maps keys to slots and keeps the timers; the guest computes over whole blocks. A slot whose state is empty
 //! and whose key has no timer is dropped and its number reused.
 
+use std::collections::HashMap;
+
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
+use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::{Outcome, Slot, TimerAction, TimerOp};
 use tidemill_core::key::hash;
 use tidemill_core::plan::{Domain, Kind, Timer};
@@ -108,15 +111,22 @@ impl Process {
         Ok(())
     }
 
-    /// The timers of a slot's key: length and letters of the name, then the time, for each.
-    fn encode_timers(&self, slot: Slot, out: &mut Vec<u8>) {
-        out.clear();
-        for &(timer, time) in self.event.of(slot).iter().chain(self.processing.of(slot)) {
-            let name = self.declared[timer as usize].name.as_bytes();
-            out.push(name.len() as u8);
-            out.extend_from_slice(name);
-            out.extend_from_slice(&time.to_le_bytes());
-        }
+    /// Exports slots for the handover that is open. Timers of the list `fired`, which have been taken from their keys already, belong to
+    /// them still.
+    fn export(&mut self, slots: &[Slot], fired: &[Due], cx: &Context) -> Result<(), Failure> {
+        let (keys, declared, event, processing) = (&self.keys, &self.declared, &self.event, &self.processing);
+        let fired: HashMap<Slot, (u32, TimeMs)> = fired.iter().map(|due| (due.slot, (due.timer, due.time))).collect();
+        let mut timers = Vec::new();
+        let row = |slot, pages: &mut Pages| {
+            timers.clear();
+            for &(timer, time) in event.of(slot).iter().chain(processing.of(slot)).chain(fired.get(&slot)) {
+                encode_timer(declared[timer as usize].name.as_bytes(), time, &mut timers);
+            }
+            let host = (!timers.is_empty()).then_some(timers.as_slice());
+            pages.row(keys.key(slot).expect("a changed slot has a key"), &[], host);
+        };
+        let call = &self.call;
+        self.ledger.export(slots, row, |batch| call.export(batch, cx))
     }
 
     /// Sets the timers of a key again. One whose name is no longer declared is let go: the plan was compared before.
@@ -166,6 +176,10 @@ impl Process {
             builder.column(timer_column).push_i32(due.timer as i32);
             self.slots.push(due.slot);
         }
+        let claimed = self.ledger.claim(self.slots.iter().copied());
+        if !claimed.is_empty() {
+            self.export(&claimed, due, cx)?;
+        }
         let block = builder.finish().expect("at least one timer is due");
         let mut at = cx.at;
         match domain {
@@ -194,6 +208,8 @@ impl Logic for Process {
             }
             slots.push(slot);
         });
+        let claimed = self.ledger.claim(self.slots.iter().copied());
+        self.export(&claimed, &[], cx)?;
         let at = cx.at;
         let shown = (&block, &self.inputs[input].schema);
         let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, &block, &[], &self.slots);
@@ -213,25 +229,15 @@ impl Logic for Process {
         self.fire(Domain::Processing, now, cx)
     }
 
-    fn hand_over(&mut self, cx: &mut Context) -> Result<Given, Failure> {
-        let schema = self.call.state_schema();
-        let mut pages = Pages::new(&schema);
-        let (changed, gone) = self.ledger.take();
-        let mut rest = changed.as_slice();
-        let mut timers = Vec::new();
-        while let Some(batch) = pages.next_batch(&mut rest) {
-            for &slot in batch {
-                self.encode_timers(slot, &mut timers);
-                let key = self.keys.key(slot).expect("a changed slot has a key");
-                let host = (!timers.is_empty()).then_some(timers.as_slice());
-                if schema.fields().is_empty() { pages.bare(key, &[], host) } else { pages.row(key, &[], host) }
-            }
-            if !schema.fields().is_empty() {
-                pages.state(&self.call.export(batch, cx)?);
-            }
-        }
-        gone.iter().for_each(|(key, namespace)| pages.gone(key, namespace));
-        Ok(Given { keyed: Some(pages.done()), ..Given::default() })
+    fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
+        self.ledger.open(&self.call.state_schema());
+        Ok(Given { keyed: true, ..Given::default() })
+    }
+
+    fn hand_over_more(&mut self, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
+        let batch = self.ledger.next();
+        self.export(&batch, &[], cx)?;
+        Ok(self.ledger.close())
     }
 
     fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
@@ -252,4 +258,11 @@ impl Logic for Process {
             }
         })
     }
+}
+
+/// A timer in a checkpoint: length and letters of the name, then the time.
+fn encode_timer(name: &[u8], time: TimeMs, out: &mut Vec<u8>) {
+    out.push(name.len() as u8);
+    out.extend_from_slice(name);
+    out.extend_from_slice(&time.to_le_bytes());
 }

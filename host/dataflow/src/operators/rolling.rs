@@ -1,13 +1,15 @@
 //! A running aggregate per key, computed by the host: one result for every record (semantics.md #32).
 
 use tidemill_core::block::{Block, Builder};
+use tidemill_core::checkpoint::Keyed;
+use tidemill_core::guest::Slot;
 use tidemill_core::key::hash;
 use tidemill_core::plan::Aggregate;
 use tidemill_core::schema::Schema;
 
 use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key};
-use crate::ledger::{Ledger, Pages};
+use crate::ledger::Ledger;
 use crate::operators::window::accumulators::Accumulators;
 use crate::report::Failure;
 use crate::restore::Restored;
@@ -38,6 +40,14 @@ impl Rolling {
             ledger,
         }
     }
+
+    /// Exports slots for the handover that is open.
+    fn export(&mut self, slots: &[Slot]) -> Result<(), Failure> {
+        let (keys, accumulators) = (&self.keys, &mut self.accumulators);
+        let schema = accumulators.state_schema();
+        let key = |slot| keys.key(slot).expect("a running aggregate is never removed");
+        self.ledger.export(slots, |slot, pages| pages.row(key(slot), &[], None), |batch| Ok(accumulators.export(batch, &schema)))
+    }
 }
 
 impl Logic for Rolling {
@@ -45,6 +55,8 @@ impl Logic for Rolling {
         self.slots.clear();
         let (keys, slots) = (&mut self.keys, &mut self.slots);
         for_each_key(&block, &self.key, |_, hash, key| slots.push(keys.index(hash, key, || ())));
+        let due = self.ledger.claim(self.slots.iter().copied());
+        self.export(&due)?;
         let columns = if self.whole { 0 } else { self.key.len() };
         self.builder.push_times(block.times());
         for (column, &from) in self.key.iter().enumerate().take(columns) {
@@ -60,17 +72,14 @@ impl Logic for Rolling {
     }
 
     fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
-        let schema = self.accumulators.state_schema();
-        let (changed, _) = self.ledger.take();
-        let mut pages = Pages::new(&schema);
-        let mut rest = changed.as_slice();
-        while let Some(batch) = pages.next_batch(&mut rest) {
-            for &slot in batch {
-                pages.row(self.keys.key(slot).expect("a running aggregate is never removed"), &[], None);
-            }
-            pages.state(&self.accumulators.export(batch, &schema));
-        }
-        Ok(Given { keyed: Some(pages.done()), ..Given::default() })
+        self.ledger.open(&self.accumulators.state_schema());
+        Ok(Given { keyed: true, ..Given::default() })
+    }
+
+    fn hand_over_more(&mut self, _: &mut Context) -> Result<Option<Keyed>, Failure> {
+        let batch = self.ledger.next();
+        self.export(&batch)?;
+        Ok(self.ledger.close())
     }
 
     fn restore(&mut self, restored: &Restored, _: &mut Context) -> Result<(), Failure> {

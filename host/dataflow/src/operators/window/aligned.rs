@@ -17,7 +17,7 @@ use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use super::firings::Firings;
-use super::work::{Owner, Work};
+use super::work::{Names, Owner, Work};
 use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::Pages;
@@ -30,6 +30,31 @@ struct Pane {
     keys: KeyMap<Slot>,
 }
 
+struct Panes(Vec<Pane>);
+
+impl std::ops::Deref for Panes {
+    type Target = Vec<Pane>;
+
+    fn deref(&self) -> &Vec<Pane> {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Panes {
+    fn deref_mut(&mut self) -> &mut Vec<Pane> {
+        &mut self.0
+    }
+}
+
+/// The namespace is the pane's beginning.
+impl Names for Panes {
+    fn row(&self, _: Slot, owner: Owner, pages: &mut Pages) {
+        let pane = self.binary_search_by_key(&owner.namespace, |p| p.start).expect("a live slot's pane is live");
+        let key = self[pane].keys.key(owner.key).expect("a live slot's key is live");
+        pages.row(key, &owner.namespace.to_le_bytes(), None);
+    }
+}
+
 /// See the module.
 pub(super) struct Aligned {
     size_ms: TimeMs,
@@ -39,7 +64,7 @@ pub(super) struct Aligned {
     /// Panes are shared by windows.
     shared: bool,
     /// By start.
-    panes: Vec<Pane>,
+    panes: Panes,
     /// The pane of the last record: the next one is probably in it too.
     last: usize,
     /// The watermark up to which windows have fired.
@@ -58,7 +83,7 @@ impl Aligned {
             offset_ms,
             lateness_ms,
             shared: panes_per_window(size_ms, slide_ms).is_some(),
-            panes: Vec::new(),
+            panes: Panes(Vec::new()),
             last: 0,
             fired_to: TIME_MIN,
             next_due: TIME_MAX,
@@ -92,7 +117,7 @@ impl Aligned {
         });
         work.key = key;
         result?;
-        work.flush(block, cx)
+        work.flush(block, &self.panes, cx)
     }
 
     /// Files a row under its panes; false when all its windows are too late.
@@ -232,7 +257,7 @@ impl Aligned {
         if windows.is_empty() {
             return Ok(());
         }
-        work.flush(block, cx)?;
+        work.flush(block, &self.panes, cx)?;
         windows.reverse();
         for window in windows {
             let slots: Vec<Slot> = self.panes_of(window.end).iter().filter_map(|p| p.keys.find(hash, key).copied()).collect();
@@ -243,6 +268,9 @@ impl Aligned {
 
     fn clean_up(&mut self, to: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         let over = self.panes.iter().take_while(|p| self.window(p.start).is_late(self.lateness_ms, to)).count();
+        if work.ledger.is_open() {
+            work.save(self.panes[..over].iter().flat_map(|pane| pane.keys.iter().map(|(_, _, &slot)| slot)), &self.panes, cx)?;
+        }
         let mut slots = Vec::new();
         for pane in self.panes.drain(..over) {
             for (_, key, &slot) in pane.keys.iter() {
@@ -256,27 +284,16 @@ impl Aligned {
         work.release(slots, cx)
     }
 
-    /// The key that a slot's pane keeps it under.
-    fn key_of(&self, owner: Owner) -> &[u8] {
-        let pane = self.panes.binary_search_by_key(&owner.namespace, |p| p.start).expect("a live slot's pane is live");
-        self.panes[pane].keys.key(owner.key).expect("a live slot's key is live")
+    /// Opens a handover of the panes that have changed. The counts of firings, which are few, go into it at once.
+    pub(super) fn hand_over(&mut self, work: &mut Work) {
+        work.ledger.open(&work.compute.state_schema());
+        self.firings.hand_over(work.ledger.pages());
+        work.ledger.pages().finish();
     }
 
-    /// Hands over the panes that have changed: namespace is the pane's beginning.
-    pub(super) fn hand_over(&mut self, work: &mut Work, cx: &mut Context) -> Result<Keyed, Failure> {
-        let mut pages = Pages::new(&work.compute.state_schema());
-        let (changed, gone) = work.ledger.take();
-        let mut rest = changed.as_slice();
-        while let Some(batch) = pages.next_batch(&mut rest) {
-            for &slot in batch {
-                let owner = work.owner(slot);
-                pages.row(self.key_of(owner), &owner.namespace.to_le_bytes(), None);
-            }
-            pages.state(&work.compute.export(batch, cx)?);
-        }
-        gone.iter().for_each(|(key, namespace)| pages.gone(key, namespace));
-        self.firings.hand_over(&mut pages);
-        Ok(pages.done())
+    /// Goes on with it.
+    pub(super) fn hand_over_more(&mut self, work: &mut Work, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
+        work.hand_over_more(&self.panes, cx)
     }
 
     /// Takes panes back; windows up to `watermark` have fired.

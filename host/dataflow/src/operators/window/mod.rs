@@ -14,6 +14,7 @@ mod work;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tidemill_core::block::{Block, gather};
+use tidemill_core::checkpoint::Keyed;
 use tidemill_core::plan::{Assigner, Domain, WindowSpec};
 use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
@@ -120,12 +121,19 @@ impl Logic for WindowOperator {
         if self.domain == Domain::Processing { self.advance(Self::complete(now), cx) } else { Ok(()) }
     }
 
-    fn hand_over(&mut self, cx: &mut Context) -> Result<Given, Failure> {
-        let keyed = match &mut self.kept {
-            Kept::Aligned(aligned) => aligned.hand_over(&mut self.work, cx)?,
-            Kept::Session(sessions) => sessions.hand_over(&mut self.work, cx)?,
-        };
-        Ok(Given { keyed: Some(keyed), ..Given::default() })
+    fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
+        match &mut self.kept {
+            Kept::Aligned(aligned) => aligned.hand_over(&mut self.work),
+            Kept::Session(sessions) => sessions.hand_over(&mut self.work),
+        }
+        Ok(Given { keyed: true, ..Given::default() })
+    }
+
+    fn hand_over_more(&mut self, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
+        match &mut self.kept {
+            Kept::Aligned(aligned) => aligned.hand_over_more(&mut self.work, cx),
+            Kept::Session(sessions) => sessions.hand_over_more(&mut self.work, cx),
+        }
     }
 
     fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {

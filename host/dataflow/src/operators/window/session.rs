@@ -14,7 +14,7 @@ use tidemill_core::guest::Slot;
 use tidemill_core::key;
 use tidemill_core::window::{Window, session};
 
-use super::work::{Owner, Work};
+use super::work::{Names, Owner, Work};
 use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::Pages;
@@ -76,7 +76,7 @@ impl Sessions {
     ) -> Result<(), Failure> {
         let times = block.times();
         let key_columns = std::mem::take(&mut work.key);
-        let mut result = Ok(());
+        let mut result = if work.ledger.is_open() { self.save(block, &key_columns, work, cx) } else { Ok(()) };
         for_each_key(block, &key_columns, |row, hash, key| {
             if result.is_err() {
                 return;
@@ -88,14 +88,23 @@ impl Sessions {
                 Placed::In(slot, window) => {
                     work.assign(row, slot);
                     if window.max_time() <= watermark {
-                        result = work.flush(block, cx).and_then(|()| self.refire(index, slot, work, cx));
+                        result = work.flush(block, &self.keys, cx).and_then(|()| self.refire(index, slot, work, cx));
                     }
                 }
             }
         });
         work.key = key_columns;
         result?;
-        work.flush(block, cx)
+        work.flush(block, &self.keys, cx)
+    }
+
+    /// Exports what the open handover still needs of the sessions of a block's keys: a record changes their bounds as well as their state.
+    fn save(&mut self, block: &Block, key_columns: &[usize], work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+        let mut slots = Vec::new();
+        for_each_key(block, key_columns, |_, hash, key| {
+            slots.extend(self.keys.find(hash, key).into_iter().flatten().map(|session| session.slot));
+        });
+        work.save(slots, &self.keys, cx)
     }
 
     /// Finds or makes the session of a record and merges those it bridges.
@@ -164,6 +173,10 @@ impl Sessions {
         let mut closed: Vec<(TimeMs, u32)> = Vec::new();
         let mut over: Vec<(u32, Slot)> = Vec::new();
         let mut later: Vec<(TimeMs, u32)> = Vec::new();
+        if work.ledger.is_open() {
+            let due = self.due.range(..=bucket(to)).flat_map(|(_, keys)| keys);
+            work.save(due.filter_map(|&index| self.keys.value(index)).flatten().map(|session| session.slot), &self.keys, cx)?;
+        }
         while let Some(entry) = self.due.first_entry() {
             let waits = *entry.key();
             if waits > bucket(to) {
@@ -226,23 +239,14 @@ impl Sessions {
         work.release(over.into_iter().map(|(_, slot)| slot).collect(), cx)
     }
 
-    /// Hands over the sessions that have changed: namespace is the session's number.
-    pub(super) fn hand_over(&mut self, work: &mut Work, cx: &mut Context) -> Result<Keyed, Failure> {
-        let mut pages = Pages::new(&work.compute.state_schema());
-        let (changed, gone) = work.ledger.take();
-        let mut rest = changed.as_slice();
-        while let Some(batch) = pages.next_batch(&mut rest) {
-            for &slot in batch {
-                let owner = work.owner(slot);
-                let session = self.keys.value(owner.key).and_then(|sessions| sessions.iter().find(|s| s.slot == slot));
-                let session = session.expect("a live slot has a session");
-                let key = self.keys.key(owner.key).expect("a live session's key is live");
-                pages.row(key, &owner.namespace.to_le_bytes(), Some(&session.encode()));
-            }
-            pages.state(&work.compute.export(batch, cx)?);
-        }
-        gone.iter().for_each(|(key, namespace)| pages.gone(key, namespace));
-        Ok(pages.done())
+    /// Opens a handover of the sessions that have changed.
+    pub(super) fn hand_over(&mut self, work: &mut Work) {
+        work.ledger.open(&work.compute.state_schema());
+    }
+
+    /// Goes on with it.
+    pub(super) fn hand_over_more(&mut self, work: &mut Work, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
+        work.hand_over_more(&self.keys, cx)
     }
 
     /// Takes sessions back.
@@ -270,6 +274,16 @@ impl Sessions {
                 None => Ok(()),
             }
         })
+    }
+}
+
+/// The namespace is the session's number.
+impl Names for KeyMap<Vec<Session>> {
+    fn row(&self, slot: Slot, owner: Owner, pages: &mut Pages) {
+        let session = self.value(owner.key).and_then(|sessions| sessions.iter().find(|s| s.slot == slot));
+        let session = session.expect("a live slot has a session");
+        let key = self.key(owner.key).expect("a live session's key is live");
+        pages.row(key, &owner.namespace.to_le_bytes(), Some(&session.encode()));
     }
 }
 

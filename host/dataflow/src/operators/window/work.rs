@@ -1,6 +1,7 @@
 //! What both kinds of window share: keys, slots, changes, and the way out.
 
 use tidemill_core::block::{Block, Builder};
+use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Slot;
 use tidemill_core::schema::{Field, Schema, Type};
 use tidemill_core::window::Window;
@@ -8,7 +9,7 @@ use tidemill_core::window::Window;
 use super::compute::{Compute, Fired};
 use crate::harness::Context;
 use crate::keyed::{key_schema, push_key};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Pages};
 use crate::report::Failure;
 
 /// Windows fired in one call at most: a block like any other.
@@ -44,6 +45,12 @@ pub(super) struct Owner {
     pub(super) namespace: i64,
     /// The key, by its index in the pane, or among all sessions.
     pub(super) key: u32,
+}
+
+/// Who knows the name under which a slot stands in a checkpoint.
+pub(super) trait Names {
+    /// Writes a slot's row.
+    fn row(&self, slot: Slot, owner: Owner, pages: &mut Pages);
 }
 
 /// One window to fire; its key and slots end at these offsets.
@@ -122,8 +129,31 @@ impl Work {
         self.sources.push(source);
     }
 
+    /// Exports those of the slots that the open handover still needs, before they change.
+    pub(super) fn save(&mut self, slots: impl IntoIterator<Item = Slot>, names: &impl Names, cx: &mut Context) -> Result<(), Failure> {
+        let claimed = self.ledger.claim(slots);
+        self.export(&claimed, names, cx)
+    }
+
+    fn export(&mut self, slots: &[Slot], names: &impl Names, cx: &mut Context) -> Result<(), Failure> {
+        let (owners, compute) = (&self.owners, &mut self.compute);
+        let row = |slot: Slot, pages: &mut Pages| names.row(slot, owners[slot as usize], pages);
+        self.ledger.export(slots, row, |batch| compute.export(batch, cx))
+    }
+
+    /// Goes on with the open handover by a page; the whole at its end.
+    pub(super) fn hand_over_more(&mut self, names: &impl Names, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
+        let batch = self.ledger.next();
+        self.export(&batch, names, cx)?;
+        Ok(self.ledger.close())
+    }
+
     /// Adds what has been assigned, then merges.
-    pub(super) fn flush(&mut self, block: &Block, cx: &mut Context) -> Result<(), Failure> {
+    pub(super) fn flush(&mut self, block: &Block, names: &impl Names, cx: &mut Context) -> Result<(), Failure> {
+        if self.ledger.is_open() {
+            let slots = self.slots.clone();
+            self.save(slots, names, cx)?;
+        }
         if !self.rows.is_empty() {
             self.compute.add(block, &self.rows, &self.slots, cx)?;
             self.rows.clear();
