@@ -109,7 +109,8 @@ def close() -> None:
 
 def _now() -> int:
     call = current()
-    return 0 if call is None else call.now
+    # The host's least time is "none yet", which no calendar has.
+    return 0 if call is None else max(call.now, 0)
 
 
 def _seconds() -> float:

@@ -10,6 +10,7 @@ from itertools import repeat
 from typing import Annotated, Any, Callable, Generic, Iterable, Sequence, TypeVar, cast, get_args, get_origin
 
 from ..block import Block, ColumnError, encode
+from ..error import Error
 from ..schema import Column, Schema
 from .cell import CHOICES, Cell, cell_of
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 TUPLE_MAX = 8
 
 
-class Misfit(TypeError):
+class Misfit(Error, TypeError):
     """A type is no record, or a value is none of its type."""
 
     def __init__(self, what: str, row: int = 0) -> None:

@@ -66,7 +66,7 @@ class Call:
             self._reported = False
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
             self.failures = []
             if not self._reported and not planning:
                 self._reported = True
@@ -87,8 +87,11 @@ class Call:
         failures.sort(key=lambda failure: failure.row)
         return failures
 
-    def trap(self, operator: int, row: int, error: Exception) -> NoReturn:
-        """Tells the host which record an exception was raised for, and lets it become a trap."""
+    def trap(self, operator: int, row: int, error: BaseException) -> NoReturn:
+        """Tells the host which record an exception was raised for, and lets it become a trap.
+
+        ``SystemExit`` is one as well: a job cannot end its process.
+        """
         if not self._reported:
             self._reported = True
             self.host.report_failure(operator, row, described(error))

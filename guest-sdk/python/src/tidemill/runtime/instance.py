@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from ..block import Block
-from ..error import JobError, described
-from ..record.spec import Misfit
+from ..error import Error, JobError, described
 from .call import Call, Host
 from .chain import Head, Operator
 from .outcome import Moment, Outcome
@@ -44,7 +43,6 @@ class Instance:
                 job(builder)
                 document = builder.finish()
             except Exception as error:
-                # What is wrong with a type or a value is said in the words of the SDK; the rest is a defect of the job.
                 raise JobError(_told(error)) from error
             finally:
                 at_end()
@@ -122,8 +120,6 @@ class Instance:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, (JobError, Misfit)):
-        text = str(error)
-        where = described(error).removeprefix(f"{type(error).__name__}: ").removeprefix(text)
-        return text + where
-    return f"the function that builds the job raised {described(error)}"
+    # What is wrong with a type or a value is said in the words of the SDK; the rest is a defect of the job.
+    said = described(error)
+    return said if isinstance(error, Error) else f"the function that builds the job raised {said}"

@@ -117,7 +117,7 @@ class _KeyedHead:
                 except Refusal as refusal:
                     self._undo(outs, before)
                     call.refuse(operator.id, row, str(refusal))
-                except Exception as error:
+                except BaseException as error:
                     call.trap(operator.id, row, error)
                 if touched.undo:
                     touched.undo.clear()

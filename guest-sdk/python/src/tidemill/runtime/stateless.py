@@ -68,7 +68,7 @@ class Stateless(Operator):
                 index = len(results) + len(refused)
                 refused.append(index)
                 self.call.refuse(self.id, rows[index], str(refusal))
-            except Exception as error:
+            except BaseException as error:
                 self.call.trap(self.id, rows[len(results) + len(refused)], error)
         done = len(results) + len(refused)
         if done < len(records):
@@ -210,7 +210,7 @@ class FlatMapOperator(Stateless):
                 except Refusal as refusal:
                     out.take_back()
                     self.call.refuse(self.id, row, str(refusal))
-                except Exception as error:
+                except BaseException as error:
                     self.call.trap(self.id, row, error)
                 out.settle(time, row)
                 out.flush_if_full()
@@ -239,7 +239,7 @@ class SplitOperator(Stateless):
                     for out in outs:
                         out.take_back()
                     self.call.refuse(self.id, row, str(refusal))
-                except Exception as error:
+                except BaseException as error:
                     self.call.trap(self.id, row, error)
                 for out in outs:
                     out.settle(time, row)

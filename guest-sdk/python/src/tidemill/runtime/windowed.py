@@ -99,7 +99,7 @@ class _WindowHead:
                         entries[slot] = acc
                     before.clear()
                     call.refuse(operator.id, row, str(refusal))
-        except Exception as error:
+        except BaseException as error:
             call.trap(operator.id, row, error)
         return Outcome()
 
@@ -128,7 +128,7 @@ class _WindowHead:
                     operator.call.refuse(operator.id, row, str(refusal))
                 out.settle(time, row)
                 out.flush_if_full()
-        except Exception as error:
+        except BaseException as error:
             operator.call.trap(operator.id, row, error)
         out.flush()
         return Outcome()
