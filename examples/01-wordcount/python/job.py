@@ -1,6 +1,6 @@
 """Counts words: a line `word,n` for every word, each time it is seen."""
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from tidemill import Job, job, record
 

@@ -1,6 +1,6 @@
 """The three products that sold most in each minute, as `until,rank,product,amount`."""
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from tidemill import Job, Window, aggregates, job, minutes, out_of_order, record, seconds, tumbling
 
@@ -50,9 +50,4 @@ def top_products(job: Job) -> None:
         .aggregate("total", aggregates.sum(Sale.amount), total)
     )
     # All totals of a minute have its last millisecond as event time, so that they meet in one window again.
-    (
-        totals.key_by(Total.until)
-        .window(tumbling(minutes(1)))
-        .process("rank", rank)
-        .sink("top", format="csv", default="stdout:")
-    )
+    (totals.key_by(Total.until).window(tumbling(minutes(1))).process("rank", rank).sink("top", format="csv", default="stdout:"))

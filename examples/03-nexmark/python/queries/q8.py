@@ -1,6 +1,6 @@
 """q8, monitor new users: persons who opened an auction in the ten seconds in which they came, as `id,name,windowStart`."""
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from tidemill import Job, Window, record, seconds, tumbling
 from tidemill.aggregates import Aggregate

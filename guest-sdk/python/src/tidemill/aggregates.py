@@ -36,15 +36,15 @@ class Aggregate(Generic[T, Acc, R]):
         """The accumulator of no records."""
         raise NotImplementedError
 
-    def add(self, acc: Acc, record: T) -> Acc:
+    def add(self, acc: Acc, record: T, /) -> Acc:
         """The accumulator with a record added."""
         raise NotImplementedError
 
-    def merge(self, acc: Acc, other: Acc) -> Acc:
+    def merge(self, acc: Acc, other: Acc, /) -> Acc:
         """The accumulator with what another holds added."""
         raise NotImplementedError
 
-    def finish(self, acc: Acc) -> R:
+    def finish(self, acc: Acc, /) -> R:
         """The result of an accumulator."""
         raise NotImplementedError
 

@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 COMPILER = "componentize-py"
 RELEASE = "0.25"
@@ -50,7 +50,9 @@ class Project:
         try:
             said = tomllib.loads(manifest.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise BuildError(f"{folder} is no Python project: it has no pyproject.toml", "tidemill new NAME --lang python makes one") from None
+            raise BuildError(
+                f"{folder} is no Python project: it has no pyproject.toml", "tidemill new NAME --lang python makes one"
+            ) from None
         except (OSError, ValueError) as error:
             raise BuildError(f"{manifest} cannot be read: {error}", "mend it") from None
         name = said.get("project", {}).get("name")
@@ -60,7 +62,8 @@ class Project:
         project = Project(folder, name, module)
         if not any(path.exists() for path in project._candidates()):
             raise BuildError(
-                f"{folder} has no {module.replace('.', '/')}.py with the job", 'write it, or name another module: [tool.tidemill] module = "..."'
+                f"{folder} has no {module.replace('.', '/')}.py with the job",
+                'write it, or name another module: [tool.tidemill] module = "..."',
             )
         return project
 
@@ -168,7 +171,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tidemill.build", description="Build a component from a Python project")
     parser.add_argument("folder", nargs="?", default=".", type=Path, metavar="DIR", help="the project's folder")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write the component [default: NAME.wasm in DIR]")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="where to write the component [default: NAME.wasm in DIR]"
+    )
     options = parser.parse_args(arguments)
     try:
         output = build(options.folder.resolve(), options.output and options.output.resolve())

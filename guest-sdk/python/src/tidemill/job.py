@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Callable, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from . import plan
 from .error import JobError
@@ -158,7 +159,10 @@ def job_of(module: Any) -> JobFunction:
     ]
     if len(marked) != 1:
         names = ", ".join(function.__name__ for function in marked)
-        several = f"marks {len(marked)} functions with @job ({names}): one of them is the job" if marked else "marks no function with @job"
+        several = (
+            f"marks {len(marked)} functions with @job ({names}): one of them is the job"
+            if marked
+            else "marks no function with @job"
+        )
         raise JobError(f"{module.__name__}.py {several}")
-    found: JobFunction = marked[0]
-    return found
+    return cast("JobFunction", marked[0])

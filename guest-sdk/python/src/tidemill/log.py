@@ -50,7 +50,12 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a line."""
-        levels = ((logging.ERROR, Level.ERROR), (logging.WARNING, Level.WARN), (logging.INFO, Level.INFO), (logging.DEBUG, Level.DEBUG))
+        levels = (
+            (logging.ERROR, Level.ERROR),
+            (logging.WARNING, Level.WARN),
+            (logging.INFO, Level.INFO),
+            (logging.DEBUG, Level.DEBUG),
+        )
         level = next((level for least, level in levels if record.levelno >= least), Level.TRACE)
         try:
             message = record.getMessage()

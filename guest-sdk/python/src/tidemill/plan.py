@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 from .record.spec import Spec
 from .runtime.chain import Operator
@@ -30,7 +30,7 @@ OnError = Literal["fail", "skip", "dead-letter"]
 """What happens to a record that an operator refuses: the job fails and names it, it is counted and left out, or it goes to
 the operator's dead letters."""
 
-Partition = Union[str, dict[str, str]]
+Partition = str | dict[str, str]
 FORWARD = "forward"
 
 

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, Sequence, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from .error import JobError
 from .record.cell import name_in
@@ -45,8 +46,11 @@ __all__ = ["Ctx", "EventTimer", "Process", "Process2", "ProcessingTimer", "SideO
 class Timer:
     """A declared timer: any number of times per key at which ``on_timer`` is called. It means those of the key in hand."""
 
-    __slots__ = ("_index", "_touched", "_name")
+    __slots__ = ("_index", "_name", "_touched")
 
+    _index: int
+    _touched: Touched
+    _name: str
     domain: Literal["event", "processing"]
 
     @classmethod
@@ -98,7 +102,7 @@ class ProcessingTimer(Timer):
 class SideOutput(Generic[T]):
     """An output beside the main one; ``side_output`` of the function's results gives its records."""
 
-    __slots__ = ("_out", "_name")
+    __slots__ = ("_name", "_out")
 
     _out: Collected | None
     _name: str
@@ -135,7 +139,7 @@ class TimerEvent:
 class Ctx(Generic[K, Out]):
     """What a process function sees besides the record: its key, times and output."""
 
-    __slots__ = ("time", "watermark", "now", "_keys", "_row", "_out")
+    __slots__ = ("_keys", "_out", "_row", "now", "time", "watermark")
 
     time: int
     """The event time of the record, or the time the timer was set for, in milliseconds."""
@@ -208,26 +212,26 @@ class Process(_Function, Generic[K, In, Out]):
     between workers and are gone after a restart.
     """
 
-    def on_record(self, ctx: Ctx[K, Out], record: In) -> None:
+    def on_record(self, ctx: Ctx[K, Out], record: In, /) -> None:
         """Handles a record. A ``Refusal`` refuses it, and undoes what was done for it if the job goes on."""
         raise NotImplementedError
 
-    def on_timer(self, ctx: Ctx[K, Out], event: TimerEvent) -> None:
+    def on_timer(self, ctx: Ctx[K, Out], event: TimerEvent, /) -> None:
         """Handles a timer that is due."""
 
 
 class Process2(_Function, Generic[K, In, In2, Out]):
     """A function over two streams with the same key: Flink's ``connect``."""
 
-    def on_first(self, ctx: Ctx[K, Out], record: In) -> None:
+    def on_first(self, ctx: Ctx[K, Out], record: In, /) -> None:
         """Handles a record of the first stream."""
         raise NotImplementedError
 
-    def on_second(self, ctx: Ctx[K, Out], record: In2) -> None:
+    def on_second(self, ctx: Ctx[K, Out], record: In2, /) -> None:
         """Handles a record of the second stream."""
         raise NotImplementedError
 
-    def on_timer(self, ctx: Ctx[K, Out], event: TimerEvent) -> None:
+    def on_timer(self, ctx: Ctx[K, Out], event: TimerEvent, /) -> None:
         """Handles a timer that is due."""
 
 
@@ -312,6 +316,8 @@ def types_of(function: object, base: type) -> tuple[Any, ...]:
                     return types
     if isinstance(function, base):
         parameters = "key, record, result" if base is Process else "key, first, second, result"
-        raise JobError(f"process function {cls.__qualname__} does not say its types: class {cls.__name__}({base.__name__}[{parameters}])")
+        raise JobError(
+            f"process function {cls.__qualname__} does not say its types: class {cls.__name__}({base.__name__}[{parameters}])"
+        )
     given = f"the class {function.__name__}: give an instance of it" if isinstance(function, type) else repr(function)
     raise JobError(f"a process function is an instance of a class derived from {base.__name__}, not {given}")

@@ -13,10 +13,12 @@ the key whose record or timer is in hand::
 from __future__ import annotations
 
 import copy
-from typing import Any, Generic, Iterable, Iterator, MutableMapping, MutableSequence, TypeVar, cast, overload
+from collections.abc import Iterable, Iterator, MutableMapping, MutableSequence
+from typing import Any, Generic, TypeVar, cast, overload
 
 from .record.spec import Misfit, Spec, pair_of, spec_of
 from .runtime.slots import CHANGED, CLEARED, BlocksTable, Table, Touched, ValueTable
+from .schema import Type
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -29,7 +31,7 @@ __all__ = ["ListState", "MapState", "Value"]
 class Piece:
     """What all three kinds have: a table and what the record in flight did."""
 
-    __slots__ = ("_table", "_touched", "_entries", "_name")
+    __slots__ = ("_entries", "_name", "_table", "_touched")
 
     _table: Table[Any]
     _touched: Touched
@@ -219,7 +221,9 @@ class ListState(_Several, MutableSequence[T]):
 
 
 class MapState(_Several, MutableMapping[K, V]):
-    """A map per key of the stream. It goes over its entries in the order of their keys, so that a job does the same every time.
+    """A map per key of the stream.
+
+    It goes over its entries in the order of their keys, so that a job does the same every time.
 
     The whole map is loaded and saved with the stream's key: it is meant for tens or hundreds of entries.
     """
@@ -288,15 +292,13 @@ def key_spec_of(python: Any) -> Spec[Any]:
     Raises:
         Misfit: the type cannot be a key.
     """
-    from .schema import Type
-
     spec = spec_of(python)
     parts = getattr(spec, "parts", (spec,))
     wrong = len(parts) > 4 or any(column.type is Type.F64 for column in spec.columns) or spec.mutable or hasattr(spec, "cls")
     if wrong:
         raise Misfit(
-            f"{spec.shown} cannot be a key: keys are bool, int, I32, str, bytes, an optional of one of these, or a tuple of up to four"
-            " of them; float is none: round it to an int"
+            f"{spec.shown} cannot be a key: keys are bool, int, I32, str, bytes, an optional of one of these,"
+            " or a tuple of up to four of them; float is none: round it to an int"
         )
     return spec
 

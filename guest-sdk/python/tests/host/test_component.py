@@ -58,7 +58,7 @@ def test_what_is_printed_logged_and_warned_is_in_the_log_of_the_job(tidemill: Ti
         "warn: act: err",
         "act: log",
         "warn: act: logging 7",
-        "warn: act:   File \"/1/job.py\", line",
+        'warn: act:   File "/1/job.py", line',
         "warn: act: ZeroDivisionError: division by zero",
         "error: act: caught: ZeroDivisionError: division by zero (job.py:",
         "act: no end\n",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support import AT, block, instance, read
@@ -280,7 +281,13 @@ def test_an_exception_of_every_kind_of_function_names_its_record() -> None:
 
     chain, heard = instance(job)
     numbers, keyed = block(int, [5, 0, 7]), block(tuple[int, int], [(5, 0), (0, 0), (7, 0)])
-    for operator, data, slots in [(1, numbers, []), (3, numbers, []), (5, numbers, []), (8, keyed, [0, 0, 0]), (10, keyed, [0, 0, 0])]:
+    for operator, data, slots in [
+        (1, numbers, []),
+        (3, numbers, []),
+        (5, numbers, []),
+        (8, keyed, [0, 0, 0]),
+        (10, keyed, [0, 0, 0]),
+    ]:
         chain.link(operator, [operator])
         with pytest.raises(ZeroDivisionError):
             chain.process(operator, 0, AT, data, [], slots)

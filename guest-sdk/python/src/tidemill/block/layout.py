@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
+from typing import Literal
 
 from ..schema import Type
 
@@ -20,10 +21,12 @@ COLUMNS_MAX = 1024
 HEADER = struct.Struct("<4sHHIIQQ")
 ENTRY = struct.Struct("<BBHIII")
 
-ARRAY_CODES = {Type.I32: "i", Type.I64: "q", Type.F64: "d"}
+Code = Literal["i", "q", "d", "I"]
+
+ARRAY_CODES: dict[Type, Code] = {Type.I32: "i", Type.I64: "q", Type.F64: "d"}
 """The typecode of ``array`` and ``memoryview`` for each number; the sizes are asserted below."""
-OFFSETS = "I"
-TIMES = "q"
+OFFSETS: Code = "I"
+TIMES: Code = "q"
 
 SWAPPED = sys.byteorder == "big"
 """Blocks are little-endian whatever the machine is."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from itertools import chain, compress
-from typing import Any, Sequence
+from collections.abc import Sequence
+from itertools import chain, compress, pairwise
+from typing import Any
 
 from ..schema import Column, Type
 from .layout import (
@@ -21,6 +22,7 @@ from .layout import (
     VERSION,
     WIDTHS,
     BlockError,
+    Code,
     pad8,
 )
 
@@ -30,7 +32,11 @@ _BITS = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 class Block:
     """The bytes of a block, with the header read. Columns are decoded when they are asked for."""
 
-    __slots__ = ("rows", "columns", "schema_id", "_data", "_view", "_texts")
+    __slots__ = ("_data", "_view", "columns", "rows", "schema_id")
+
+    rows: int
+    columns: int
+    schema_id: int
 
     def __init__(self, data: bytes) -> None:
         """Takes the bytes of a block.
@@ -55,6 +61,7 @@ class Block:
         self._view = memoryview(data)
 
     def _body(self) -> int:
+        """Where the parts of the columns begin."""
         return HEADER.size + ENTRY.size * self.columns + 8 * self.rows
 
     @property
@@ -74,7 +81,7 @@ class Block:
 
     def column(self, index: int, kind: Type, optional: bool) -> list[Any]:
         """The values of one column."""
-        code, flag, _, validity, data, heap = self._entry(index, kind, optional)
+        _, flag, _, validity, data, heap = self._entry(index, kind, optional)
         values: list[Any]
         if kind in ARRAY_CODES:
             values = self._numbers(ARRAY_CODES[kind], data, WIDTHS[kind] * self.rows)
@@ -101,7 +108,7 @@ class Block:
             raise BlockError("a part of a column lies behind the end of the block")
         return self._data[at : at + length]
 
-    def _numbers(self, code: str, at: int, length: int) -> list[Any]:
+    def _numbers(self, code: Code, at: int, length: int) -> list[Any]:
         if at + length > len(self._data):
             raise BlockError("a part of a column lies behind the end of the block")
         if SWAPPED:
@@ -156,7 +163,7 @@ class Block:
                 raise BlockError(f"the heap of column {index} does not belong there")
             return at
         offsets = self._numbers(OFFSETS, data, 4 * (self.rows + 1))
-        if offsets[0] != 0 or any(b < a for a, b in zip(offsets, offsets[1:])):
+        if offsets[0] != 0 or any(after < before for before, after in pairwise(offsets)):
             raise BlockError(f"the offsets of column {index} do not begin at 0 or fall")
         if heap != at or heap + offsets[-1] > len(self._data):
             raise BlockError(f"the heap of column {index} does not lie at byte {at}, or leaves the block")

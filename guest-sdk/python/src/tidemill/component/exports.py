@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -88,9 +88,7 @@ class Operators(exports.Operators):
         with _called() as instance:
             instance.link(chain, members)
 
-    def process(
-        self, chain: int, input: int, watermark: int, now: int, block: bytes, rows: list[int], slots: list[int]
-    ) -> Outcome:
+    def process(self, chain: int, input: int, watermark: int, now: int, block: bytes, rows: list[int], slots: list[int]) -> Outcome:
         """Processes records."""
         with _called() as instance:
             return _outcome(instance.process(chain, input, Moment(watermark, now), block, rows, slots))

@@ -18,7 +18,8 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Any, Callable, NoReturn, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from ..log import Handler, write
 from ..runtime.call import Level, current
@@ -91,20 +92,20 @@ def settle() -> None:
 def close() -> None:
     """At the first call: from here on there is nothing behind WASI."""
     gc.set_threshold(_COLLECT_AFTER)
-    for name, per_second in (("time", 1.0), ("monotonic", 1.0), ("perf_counter", 1.0), ("process_time", 1.0)):
+    for name in ("time", "monotonic", "perf_counter", "process_time"):
         setattr(time, name, _seconds)
         setattr(time, f"{name}_ns", _nanoseconds)
     time.sleep = _refusing("time.sleep", "a job never waits: set a ProcessingTimer")
-    datetime.datetime = _clocked(datetime.datetime, _Now)  # type: ignore[misc]
-    datetime.date = _clocked(datetime.date, _Today)  # type: ignore[misc]
+    datetime.datetime = _clocked(datetime.datetime, _Now)
+    datetime.date = _clocked(datetime.date, _Today)
     no_file = "a job has no files: read what it needs while the module is imported, or give it as a source"
     builtins.open = io.open = _refusing("open", no_file)
     for name in ("open", "stat", "lstat", "listdir", "scandir", "mkdir", "remove", "rename", "getcwd"):
         setattr(os, name, _refusing(f"os.{name}", no_file))
     os.urandom = _refusing("os.urandom", "a job does the same every time: derive what is to look random from the record")
-    linecache.updatecache = lambda filename, module_globals=None: []  # type: ignore[assignment]
+    linecache.updatecache = lambda filename, module_globals=None: []
     linecache.checkcache = lambda filename=None: None
-    sys.meta_path.insert(0, _NoFiles())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoFiles())
 
 
 def _now() -> int:
@@ -133,7 +134,7 @@ class _Now:
 
     @classmethod
     def now(cls, tz: Any = None) -> Any:
-        return cls.fromtimestamp(_seconds(), tz or datetime.timezone.utc).replace(tzinfo=tz)  # type: ignore[attr-defined]
+        return cls.fromtimestamp(_seconds(), tz or datetime.UTC).replace(tzinfo=tz)  # type: ignore[attr-defined]
 
     @classmethod
     def utcnow(cls) -> Any:
@@ -170,6 +171,7 @@ class _NoFiles:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> NoReturn:
         raise ModuleNotFoundError(
-            f"module {name!r} was not imported while the component was built, and a job has no files: import it at the top of the module",
+            f"module {name!r} was not imported while the component was built, and a job has no files:"
+            " import it at the top of the module",
             name=name,
         )

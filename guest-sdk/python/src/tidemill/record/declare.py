@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, Generic, Literal, TypeVar, cast, dataclass_transform, get_type_hints, overload
+from typing import Any, Generic, Literal, TypeVar, cast, dataclass_transform, get_type_hints, overload
 
 from ..schema import Column
 from .cell import name_in
@@ -98,16 +99,15 @@ def declare(cls: type[T], names: dict[str, Any]) -> tuple[type[T], dict[str, Any
     if list(hints)[len(hints) - len(defaults) :] != defaults:
         raise Misfit(f"{shown}: a field without a default stands behind {defaults[0]!r}, which has one")
     try:
-        base = collections.namedtuple(  # type: ignore[misc]
-            cls.__name__, list(hints), defaults=[vars(cls)[name] for name in defaults], module=cls.__module__
-        )
+        values: Any = [vars(cls)[name] for name in defaults]
+        base: Any = collections.namedtuple(cls.__name__, list(hints), defaults=values, module=cls.__module__)  # type: ignore[misc]
     except ValueError as error:
         raise Misfit(f"{shown}: {error}") from None
     namespace = {key: value for key, value in vars(cls).items() if key not in hints and key not in ("__dict__", "__weakref__")}
     namespace.setdefault("__eq__", _equal)
     namespace.setdefault("__hash__", tuple.__hash__)
     namespace["__slots__"] = ()
-    generic = (Generic,) if Generic in cls.__bases__ else ()
+    generic: Any = (Generic,) if Generic in cls.__bases__ else ()
     made = cast("type[T]", type(cls.__name__, (base, *generic), namespace))
     for index, name in enumerate(hints):
         _FIELDS[getattr(made, name)] = Field(made, index, name)
@@ -116,7 +116,7 @@ def declare(cls: type[T], names: dict[str, Any]) -> tuple[type[T], dict[str, Any
 
 def _equal(self: tuple[Any, ...], other: object) -> bool:
     """Records of two types are not equal, whatever they hold."""
-    return self.__class__ is other.__class__ and tuple.__eq__(self, other)  # type: ignore[operator]
+    return self.__class__ is other.__class__ and tuple.__eq__(self, other)
 
 
 def _column(cls: type, name: str, annotation: Any, rename: Rename | None) -> tuple[Column, Spec[Any]]:

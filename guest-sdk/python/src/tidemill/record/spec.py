@@ -6,8 +6,9 @@ A spec works on all records of a block at once. :func:`spec_of` finds the one of
 from __future__ import annotations
 
 import types
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from typing import Annotated, Any, Callable, Generic, Iterable, Sequence, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
 
 from ..block import Block, ColumnError, encode
 from ..error import Error
@@ -106,7 +107,9 @@ class ScalarSpec(Spec[T]):
 
     def make(self, columns: Sequence[list[Any]], rows: int) -> list[T]:
         codec = self.cell.codec
-        return columns[0] if codec is None else [None if value is None else codec.decode(value) for value in columns[0]]
+        if codec is None:
+            return columns[0]
+        return cast("list[T]", [None if value is None else codec.decode(value) for value in columns[0]])
 
     def split(self, records: Sequence[T]) -> list[Sequence[Any]]:
         codec = self.cell.codec
@@ -251,7 +254,9 @@ def _find(python: Any) -> Spec[Any]:
         if arguments == ((),):
             arguments = ()
         if len(arguments) > TUPLE_MAX or Ellipsis in arguments:
-            raise Misfit(f"{shown} is not a record: a tuple has up to {TUPLE_MAX} fields; name more of them in a class under @record")
+            raise Misfit(
+                f"{shown} is not a record: a tuple has up to {TUPLE_MAX} fields; name more of them in a class under @record"
+            )
         return TupleSpec([scalar_of(argument, shown) for argument in arguments], shown) if arguments else EMPTY
     origin = get_origin(python)
     parametrised = getattr(origin, "__tidemill_parametrised__", None)
@@ -269,7 +274,10 @@ def scalar_of(python: Any, inside: str | None) -> ScalarSpec[Any]:
     cell = cell_of(python)
     shown = f"`{type_name(python)}`"
     if cell is None and inside is None:
-        raise Misfit(f"{shown} is not a record: put @record on the class; single values and tuples of up to {TUPLE_MAX} fields are records too")
+        raise Misfit(
+            f"{shown} is not a record: put @record on the class;"
+            f" single values and tuples of up to {TUPLE_MAX} fields are records too"
+        )
     if cell is None:
         raise Misfit(f"{shown} cannot be a field of {inside}: {CHOICES}")
     return ScalarSpec(cell, shown, python)

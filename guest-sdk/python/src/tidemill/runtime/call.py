@@ -6,9 +6,10 @@ also :func:`current`, which is how log lines find the host.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Iterator, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from ..error import described
 from .outcome import Failure
@@ -44,7 +45,7 @@ class Host(Protocol):
 class Call:
     """The call in progress of one instance."""
 
-    __slots__ = ("host", "operator", "now", "failures", "_reported")
+    __slots__ = ("_reported", "failures", "host", "now", "operator")
 
     def __init__(self, host: Host) -> None:
         self.host = host

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from ..block import Block
 from .outcome import Moment, Outcome
@@ -17,22 +18,24 @@ class Head(Protocol):
 
     def process(self, input: int, at: Moment, block: Block, rows: Sequence[int], slots: Sequence[int]) -> Outcome:
         """Processes records; entry ``i`` of ``slots`` belongs to row ``rows[i]``, or to row ``i``."""
+        ...
 
     def on_timer(self, at: Moment, block: Block, slots: Sequence[int]) -> Outcome:
         """Fires timers."""
+        ...
 
     def fire(self, at: Moment, block: Block, offsets: Sequence[int], slots: Sequence[int]) -> Outcome:
         """Fires windows."""
+        ...
 
 
 class Operator:
     """An operator that the component computes, as the job's builder leaves it."""
 
-    slots: Slots | None = None
-    """Its state, if it can have any."""
-
-    def __init__(self, id: int, out: Port) -> None:
+    def __init__(self, id: int, out: Port, slots: Slots | None = None) -> None:
         self.id = id
+        self.slots = slots
+        """Its state, if it can have any."""
         self.out = out
         self.undo = False
         """Whether the job goes on after a record that this operator refuses."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..block import Block
 from ..error import Error, JobError, described
@@ -60,9 +61,7 @@ class Instance:
                 raise AssertionError(f"operator {member} has state and cannot stand behind another in a chain")
         self._heads[chain] = self._operator(first).head(down)
 
-    def process(
-        self, chain: int, input: int, at: Moment, block: bytes, rows: Sequence[int], slots: Sequence[int]
-    ) -> Outcome:
+    def process(self, chain: int, input: int, at: Moment, block: bytes, rows: Sequence[int], slots: Sequence[int]) -> Outcome:
         """Processes a block of records."""
         return self._run(at, lambda: self._heads[chain].process(input, at, Block(block), rows, slots))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..block import Block
 from ..error import Refusal
@@ -36,10 +37,10 @@ class KeyedOperator(Operator):
         key_indexes: Sequence[Sequence[int]],
         sides: Sequence[Port],
     ) -> None:
-        super().__init__(id, out)
+        super().__init__(id, out, declared.slots)
         self.call = call
         self.declared = declared
-        self.slots: Slots = declared.slots
+        self.state: Slots = declared.slots
         self.handlers = handlers
         """Per input, the spec of its records and what handles one."""
         self.on_timer = on_timer
@@ -62,7 +63,7 @@ class _KeyedHead:
     def __init__(self, operator: KeyedOperator, push: Push) -> None:
         self._operator = operator
         self._push = push
-        operator.slots.touched.undo = [] if operator.undo else None
+        operator.state.touched.undo = [] if operator.undo else None
 
     def process(self, input: int, at: Moment, block: Block, rows: Sequence[int], slots: Sequence[int]) -> Outcome:
         spec, handler = self._operator.handlers[input]
@@ -96,7 +97,7 @@ class _KeyedHead:
     ) -> Outcome:
         from ..process import Ctx
 
-        operator, slots = self._operator, self._operator.slots
+        operator, slots = self._operator, self._operator.state
         touched, call = slots.touched, operator.call
         outs = [Collected(self._push), *(Collected(side.push) for side in operator.sides)]
         for (_, handle, _), collected in zip(operator.declared.sides, outs[1:]):
@@ -145,7 +146,7 @@ class _KeyedHead:
         return outcome
 
     def _undo(self, outs: list[Collected], timers: int) -> None:
-        touched = self._operator.slots.touched
+        touched = self._operator.state.touched
         touched.roll_back()
         touched.flags = 0
         del touched.timers[timers:]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..block import BlockError
 from ..record.spec import Misfit, Spec
@@ -24,7 +25,7 @@ block of the call."""
 class Port:
     """An output of an operator."""
 
-    __slots__ = ("operator", "index", "spec", "schema", "_call")
+    __slots__ = ("_call", "index", "operator", "schema", "spec")
 
     def __init__(self, operator: int, index: int, spec: Spec[Any], schema: Schema, call: Call) -> None:
         self.operator = operator

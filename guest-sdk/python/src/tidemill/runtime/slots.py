@@ -7,7 +7,8 @@ before, kept only where the job goes on after refused records.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Literal, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, TypeVar
 
 from ..block import Block, BlockError, encode
 from ..record.spec import Spec
@@ -29,7 +30,7 @@ LISTED = (Column("block", Type.BYTES),)
 class Touched:
     """What the record in flight did to its slot."""
 
-    __slots__ = ("slot", "flags", "undo", "timers")
+    __slots__ = ("flags", "slot", "timers", "undo")
 
     def __init__(self) -> None:
         self.slot: int | None = None
@@ -48,7 +49,7 @@ class Touched:
 class Table(Generic[S]):
     """One declared piece of state, for all slots; an empty entry is ``empty()``."""
 
-    __slots__ = ("name", "kind", "columns", "entries", "empty")
+    __slots__ = ("columns", "empty", "entries", "kind", "name")
 
     def __init__(self, name: str, kind: Kind, columns: tuple[Column, ...], empty: Callable[[], Any]) -> None:
         self.name = name

@@ -6,8 +6,9 @@ it, which is all the undoing there is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress, islice
-from typing import Any, Callable, Generic, Iterable, Iterator, Sequence, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..block import Block
 from ..error import Refusal
@@ -148,7 +149,7 @@ class ColumnsOperator(Stateless):
 class Collected:
     """What a function emits on one output: records with their times and rows, handed on when they are many."""
 
-    __slots__ = ("records", "times", "rows", "_push")
+    __slots__ = ("_push", "records", "rows", "times")
 
     def __init__(self, push: Push) -> None:
         self._push = push

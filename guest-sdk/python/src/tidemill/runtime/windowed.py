@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from ..block import Block
 from ..error import Refusal
@@ -46,11 +47,11 @@ class WindowOperator(Operator):
     def __init__(
         self, id: int, out: Port, call: Call, compute: Compute, table: Table[Any], spec: Spec[Any], key: Spec[Any]
     ) -> None:
-        super().__init__(id, out)
+        self.state = Slots([table])
+        super().__init__(id, out, self.state)
         self.call = call
         self.compute = compute
         self.table = table
-        self.slots: Slots = Slots([table])
         self.spec = spec
         self.key = key
 
@@ -58,7 +59,7 @@ class WindowOperator(Operator):
         return _WindowHead(self, down or self.out.push)
 
     def merge(self, target: int, source: int) -> None:
-        self.slots.reserve((target, source))
+        self.state.reserve((target, source))
         entries = self.table.entries
         moved, entries[source] = entries[source], None
         if moved is not None:
@@ -73,7 +74,7 @@ class _WindowHead:
 
     def process(self, input: int, at: Moment, block: Block, rows: Sequence[int], slots: Sequence[int]) -> Outcome:
         operator = self._operator
-        operator.slots.reserve(slots)
+        operator.state.reserve(slots)
         items = operator.compute.items(block, operator.spec)
         entries, add, call = operator.table.entries, operator.compute.add, operator.call
         call.operator = operator.id
@@ -108,7 +109,7 @@ class _WindowHead:
 
     def fire(self, at: Moment, block: Block, offsets: Sequence[int], slots: Sequence[int]) -> Outcome:
         operator = self._operator
-        operator.slots.reserve(slots)
+        operator.state.reserve(slots)
         width = len(operator.key.columns)
         keys = read_keys(block, operator.key, range(width))
         starts, ends, firings = block.read(BOUNDS, width)
@@ -151,7 +152,6 @@ class Aggregated(Compute):
         self._column = column
         self._finish = finish
         self._add = aggregate.add
-        self.merge = aggregate.merge
 
     def items(self, block: Block, spec: Spec[Any]) -> list[Any]:
         if self._column is None:
@@ -161,6 +161,9 @@ class Aggregated(Compute):
 
     def add(self, acc: Any, item: Any) -> Any:
         return self._add(self._aggregate.start() if acc is None else acc, item)
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return self._aggregate.merge(acc, other)
 
     def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
         return self._finish(window, self._aggregate.finish(acc))
@@ -172,21 +175,30 @@ class Folded(Compute):
     def __init__(self, start: Any, add: Any, merge: Any, finish: Callable[[Window[Any], Any], Iterable[Any]]) -> None:
         self._start = start
         self._add = add
-        self.merge = merge
-        self.finish = finish  # type: ignore[method-assign]
+        self._merge = merge
+        self._finish = finish
 
     def add(self, acc: Any, item: Any) -> Any:
         return self._add(self._start if acc is None else acc, item)
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return self._merge(acc, other)
+
+    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
+        return self._finish(window, acc)
 
 
 class Reduced(Compute):
     """Records combined two by two."""
 
     def __init__(self, f: Callable[[Any, Any], Any]) -> None:
-        self.merge = f  # type: ignore[method-assign]
+        self._f = f
 
     def add(self, acc: Any, item: Any) -> Any:
-        return item if acc is None else self.merge(acc, item)
+        return item if acc is None else self._f(acc, item)
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return self._f(acc, other)
 
     def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
         return (acc,)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import sys
-from typing import Any, Callable, get_args, get_origin, get_type_hints
+from collections.abc import Callable
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..error import JobError
 from ..record.declare import Field, field_of
@@ -19,7 +20,6 @@ _MANY = (
     collections.abc.Collection,
     list,
     set,
-    tuple,
 )
 
 
@@ -66,10 +66,9 @@ def given_many(name: str, f: Callable[..., Any], out: Any) -> Spec[Any]:
     if out is None:
         hint = hints_of(name, f).get("return")
         arguments = get_args(hint)
-        if get_origin(hint) not in _MANY or not arguments:
-            raise JobError(
-                f"operator {name!r}: annotate what {_shown(f)} yields, as in `-> Iterator[Word]`, or say it by out="
-            )
+        many = get_origin(hint) in _MANY and arguments or arguments[1:] == (Ellipsis,)
+        if not many:
+            raise JobError(f"operator {name!r}: annotate what {_shown(f)} yields, as in `-> Iterator[Word]`, or say it by out=")
         out = arguments[0]
     return checked(name, out)
 
@@ -92,7 +91,7 @@ def column_of(spec: Spec[Any], value: object, what: str) -> int:
     field: Field | None = field_of(value)
     cls = spec.cls if isinstance(spec, RecordSpec) else None
     if field is None:
-        fields = ", ".join(f"{cls.__name__}.{name}" for name in cls._fields) if cls is not None else ""  # type: ignore[attr-defined]
+        fields = ", ".join(f"{cls.__name__}.{name}" for name in cls._fields) if cls is not None else ""
         there = f"one of {fields}" if fields else f"a field, and {spec.shown} has none; use key_by_fn for a computed key"
         raise JobError(f"{what} takes {there}, not {value!r}")
     if cls is None or field.owner is not cls:

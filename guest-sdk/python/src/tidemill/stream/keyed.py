@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from ..error import JobError
 from ..plan import Node, Output
@@ -133,7 +134,7 @@ class KeyedStream(Generic[K, T]):
         if cls is None or column is None:
             output = Output(stream._schema, stream._spec)
         else:
-            schema = key_schema(stream._schema, self._names) + [column]
+            schema = Schema((*key_columns(stream._schema, self._names), column))
             output = Output(schema, composite_of(cls, [self._key, scalar_of_column(column)]))
         kind = {"rolling": {"key": self._names, "aggregate": aggregate}}
         return stream._add(Node(name, kind, [stream._input(keyed=True)], [output]))
@@ -156,9 +157,9 @@ def cells_of(spec: Spec[Any]) -> list[tuple[Type, bool]]:
     return [(column.type, column.optional) for column in spec.columns]
 
 
-def key_schema(schema: Schema, names: Sequence[str]) -> Schema:
+def key_columns(schema: Schema, names: Sequence[str]) -> list[Column]:
     """The columns of a key."""
-    return Schema(tuple(schema.columns[schema.index(name)] for name in names))
+    return [schema.columns[schema.index(name)] for name in names]
 
 
 def sum_type(name: str, column: Column) -> Type:

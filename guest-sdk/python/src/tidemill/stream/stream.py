@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Generic, Iterable, TypeVar, cast, overload
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, overload
 
 from .. import plan
 from ..error import JobError
@@ -208,9 +209,7 @@ class Stream(Generic[T]):
         operator = ColumnsOperator(id, Port(id, 0, pair_of(self._spec, extra), schema, call), call, self._spec, f)
         return self._guest(name, "key-by", self._spec, schema, operator)
 
-    def _stateless(
-        self, name: str, kind: Any, make: type[Stateless], spec: Spec[Any], f: Callable[..., Any]
-    ) -> Stream[Any]:
+    def _stateless(self, name: str, kind: Any, make: type[Stateless], spec: Spec[Any], f: Callable[..., Any]) -> Stream[Any]:
         if not callable(f):
             raise JobError(f"operator {name!r}: {f!r} is no function")
         id, call = self._graph.next_id, self._graph.call
@@ -239,10 +238,8 @@ def _emitted(name: str, f: Callable[..., Any], out: Any, side: Any) -> tuple[Any
     """The types that a function of ``split`` emits, by its annotations or as they are given."""
     if out is not None and side is not None:
         return out, side
-    from typing import get_args, get_origin
-
     hints = [hint for key, hint in hints_of(name, f).items() if key != "return"]
     found = [get_args(hint)[0] for hint in hints if get_origin(hint) is Emit and get_args(hint)]
     if len(found) != 2:
         raise JobError(f"operator {name!r}: annotate what the function emits, as in Emit[Word], or say it by out= and side=")
-    return cast("tuple[Any, Any]", (out or found[0], side or found[1]))
+    return out or found[0], side or found[1]

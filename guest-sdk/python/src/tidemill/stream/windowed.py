@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Callable, Generic, Iterable, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 from ..aggregates import Aggregate, FieldAggregate
 from ..error import JobError
@@ -178,15 +179,15 @@ class WindowedStream(Generic[K, T]):
 
     def _host(self, name: str, aggregate: Any, cls: type, column: Column | None) -> WindowResults[Any, T]:
         """The key's columns and the window's followed by a column, or the window's followed by the record's."""
-        from .keyed import key_schema, scalar_of_column
+        from .keyed import key_columns, scalar_of_column
 
         stream = self._stream
         time = spec_of(int)
         if column is None:
-            schema = Schema(_BOUNDS) + stream._schema.columns
+            schema = Schema((*_BOUNDS, *stream._schema.columns))
             output = Output(schema, composite_of(cls, [time, time, stream._spec]))
         else:
-            schema = key_schema(stream._schema, self._names) + (*_BOUNDS, column)
+            schema = Schema((*key_columns(stream._schema, self._names), *_BOUNDS, column))
             output = Output(schema, composite_of(cls, [self._key, time, time, scalar_of_column(column)]))
         return self._add(name, {"host": aggregate}, None, output, None)
 
@@ -211,9 +212,7 @@ class WindowedStream(Generic[K, T]):
         if table is not None:
             details["state"] = [table.in_plan]
         node = Node(name, {"window": details}, [stream._input(keyed=True)], [output], operator=operator)
-        results: WindowResults[Any, T] = WindowResults(
-            stream._graph, stream._graph.add(node), "out", output.spec, output.schema
-        )
+        results: WindowResults[Any, T] = WindowResults(stream._graph, stream._graph.add(node), "out", output.spec, output.schema)
         results._input_stream, results._windows = stream, windows
         return results
 

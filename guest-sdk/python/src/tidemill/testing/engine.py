@@ -7,7 +7,8 @@ what it releases is carried through first.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..job import Job
 from ..plan import DEAD_LETTER, FORWARD, LATE, MAIN, Node

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ..plan import Format, Output
 from ..schema import Column, Schema, Type
@@ -36,7 +37,7 @@ def parsed(line: str, source: dict[str, Any], outputs: Sequence[Output]) -> tupl
 
 
 def _from_json(value: Any, column: Column) -> Any:
-    fits: dict[Type, tuple[type, ...]] = {
+    fits: dict[Type, Any] = {
         Type.BOOL: (bool,),
         Type.I32: (int,),
         Type.I64: (int,),

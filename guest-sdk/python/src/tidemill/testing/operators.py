@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, Mapping, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from ..job import Job
 from ..plan import MAIN, Output
@@ -37,7 +38,9 @@ class OperatorTest:
         """Gives a record with an event time in milliseconds to the operator, or to one of several inputs."""
         schema, spec = self._engine.input(self._id, input)
         if len(schema.columns) != len(spec.columns):
-            raise LookupError(f"operator {self._engine.nodes[self._id].name!r} reads columns that another makes: test the whole job")
+            raise LookupError(
+                f"operator {self._engine.nodes[self._id].name!r} reads columns that another makes: test the whole job"
+            )
         self._engine.accept(self._id, input, [row_of(spec, record, time)])
 
     def watermark(self, watermark: int) -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 from tidemill import (
     Ctx,
@@ -77,7 +77,7 @@ def speak(number: Number) -> str:
 
 
 def clock(number: Number) -> str:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     same = abs(now.timestamp() - time.time()) < 1 and now.date() == datetime.date.today()
     recent = time.time() >= 0 and time.monotonic_ns() >= 0 and isinstance(now, datetime.datetime)
     return f"{same} {recent} {datetime.date(2020, 1, 2)} {random.random() < 1}"
