@@ -169,6 +169,7 @@ def streams(job: Job) -> None:
     timed = quotes.assign_event_time("f", lambda quote: int(quote[1]), monotonic())
     timed.window_all(session(millis(7))).count("g").late().sink("late")
     trades.shuffle().rescale().global_().sink("last")
+    trades.shuffle().key_by(Trade.symbol).count("h").sink("counts")
 
 
 def test_ports_partitions_and_policies_are_said() -> None:
@@ -195,6 +196,7 @@ def test_ports_partitions_and_policies_are_said() -> None:
     assert operator(said, "f")["kind"] == {"timestamps": "monotonic"}
     assert operator(said, "g")["kind"]["window"]["key"] == []
     assert operator(said, "late")["inputs"] == [{"from": "g", "port": "late"}]
+    assert operator(said, "h")["inputs"] == [{"from": "events", "port": "trade"}], "a key partitions the stream"
     assert operator(said, "last")["inputs"] == [{"from": "events", "port": "trade", "partition": "global"}]
 
 

@@ -104,7 +104,8 @@ def declare(cls: type[T], names: dict[str, Any]) -> tuple[type[T], dict[str, Any
     except ValueError as error:
         raise Misfit(f"{shown}: {error}") from None
     namespace = {key: value for key, value in vars(cls).items() if key not in hints and key not in ("__dict__", "__weakref__")}
-    namespace.setdefault("__eq__", _equal)
+    if "__eq__" not in namespace:
+        namespace["__eq__"], namespace["__ne__"] = _equal, _unequal
     namespace.setdefault("__hash__", tuple.__hash__)
     namespace["__slots__"] = ()
     generic: Any = (Generic,) if Generic in cls.__bases__ else ()
@@ -117,6 +118,11 @@ def declare(cls: type[T], names: dict[str, Any]) -> tuple[type[T], dict[str, Any
 def _equal(self: tuple[Any, ...], other: object) -> bool:
     """Records of two types are not equal, whatever they hold."""
     return self.__class__ is other.__class__ and tuple.__eq__(self, other)
+
+
+def _unequal(self: tuple[Any, ...], other: object) -> bool:
+    """A tuple has an inequality of its own."""
+    return not self == other
 
 
 def _column(cls: type, name: str, annotation: Any, rename: Rename | None) -> tuple[Column, Spec[Any]]:
