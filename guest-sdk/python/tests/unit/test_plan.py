@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Callable, Iterator
+from typing import Annotated, Any
 
 import pytest
 from support import Heard
@@ -86,7 +87,13 @@ def average(job: Job) -> None:
 
 
 def test_a_windowed_job_says_what_it_is() -> None:
-    source = {"binding": "trades", "default": "stdin:", "format": "json", "time": "tradeTime", "watermarks": {"bounded": {"ms": 2000}}}
+    source = {
+        "binding": "trades",
+        "default": "stdin:",
+        "format": "json",
+        "time": "tradeTime",
+        "watermarks": {"bounded": {"ms": 2000}},
+    }
     window = {
         "key": ["symbol", "exchange"],
         "assigner": {"sliding": {"size_ms": 60000, "slide_ms": 10000, "offset_ms": -5000}},
@@ -312,16 +319,25 @@ WRONG: list[tuple[Callable[[Job], Any], str]] = [
     (lambda job: keyed(job).process("p", OddState()), "'odd': `dict[str, int]` is not a record"),
     (lambda job: keyed(job).process("p", BareState()), "'bare': say of what it is, as in Value[int]"),
     (lambda job: keyed(job).process("p", TwoNames()), "two pieces of state called 'x'"),
-    (lambda job: job.source("o", Other).key_by(Other.n).process("p", Watch()), "the function takes `Reading`, the stream has `Other`"),
+    (
+        lambda job: job.source("o", Other).key_by(Other.n).process("p", Watch()),
+        "the function takes `Reading`, the stream has `Other`",
+    ),
     (lambda job: readings(job).key_by(Reading.at).process("p", Watch()), "the function's key is `str`, the stream's is value:i64"),
-    (lambda job: keyed(job).connect(job.source("o", Other).key_by(Other.n)), "have keys of the same types, not value:string and value:i64"),
+    (
+        lambda job: keyed(job).connect(job.source("o", Other).key_by(Other.n)),
+        "have keys of the same types, not value:string and value:i64",
+    ),
     (lambda job: keyed(job).sum("s", Reading.sensor), "only numbers that are always there have a sum"),
     (lambda job: keyed(job).window(5), "windows are tumbling(...), sliding(...) or session(...), not 5"),
     (lambda job: keyed(job).window(tumbling(10)), "a span is a timedelta such as seconds(10), not 10"),
     (lambda job: keyed(job).window(session(seconds(1)).offset(hours(1))), "a session has no offset"),
     (lambda job: keyed(job).window(tumbling(seconds(1))).aggregate("a", len, with_symbol), "is no aggregate"),
     (lambda job: keyed(job).window(tumbling(seconds(1))).aggregate("a", BareAggregate(), with_symbol), "does not say its types"),
-    (lambda job: keyed(job).window(tumbling(seconds(1))).aggregate("a", aggregates.mean(Reading.sensor), with_symbol), "only numbers"),
+    (
+        lambda job: keyed(job).window(tumbling(seconds(1))).aggregate("a", aggregates.mean(Reading.sensor), with_symbol),
+        "only numbers",
+    ),
     (lambda job: keyed(job).window(tumbling(seconds(1))).fold("f", None, len, len, with_symbol), "say it by acc="),
     (lambda job: keyed(job).window(tumbling(seconds(1)).processing_time()).count("n").late(), "nothing is late"),
     (lambda job: keyed(job).process("p", Watch()).side_output("x", int), "declares no side output 'x'; it has none"),

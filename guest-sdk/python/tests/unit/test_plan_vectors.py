@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from support import Heard
@@ -183,7 +184,15 @@ NOT_SAID = {
     "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
 }
 
-DEFAULTS = {"fuse": True, "port": "out", "partition": "forward", "domain": "event", "lateness-ms": 0, "offset_ms": 0, "on-error": "fail"}
+DEFAULTS = {
+    "fuse": True,
+    "port": "out",
+    "partition": "forward",
+    "domain": "event",
+    "lateness-ms": 0,
+    "offset_ms": 0,
+    "on-error": "fail",
+}
 
 
 def without_defaults(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Annotated, Any, Callable, Optional
+from collections.abc import Callable
+from typing import Annotated, Any, Optional
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_columns_take_their_names_from_fields_cases_and_annotations() -> None:
         (str, "value:string"),
         (bytes, "value:bytes"),
         (int | None, "value:i64?"),
-        (Optional[str], "value:string?"),
+        (Optional[str], "value:string?"),  # noqa: UP045
         (I32 | None, "value:i32?"),
         (Json[dict[str, int]], "json:bytes"),
         (list[Point], "block:bytes"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -234,9 +235,15 @@ def test_a_stream_with_refused_records_is_the_stream_without_them(codes: list[tu
         timers: list[Any] = []
         for at in range(0, len(records), size):
             piece = records[at : at + size]
-            rows = encode(0, [time for _, _, time in piece], [(Type.I64, False)] * 2, [[c for _, c, _ in piece], [k for k, _, _ in piece]])
+            rows = encode(
+                0, [time for _, _, time in piece], [(Type.I64, False)] * 2, [[c for _, c, _ in piece], [k for k, _, _ in piece]]
+            )
             timers += undone.process(0, 0, AT, rows, [], [key for key, _, _ in piece]).timers
-        out = [(port, pair) for _, port, data in heard.blocks for pair in zip(Block(data).column(0, Type.I64, False), Block(data).times)]
+        out = [
+            (port, pair)
+            for _, port, data in heard.blocks
+            for pair in zip(Block(data).column(0, Type.I64, False), Block(data).times)
+        ]
         return sorted(out), timers, undone.export_state(2, range(4))
 
     every = [(key, code + 10_000 * refused, time) for time, (key, code, refused) in enumerate(codes)]
@@ -250,14 +257,14 @@ def test_state_is_exported_as_the_bytes_that_rust_writes() -> None:
     class Kept(Process[int, int, int]):
         v: Value[Seen]
         n: Value[I32]
-        l: ListState[tuple[int, str]]
+        listed: ListState[tuple[int, str]]
         m: MapState[str, int]
 
         def on_record(self, ctx: Ctx[int, int], number: int) -> None:
             self.v.set(Seen(number, None))
             self.n.set(-number)
             if number > 1:
-                self.l.append((number, "ü"))
+                self.listed.append((number, "ü"))
                 self.m["b"] = number
                 self.m["a"] = 0
 
@@ -267,7 +274,7 @@ def test_state_is_exported_as_the_bytes_that_rust_writes() -> None:
     kept, _ = instance(job)
     kept.link(0, [2])
     kept.process(0, 0, AT, block(tuple[int, int], [(1, 1), (2, 2)]), [], [0, 2])
-    schema = Schema.parse("v.last:i64?,v.note:string?,n.value:i32?,l.block:bytes?,m.block:bytes?")
+    schema = Schema.parse("v.last:i64?,v.note:string?,n.value:i32?,listed.block:bytes?,m.block:bytes?")
     listed = encode(0, [0], [(Type.I64, False), (Type.STRING, False)], [[2], ["ü"]])
     mapped = encode(0, [0, 0], [(Type.STRING, False), (Type.I64, False)], [["a", "b"], [0, 2]])
     columns: list[list[Any]] = [[1, None, 2], [None] * 3, [-1, None, -2], [None, None, listed], [None, None, mapped]]
@@ -281,7 +288,7 @@ def test_state_is_exported_as_the_bytes_that_rust_writes() -> None:
 def test_state_that_is_damaged_is_refused_and_nothing_of_it_loaded() -> None:
     class Kept(Process[int, int, int]):
         n: Value[int]
-        l: ListState[int]
+        listed: ListState[int]
 
     def job(job: Job) -> None:
         job.source("n", int).key_by_fn("key", lambda n: n, out=int).process("kept", Kept()).sink("out")

@@ -96,8 +96,8 @@ def close() -> None:
         setattr(time, name, _seconds)
         setattr(time, f"{name}_ns", _nanoseconds)
     time.sleep = _refusing("time.sleep", "a job never waits: set a ProcessingTimer")
-    datetime.datetime = _clocked(datetime.datetime, _Now)
-    datetime.date = _clocked(datetime.date, _Today)
+    datetime.datetime = _clocked(datetime.datetime, _Now)  # type: ignore[misc]
+    datetime.date = _clocked(datetime.date, _Today)  # type: ignore[misc]
     no_file = "a job has no files: read what it needs while the module is imported, or give it as a source"
     builtins.open = io.open = _refusing("open", no_file)
     for name in ("open", "stat", "lstat", "listdir", "scandir", "mkdir", "remove", "rename", "getcwd"):

@@ -122,7 +122,7 @@ def _equal(self: tuple[Any, ...], other: object) -> bool:
 
 def _unequal(self: tuple[Any, ...], other: object) -> bool:
     """A tuple has an inequality of its own."""
-    return not self == other
+    return not _equal(self, other)
 
 
 def _column(cls: type, name: str, annotation: Any, rename: Rename | None) -> tuple[Column, Spec[Any]]:

@@ -66,7 +66,7 @@ def given_many(name: str, f: Callable[..., Any], out: Any) -> Spec[Any]:
     if out is None:
         hint = hints_of(name, f).get("return")
         arguments = get_args(hint)
-        many = get_origin(hint) in _MANY and arguments or arguments[1:] == (Ellipsis,)
+        many = (get_origin(hint) in _MANY and arguments) or arguments[1:] == (Ellipsis,)
         if not many:
             raise JobError(f"operator {name!r}: annotate what {_shown(f)} yields, as in `-> Iterator[Word]`, or say it by out=")
         out = arguments[0]
