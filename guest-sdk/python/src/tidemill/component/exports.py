@@ -1,0 +1,130 @@
+"""The exports for a job."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports import host
+from wit_world.imports.types import Argument, Failure, LogLevel, Outcome, TimerAction, TimerOp
+
+from .. import runtime
+from ..error import JobError, described
+from ..job import JobFunction, job_of
+from ..runtime import Instance, Level, Moment
+from . import sandbox
+
+_LEVELS = {level: LogLevel[level.name] for level in Level}
+_ACTIONS = {action: TimerAction[action.name] for action in runtime.TimerAction}
+
+
+class _Imports:
+    """The host's imports."""
+
+    def log(self, level: Level, operator: int, message: str) -> None:
+        host.log(_LEVELS[level], operator, message)
+
+    def emit(self, operator: int, port: int, block: bytes) -> None:
+        host.emit(operator, port, block)
+
+    def report_failure(self, operator: int, row: int, message: str) -> None:
+        host.report_failure(operator, row, message)
+
+
+class _Component:
+    """What lives as long as the instance; an object of the exported class is made for every call."""
+
+    job: JobFunction | None = None
+    instance: Instance | None = None
+    closed = False
+
+
+def load(module: str) -> None:
+    """Imports the module of a job, while the component is built."""
+    _Component.job = job_of(importlib.import_module(module))
+    sandbox.settle()
+
+
+@contextmanager
+def _called() -> Iterator[Instance]:
+    instance = _Component.instance
+    if instance is None:
+        raise AssertionError("the host calls plan before anything else")
+    with instance.call.entered():
+        yield instance
+        sandbox.finish_lines()
+
+
+def _outcome(outcome: runtime.Outcome) -> Outcome:
+    return Outcome(
+        [TimerOp(op.slot, op.timer, _ACTIONS[op.action], op.time) for op in outcome.timers],
+        outcome.cleared,
+        outcome.unchanged,
+        [Failure(failure.row, failure.operator, failure.message) for failure in outcome.failures],
+    )
+
+
+class Operators(exports.Operators):
+    """What the host calls."""
+
+    def plan(self, args: list[Argument]) -> str:
+        """Builds the job."""
+        if not _Component.closed:
+            _Component.closed = True
+            sandbox.close()
+        assert _Component.job is not None, "the build loads the job"
+        try:
+            arguments = [(argument.name, argument.value) for argument in args]
+            _Component.instance, document = Instance.plan(_Component.job, arguments, _Imports(), sandbox.finish_lines)
+        except JobError as error:
+            raise Err(str(error)) from None
+        return document
+
+    def link(self, chain: int, members: list[int]) -> None:
+        """Puts a chain together."""
+        with _called() as instance:
+            instance.link(chain, members)
+
+    def process(self, chain: int, input: int, watermark: int, now: int, block: bytes, rows: list[int], slots: list[int]) -> Outcome:
+        """Processes records."""
+        with _called() as instance:
+            return _outcome(instance.process(chain, input, Moment(watermark, now), block, rows, slots))
+
+    def on_timer(self, chain: int, watermark: int, now: int, block: bytes, slots: list[int]) -> Outcome:
+        """Fires timers."""
+        with _called() as instance:
+            return _outcome(instance.on_timer(chain, Moment(watermark, now), block, slots))
+
+    def fire(self, chain: int, watermark: int, now: int, block: bytes, offsets: list[int], slots: list[int]) -> Outcome:
+        """Fires windows."""
+        with _called() as instance:
+            return _outcome(instance.fire(chain, Moment(watermark, now), block, offsets, slots))
+
+    def merge(self, operator: int, targets: list[int], sources: list[int]) -> None:
+        """Merges accumulators."""
+        with _called() as instance:
+            instance.merge(operator, targets, sources)
+
+    def export_state(self, operator: int, slots: list[int]) -> bytes:
+        """Encodes state."""
+        with _called() as instance:
+            return instance.export_state(operator, slots)
+
+    def import_state(self, operator: int, slots: list[int], block: bytes) -> None:
+        """Loads state."""
+        with _called() as instance:
+            try:
+                instance.import_state(operator, slots, block)
+            except ValueError as error:
+                refusal = described(error)
+            else:
+                return
+        raise Err(refusal)
+
+    def drop_state(self, operator: int, slots: list[int]) -> None:
+        """Empties slots."""
+        with _called() as instance:
+            instance.drop_state(operator, slots)

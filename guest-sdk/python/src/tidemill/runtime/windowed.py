@@ -1,0 +1,223 @@
+"""Windows that the job computes: records are added to accumulators, accumulators are merged, results are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..block import Block
+from ..error import Refusal
+from ..record.spec import Spec
+from ..schema import Column, Type
+from ..window import Window
+from .call import Call
+from .chain import Head, Operator
+from .keyed import read_keys
+from .outcome import Moment, Outcome
+from .port import Port, Push
+from .slots import Slots, Table
+from .stateless import Collected, drain
+
+BOUNDS = (Column("$start", Type.I64), Column("$end", Type.I64), Column("$firing", Type.I32))
+
+
+class Compute:
+    """What is computed in a window. An accumulator that is not there yet is ``None``; none is ever changed in place."""
+
+    def items(self, block: Block, spec: Spec[Any]) -> list[Any]:
+        """What is added for each row: the record, unless a part of it is enough."""
+        return spec.read(block)
+
+    def add(self, acc: Any, item: Any) -> Any:
+        """The accumulator with an item added."""
+        raise NotImplementedError
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        """The accumulator with another's content added; neither is ``None``."""
+        raise NotImplementedError
+
+    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
+        """The results."""
+        raise NotImplementedError
+
+
+class WindowOperator(Operator):
+    """The operator of a window."""
+
+    def __init__(
+        self, id: int, out: Port, call: Call, compute: Compute, table: Table[Any], spec: Spec[Any], key: Spec[Any]
+    ) -> None:
+        self.state = Slots([table])
+        super().__init__(id, out, self.state)
+        self.call = call
+        self.compute = compute
+        self.table = table
+        self.spec = spec
+        self.key = key
+
+    def head(self, down: Push | None) -> Head:
+        return _WindowHead(self, down or self.out.push)
+
+    def merge(self, target: int, source: int) -> None:
+        self.state.reserve((target, source))
+        entries = self.table.entries
+        moved, entries[source] = entries[source], None
+        if moved is not None:
+            into = entries[target]
+            entries[target] = moved if into is None else self.compute.merge(into, moved)
+
+
+class _WindowHead:
+    def __init__(self, operator: WindowOperator, push: Push) -> None:
+        self._operator = operator
+        self._push = push
+
+    def process(self, input: int, at: Moment, block: Block, rows: Sequence[int], slots: Sequence[int]) -> Outcome:
+        operator = self._operator
+        operator.state.reserve(slots)
+        items = operator.compute.items(block, operator.spec)
+        entries, add, call = operator.table.entries, operator.compute.add, operator.call
+        call.operator = operator.id
+        row = 0
+        refused = -1
+        before: list[tuple[int, Any]] = []
+        try:
+            for index, slot in enumerate(slots):
+                # A row that belongs to several windows is refused by all of them or by none.
+                if rows and rows[index] != row:
+                    before.clear()
+                row = rows[index] if rows else index
+                if row == refused:
+                    continue
+                try:
+                    acc = entries[slot]
+                    entries[slot] = add(acc, items[row])
+                    if rows:
+                        before.append((slot, acc))
+                except Refusal as refusal:
+                    refused = row
+                    for slot, acc in reversed(before):
+                        entries[slot] = acc
+                    before.clear()
+                    call.refuse(operator.id, row, str(refusal))
+        except BaseException as error:
+            call.trap(operator.id, row, error)
+        return Outcome()
+
+    def on_timer(self, at: Moment, block: Block, slots: Sequence[int]) -> Outcome:
+        raise AssertionError("the host fired a timer of an operator that has none")
+
+    def fire(self, at: Moment, block: Block, offsets: Sequence[int], slots: Sequence[int]) -> Outcome:
+        operator = self._operator
+        operator.state.reserve(slots)
+        width = len(operator.key.columns)
+        keys = read_keys(block, operator.key, range(width))
+        starts, ends, firings = block.read(BOUNDS, width)
+        out = Collected(self._push)
+        row = 0
+        try:
+            for row, time in enumerate(block.times):
+                operator.call.operator = operator.id
+                acc = self._merged(slots[offsets[row] : offsets[row + 1]])
+                if acc is None:
+                    continue
+                window = Window(keys[row], starts[row], ends[row], firings[row])
+                try:
+                    drain(operator.compute.finish(window, acc), out, time, row, operator.undo)
+                except Refusal as refusal:
+                    out.take_back()
+                    operator.call.refuse(operator.id, row, str(refusal))
+                out.settle(time, row)
+                out.flush_if_full()
+        except BaseException as error:
+            operator.call.trap(operator.id, row, error)
+        out.flush()
+        return Outcome()
+
+    def _merged(self, slots: Sequence[int]) -> Any:
+        entries, merge = self._operator.table.entries, self._operator.compute.merge
+        merged = None
+        for slot in slots:
+            acc = entries[slot]
+            if acc is not None:
+                merged = acc if merged is None else merge(merged, acc)
+        return merged
+
+
+class Aggregated(Compute):
+    """An aggregate with a function of the window and its result."""
+
+    def __init__(self, aggregate: Any, column: int | None, finish: Callable[[Window[Any], Any], Iterable[Any]]) -> None:
+        self._aggregate = aggregate
+        self._column = column
+        self._finish = finish
+        self._add = aggregate.add
+
+    def items(self, block: Block, spec: Spec[Any]) -> list[Any]:
+        if self._column is None:
+            return spec.read(block)
+        column = spec.columns[self._column]
+        return block.column(self._column, column.type, column.optional)
+
+    def add(self, acc: Any, item: Any) -> Any:
+        return self._add(self._aggregate.start() if acc is None else acc, item)
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return self._aggregate.merge(acc, other)
+
+    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
+        return self._finish(window, self._aggregate.finish(acc))
+
+
+class Folded(Compute):
+    """A start and functions."""
+
+    def __init__(self, start: Any, add: Any, merge: Any, finish: Callable[[Window[Any], Any], Iterable[Any]]) -> None:
+        self._start = start
+        self._add = add
+        self._merge = merge
+        self._finish = finish
+
+    def add(self, acc: Any, item: Any) -> Any:
+        return self._add(self._start if acc is None else acc, item)
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return self._merge(acc, other)
+
+    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
+        return self._finish(window, acc)
+
+
+class Reduced(Compute):
+    """Records combined two by two."""
+
+    def __init__(self, f: Callable[[Any, Any], Any]) -> None:
+        self._f = f
+
+    def add(self, acc: Any, item: Any) -> Any:
+        return item if acc is None else self._f(acc, item)
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return self._f(acc, other)
+
+    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
+        return (acc,)
+
+
+class Buffered(Compute):
+    """All records of a window. Only here an accumulator grows in place: it is a list, and nobody else holds it."""
+
+    def __init__(self, finish: Callable[[Window[Any], list[Any]], Iterable[Any]]) -> None:
+        self._finish = finish
+
+    def add(self, acc: Any, item: Any) -> Any:
+        if acc is None:
+            return [item]
+        acc.append(item)
+        return acc
+
+    def merge(self, acc: Any, other: Any) -> Any:
+        return acc + other
+
+    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
+        return self._finish(window, list(acc))

@@ -1,0 +1,13 @@
+"""Streams: the fluent face of a job.
+
+A method adds an operator and returns the stream of its results. Every operator has a name, given first: it is what
+plans, metrics and errors show, and how state is found again when the job changes. What a function gives is told by its
+return annotation; a lambda has none, so that ``out=`` says it.
+"""
+
+from .keyed import Connected, KeyedStream, Processed
+from .source import Source, TaggedSource
+from .stream import Stream
+from .windowed import WindowedStream, WindowResults
+
+__all__ = ["Connected", "KeyedStream", "Processed", "Source", "Stream", "TaggedSource", "WindowResults", "WindowedStream"]

@@ -1,0 +1,237 @@
+"""Keyed streams cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, Generic, TypeVar, get_args, get_origin
+
+from ..aggregates import Aggregate, FieldAggregate
+from ..error import JobError
+from ..plan import LATE, Node, Output
+from ..record.composite import WindowCount, WindowRecord, WindowValue, composite_of
+from ..record.spec import Spec, spec_of
+from ..runtime.port import Port
+from ..runtime.slots import Table, ValueTable, buffer_table
+from ..runtime.windowed import Aggregated, Buffered, Compute, Folded, Reduced, WindowOperator
+from ..schema import Column, Schema, Type
+from ..time import to_ms
+from ..window import Window, Windows
+from .hints import checked, column_of, given, given_many
+from .stream import Stream
+
+K = TypeVar("K")
+T = TypeVar("T")
+V = TypeVar("V")
+N = TypeVar("N", int, float)
+Acc = TypeVar("Acc")
+R = TypeVar("R")
+Out = TypeVar("Out")
+
+_ACC = "acc"
+"""The name of the state that a window keeps."""
+_BOUNDS = (Column("start", Type.I64), Column("end", Type.I64))
+
+
+class WindowResults(Stream[Out], Generic[Out, T]):
+    """The results of windows, and the records that came too late for theirs."""
+
+    _input_stream: Stream[T]
+    _windows: Windows
+
+    def late(self) -> Stream[T]:
+        """The records that came too late for every window they belong to.
+
+        Without a reader the host counts them and logs the first ones. Windows in processing time have none.
+        """
+        if self._windows.domain == "processing":
+            raise JobError(f"window {self._node.name!r} is in processing time, where nothing is late")
+        return Stream(self._graph, self._id, LATE, self._input_stream._spec, self._input_stream._schema)
+
+
+class WindowedStream(Generic[K, T]):
+    """A keyed stream cut into windows.
+
+    A window exists from its first record on; its results leave when the watermark passes its end, with the window's last
+    millisecond as event time.
+    """
+
+    def __init__(self, stream: Stream[T], key: Spec[K], names: list[str], windows: Windows, lateness_ms: int = 0) -> None:
+        self._stream = stream
+        self._key = key
+        self._names = names
+        self._windows = windows
+        self._lateness_ms = lateness_ms
+
+    def allowed_lateness(self, span: timedelta) -> WindowedStream[K, T]:
+        """Keeps a window for this long after its end: a late record until then lets it fire again.
+
+        What comes later goes to ``late`` of the results.
+        """
+        return WindowedStream(self._stream, self._key, self._names, self._windows, to_ms(span))
+
+    def aggregate(
+        self,
+        name: str,
+        aggregate: Aggregate[T, Any, R],
+        finish: Callable[[Window[K], R], Out],
+        *,
+        out: type[Out] | None = None,
+    ) -> WindowResults[Out, T]:
+        """Aggregates the records of each window; ``finish`` makes the result of the window and the aggregate."""
+        return self._aggregate(name, aggregate, lambda window, result: (finish(window, result),), given(name, finish, out))
+
+    def aggregate_flat(
+        self,
+        name: str,
+        aggregate: Aggregate[T, Any, R],
+        finish: Callable[[Window[K], R], Iterable[Out]],
+        *,
+        out: type[Out] | None = None,
+    ) -> WindowResults[Out, T]:
+        """Aggregates the records of each window; ``finish`` yields or returns any number of results."""
+        return self._aggregate(name, aggregate, finish, given_many(name, finish, out))
+
+    def _aggregate(
+        self, name: str, aggregate: Any, finish: Callable[[Window[Any], Any], Iterable[Any]], spec: Spec[Any]
+    ) -> WindowResults[Any, T]:
+        if not isinstance(aggregate, Aggregate):
+            raise JobError(f"operator {name!r}: {aggregate!r} is no aggregate: give one such as aggregates.count()")
+        column = None
+        if isinstance(aggregate, FieldAggregate):
+            column = column_of(self._stream._spec, getattr(aggregate.field.owner, aggregate.field.name), f"operator {name!r}")
+            kind = self._stream._spec.columns[column]
+            if kind.type not in (Type.I32, Type.I64, Type.F64) or kind.optional:
+                raise JobError(f"operator {name!r}: only numbers that are always there can be aggregated, which {kind} is not")
+            acc = aggregate.spec(kind.type)
+        else:
+            acc = _accumulator_of(name, aggregate)
+        return self._compute(name, Aggregated(aggregate, column, finish), ValueTable(_ACC, acc, "accumulator"), spec)
+
+    def fold(
+        self,
+        name: str,
+        start: Acc,
+        add: Callable[[Acc, T], Acc],
+        merge: Callable[[Acc, Acc], Acc],
+        finish: Callable[[Window[K], Acc], Out],
+        *,
+        acc: type[Acc] | None = None,
+        out: type[Out] | None = None,
+    ) -> WindowResults[Out, T]:
+        """Folds the records of each window into an accumulator that begins as ``start``.
+
+        ``add`` gives the accumulator with a record added, ``merge`` that with another accumulator (of a session grown
+        together, or of a pane), ``finish`` the result. Accumulators are never changed in place. Their type is that of
+        ``start``, unless ``acc`` says it.
+        """
+        accs = checked(name, acc if acc is not None else _type_of(name, start))
+        compute = Folded(start, add, merge, lambda window, folded: (finish(window, folded),))
+        return self._compute(name, compute, ValueTable(_ACC, accs, "accumulator"), given(name, finish, out))
+
+    def reduce(self, name: str, f: Callable[[T, T], T]) -> WindowResults[T, T]:
+        """Combines the records of each window two by two into one of the same type."""
+        if not callable(f):
+            raise JobError(f"operator {name!r}: {f!r} is no function")
+        spec = self._stream._spec
+        return self._compute(name, Reduced(f), ValueTable(_ACC, spec, "accumulator"), spec)
+
+    def process(
+        self, name: str, f: Callable[[Window[K], list[T]], Iterable[Out]], *, out: type[Out] | None = None
+    ) -> WindowResults[Out, T]:
+        """Handles all records of each window at once, in the order of their arrival.
+
+        Keeps every record until then: where an aggregate can say the same, it needs less memory.
+        """
+        return self._compute(name, Buffered(f), buffer_table(_ACC, self._stream._spec), given_many(name, f, out))
+
+    def count(self, name: str) -> WindowResults[WindowCount[K], T]:
+        """Counts the records of each window. The host computes it."""
+        return self._host(name, "count", WindowCount, Column("count", Type.I64))
+
+    def sum(self, name: str, field: N) -> WindowResults[WindowValue[K, N], T]:
+        """Sums a field over each window. The host computes it."""
+        from .keyed import sum_type
+
+        column = self._column(name, field)
+        return self._host(name, {"sum": column.name}, WindowValue, Column(column.name, sum_type(name, column)))
+
+    def min(self, name: str, field: V) -> WindowResults[WindowValue[K, V], T]:
+        """The least value of a field in each window. The host computes it."""
+        column = self._column(name, field)
+        return self._host(name, {"min": column.name}, WindowValue, column)
+
+    def max(self, name: str, field: V) -> WindowResults[WindowValue[K, V], T]:
+        """The greatest value of a field in each window. The host computes it."""
+        column = self._column(name, field)
+        return self._host(name, {"max": column.name}, WindowValue, column)
+
+    def min_by(self, name: str, field: object) -> WindowResults[WindowRecord[T], T]:
+        """The record with the least value of a field in each window, the first of equals. The host computes it."""
+        return self._host(name, {"min-by": self._column(name, field).name}, WindowRecord, None)
+
+    def max_by(self, name: str, field: object) -> WindowResults[WindowRecord[T], T]:
+        """The record with the greatest value of a field in each window, the first of equals. The host computes it."""
+        return self._host(name, {"max-by": self._column(name, field).name}, WindowRecord, None)
+
+    def _column(self, name: str, field: object) -> Column:
+        return self._stream._schema.columns[column_of(self._stream._spec, field, f"operator {name!r}")]
+
+    def _host(self, name: str, aggregate: Any, cls: type, column: Column | None) -> WindowResults[Any, T]:
+        """The key's columns and the window's followed by a column, or the window's followed by the record's."""
+        from .keyed import key_columns, scalar_of_column
+
+        stream = self._stream
+        time = spec_of(int)
+        if column is None:
+            schema = Schema((*_BOUNDS, *stream._schema.columns))
+            output = Output(schema, composite_of(cls, [time, time, stream._spec]))
+        else:
+            schema = Schema((*key_columns(stream._schema, self._names), *_BOUNDS, column))
+            output = Output(schema, composite_of(cls, [self._key, time, time, scalar_of_column(column)]))
+        return self._add(name, {"host": aggregate}, None, output, None)
+
+    def _compute(self, name: str, compute: Compute, table: Table[Any], spec: Spec[Any]) -> WindowResults[Any, T]:
+        """Adds a window that the component computes."""
+        graph = self._stream._graph
+        port = Port(graph.next_id, 0, spec, spec.schema, graph.call)
+        operator = WindowOperator(graph.next_id, port, graph.call, compute, table, self._stream._spec, self._key)
+        return self._add(name, "guest", table, Output(spec.schema, spec), operator)
+
+    def _add(
+        self, name: str, compute: Any, table: Table[Any] | None, output: Output, operator: WindowOperator | None
+    ) -> WindowResults[Any, T]:
+        stream, windows = self._stream, self._windows
+        details: dict[str, Any] = {
+            "key": self._names,
+            "assigner": windows.in_plan,
+            "domain": windows.domain,
+            "lateness-ms": self._lateness_ms,
+            "compute": compute,
+        }
+        if table is not None:
+            details["state"] = [table.in_plan]
+        node = Node(name, {"window": details}, [stream._input(keyed=True)], [output], operator=operator)
+        results: WindowResults[Any, T] = WindowResults(stream._graph, stream._graph.add(node), "out", output.spec, output.schema)
+        results._input_stream, results._windows = stream, windows
+        return results
+
+
+def _accumulator_of(name: str, aggregate: Aggregate[Any, Any, Any]) -> Spec[Any]:
+    """The spec of an aggregate's accumulator: the second type that its class gives ``Aggregate``."""
+    for ancestor in type(aggregate).__mro__:
+        for parametrised in getattr(ancestor, "__orig_bases__", ()):
+            if get_origin(parametrised) is Aggregate and not isinstance(get_args(parametrised)[1], TypeVar):
+                return checked(name, get_args(parametrised)[1])
+    cls = type(aggregate).__name__
+    raise JobError(f"operator {name!r}: {cls} does not say its types: class {cls}(Aggregate[record, accumulator, result])")
+
+
+def _type_of(name: str, value: object) -> Any:
+    """The type of a first accumulator."""
+    if type(value) is tuple:
+        parts = tuple(_type_of(name, part) for part in value)
+        return tuple[parts]  # type: ignore[valid-type]
+    if value is None:
+        raise JobError(f"operator {name!r}: of what type the accumulator is cannot be told from None: say it by acc=")
+    return type(value)

@@ -1,0 +1,371 @@
+"""The kit's host: runs the operators of a plan one record after the other.
+
+Operators stand in the plan behind what they read, so that going through them by index is going downstream. A record
+is carried through all operators before the next is looked at; a watermark is applied to one operator after the other, and
+what it releases is carried through first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..job import Job
+from ..plan import DEAD_LETTER, FORWARD, LATE, MAIN, Node
+from ..record.composite import DeadLetter
+from ..record.spec import Spec, spec_of
+from ..runtime import Instance, Level, Moment, Outcome
+from ..runtime.keyed import TIMER
+from ..runtime.windowed import BOUNDS
+from ..schema import Schema
+from .keeping import Acc, Bounds, Keeping, Key, Open, assign, field_of, is_late, is_record, touch
+from .rows import Row, decoded, encoded, order, row_of
+
+LEAST, GREATEST = -(1 << 63), (1 << 63) - 1
+_STATELESS = ("map", "filter", "flat-map", "key-by", "timestamps")
+
+
+class Recorder:
+    """What an instance says to its host."""
+
+    def __init__(self) -> None:
+        self.emitted: list[tuple[int, int, bytes]] = []
+        self.lines: list[str] = []
+
+    def log(self, level: Level, operator: int, message: str) -> None:
+        """Keeps a line."""
+        self.lines.append(f"{level.name.lower()} operator {operator}: {message}")
+
+    def emit(self, operator: int, port: int, block: bytes) -> None:
+        """Keeps a block."""
+        self.emitted.append((operator, port, block))
+
+    def report_failure(self, operator: int, row: int, message: str) -> None:
+        """Keeps what a trap is about."""
+        self.lines.append(f"operator {operator} fails at row {row}: {message}")
+
+
+class Engine:
+    """A running job."""
+
+    def __init__(self, job: Callable[[Job], None], arguments: Sequence[tuple[str, str]], only: str | None = None) -> None:
+        self.host = Recorder()
+        self.instance, _ = Instance.plan(job, arguments, self.host)
+        self.nodes: list[Node] = self.instance.graph.nodes
+        self.keeping = [Keeping() for _ in self.nodes]
+        self.watermarks = [LEAST] * len(self.nodes)
+        self.now = 0
+        self.collected: dict[tuple[int, str], list[Row]] = {}
+        self.refused: list[str] = []
+        self.only = None if only is None else self.find(only)
+        """Only this operator runs."""
+        self._link()
+
+    def _link(self) -> None:
+        """Links chains by the host's rule: a stateless operator joins the one before it, if it is its only reader."""
+        chains: list[list[int]] = []
+        for id, node in enumerate(self.nodes):
+            if node.operator is None:
+                continue
+            before = self._fuses_behind(id) if self.only is None else None
+            chain = next((chain for chain in chains if chain[-1] == before), None)
+            if chain is None:
+                chains.append([id])
+            else:
+                chain.append(id)
+        for members in chains:
+            self.instance.link(members[0], members)
+
+    def _fuses_behind(self, id: int) -> int | None:
+        node = self.nodes[id]
+        if len(node.inputs) != 1 or node.kind_name not in _STATELESS:
+            return None
+        spec = node.inputs[0]
+        before = self.find(spec.origin)
+        alone = len(self._readers(before, MAIN)) == 1 and spec.port == MAIN and spec.partition == FORWARD
+        guest = self.nodes[before].operator is not None and self.nodes[before].kind_name != "timestamps"
+        return before if alone and guest else None
+
+    def find(self, name: str) -> int:
+        """The operator of a name."""
+        for id, node in enumerate(self.nodes):
+            if node.name == name:
+                return id
+        raise LookupError(f"the job has no operator {name!r}; it has {', '.join(node.name for node in self.nodes)}")
+
+    def _readers(self, origin: int, port: str) -> list[tuple[int, int]]:
+        """The operators and inputs that read a port."""
+        name = self.nodes[origin].name
+        pairs = ((id, i, spec) for id, node in enumerate(self.nodes) for i, spec in enumerate(node.inputs))
+        return [(id, i) for id, i, spec in pairs if spec.origin == name and spec.port == port]
+
+    def port(self, id: int, port: str) -> tuple[Schema, Spec[Any]]:
+        """The columns of a port, and its records."""
+        if port == LATE:
+            return self.input(id, 0)
+        if port == DEAD_LETTER:
+            return spec_of(DeadLetter).schema, spec_of(DeadLetter)
+        for output in self.nodes[id].outputs:
+            if output.name == port:
+                return output.schema, output.spec
+        raise LookupError(f"operator {self.nodes[id].name!r} has no output {port!r}")
+
+    def input(self, id: int, index: int) -> tuple[Schema, Spec[Any]]:
+        """The columns that an input reads, and its records."""
+        inputs = self.nodes[id].inputs
+        if index >= len(inputs):
+            raise LookupError(f"operator {self.nodes[id].name!r} has {len(inputs)} inputs")
+        return self.port(self.find(inputs[index].origin), inputs[index].port)
+
+    def carry(self, origin: int, port: str, rows: list[Row]) -> None:
+        """Hands rows that left a port to its readers."""
+        if not rows:
+            return
+        if self.only is None or self.only == origin:
+            self.collected.setdefault((origin, port), []).extend(rows)
+        if self.only is None:
+            for to, index in self._readers(origin, port):
+                self.accept(to, index, rows)
+
+    def accept(self, id: int, index: int, rows: list[Row]) -> None:
+        """Gives rows to an input of an operator."""
+        kind = self.nodes[id].kind_name
+        if kind == "source":
+            raise LookupError(f"{self.nodes[id].name!r} is a source: it has no input")
+        if kind == "sink":
+            self.collected.setdefault((id, MAIN), []).extend(rows)
+        elif kind == "union":
+            self.carry(id, MAIN, rows)
+        elif kind == "rolling":
+            self._roll(id, rows)
+        elif kind == "window":
+            for row in rows:
+                self._window(id, row)
+        elif kind == "process":
+            self._process(id, index, rows)
+        else:
+            block = encoded(rows, self.input(id, index)[0])
+            self._settle(id, self.instance.process(id, index, self._at(id), block, [], []), rows)
+
+    def _at(self, id: int) -> Moment:
+        return Moment(self.watermarks[id], self.now)
+
+    def _settle(self, id: int, outcome: Outcome, rows: Sequence[Row]) -> None:
+        """Does what a call asked for and carries on what it emitted."""
+        keeping = self.keeping[id]
+        for op in outcome.timers:
+            keeping.timers.apply(op, keeping.slots.key(op.slot))
+        if outcome.cleared:
+            self._drop(id, outcome.cleared)
+        for failure in outcome.failures:
+            self._refuse(failure.operator, failure.message, rows[failure.row])
+        emitted, self.host.emitted = self.host.emitted, []
+        for operator, port, block in emitted:
+            output = self.nodes[operator].outputs[port]
+            left = decoded(block, output.schema)
+            self._observe(operator, left)
+            self.carry(operator, output.name, left)
+
+    def _drop(self, id: int, slots: Sequence[int]) -> None:
+        self.instance.drop_state(id, slots)
+        for slot in slots:
+            self.keeping[id].slots.forget(slot)
+
+    def _refuse(self, id: int, message: str, row: Row) -> None:
+        node = self.nodes[id]
+        if node.on_error == "fail" and self.only is None:
+            raise AssertionError(f"operator {node.name!r} refused a record and the job fails: {message}")
+        self.refused.append(message)
+        if node.on_error == "dead-letter":
+            letter = DeadLetter(node.name, "test", message, repr(row.values))
+            self.carry(id, DEAD_LETTER, [row_of(spec_of(DeadLetter), letter, row.time)])
+
+    def _observe(self, id: int, rows: Sequence[Row]) -> None:
+        """Watermarks are made behind an operator that gives event times."""
+        node = self.nodes[id]
+        if node.kind_name == "timestamps" and self.only is None:
+            times = [watermark(node.kind["timestamps"], row.time) for row in rows]
+            self.watermarks[id] = max([self.watermarks[id], *times])
+
+    def _key(self, names: Sequence[str], schema: Schema, row: Row) -> Key:
+        return tuple(row.values[schema.index(name)] for name in names)
+
+    def _process(self, id: int, index: int, rows: list[Row]) -> None:
+        schema, _ = self.input(id, index)
+        names = self.nodes[id].details["keys"][index]
+        slots = [self.keeping[id].slots.slot((self._key(names, schema, row), None)) for row in rows]
+        outcome = self.instance.process(id, index, self._at(id), encoded(rows, schema), [], slots)
+        self._settle(id, outcome, rows)
+        self._fire_timers(id)
+
+    def _fire_timers(self, id: int) -> None:
+        node = self.nodes[id]
+        if node.kind_name != "process":
+            return
+        timers = node.details.get("timers", [])
+        schema, _ = self.input(id, 0)
+        keys = [schema.columns[schema.index(name)] for name in node.details["keys"][0]]
+
+        def limit(timer: int) -> int:
+            return self.watermarks[id] if timers[timer]["domain"] == "event" else self.now
+
+        while (due := self.keeping[id].timers.due(limit)) is not None:
+            time, timer, key = due
+            slot = self.keeping[id].slots.slot((key, None))
+            rows = [Row(time, (*key, timer))]
+            block = encoded(rows, Schema((*keys, TIMER)))
+            self._settle(id, self.instance.on_timer(id, self._at(id), block, [slot]), rows)
+
+    def _roll(self, id: int, rows: list[Row]) -> None:
+        schema, _ = self.input(id, 0)
+        details = self.nodes[id].details
+        aggregate = details["aggregate"]
+        field = field_of(aggregate)
+        column = None if field is None else schema.index(field)
+        for row in rows:
+            key = self._key(details["key"], schema, row)
+            acc = self.keeping[id].rolling.setdefault(key, Acc())
+            acc.add(aggregate, column, row)
+            head = () if is_record(aggregate) else key
+            self.carry(id, MAIN, [Row(row.time, (*head, *acc.result(aggregate)))])
+
+    def _window(self, id: int, row: Row) -> None:
+        details = self.nodes[id].details
+        event = details["domain"] == "event"
+        time, clock = (row.time, self.watermarks[id]) if event else (self.now, self.now)
+        key = self._key(details["key"], self.input(id, 0)[0], row)
+        windows = assign(details["assigner"], time)
+        session = "session" in details["assigner"]
+        if session:
+            windows = [self._cover(id, key, window) for window in windows]
+        ours = [window for window in windows if not event or not is_late(window, details["lateness-ms"], clock)]
+        if windows and not ours:
+            self.carry(id, LATE, [row])
+        for window in ours:
+            if session:
+                self._merge_sessions(id, key, window)
+            self._add_to_window(id, key, window, row)
+            if window[1] - 1 <= clock:
+                self._fire(id, window, key)
+
+    def _cover(self, id: int, key: Key, window: Bounds) -> Bounds:
+        """The session that a new one grows into with those that it touches."""
+        while True:
+            touching = [other for other, k in self.keeping[id].windows if k == key and touch(window, other)]
+            starts, ends = zip(window, *touching)
+            if (min(starts), max(ends)) == window:
+                return window
+            window = min(starts), max(ends)
+
+    def _merge_sessions(self, id: int, key: Key, window: Bounds) -> None:
+        """Merges the sessions inside of ``window`` into it."""
+        keeping = self.keeping[id]
+        inside = [other for other, k in keeping.windows if k == key and touch(window, other) and other != window]
+        for part in sorted(inside):
+            merged = keeping.windows.pop((part, key))
+            whole = keeping.windows.setdefault((window, key), Open())
+            aggregate = self._aggregate(id)
+            if aggregate is not None:
+                whole.acc.merge(aggregate, merged.acc)
+                continue
+            source, target = keeping.slots.slot((key, part)), keeping.slots.slot((key, window))
+            self.instance.merge(id, [target], [source])
+            self._drop(id, [source])
+
+    def _add_to_window(self, id: int, key: Key, window: Bounds, row: Row) -> None:
+        schema, _ = self.input(id, 0)
+        aggregate = self._aggregate(id)
+        window_open = self.keeping[id].windows.setdefault((window, key), Open())
+        if aggregate is not None:
+            field = field_of(aggregate)
+            window_open.acc.add(aggregate, None if field is None else schema.index(field), row)
+            return
+        slot = self.keeping[id].slots.slot((key, window))
+        self._settle(id, self.instance.process(id, 0, self._at(id), encoded([row], schema), [0], [slot]), [row])
+
+    def _aggregate(self, id: int) -> Any:
+        """What a window's host computes; ``None`` where the job does."""
+        compute = self.nodes[id].details["compute"]
+        return None if compute == "guest" else compute["host"]
+
+    def _fire(self, id: int, window: Bounds, key: Key) -> None:
+        fired = self.keeping[id].windows[window, key]
+        firing, fired.fired = fired.fired, fired.fired + 1
+        time = window[1] - 1
+        aggregate = self._aggregate(id)
+        if aggregate is not None:
+            head = () if is_record(aggregate) else key
+            self.carry(id, MAIN, [Row(time, (*head, *window, *fired.acc.result(aggregate)))])
+            return
+        slot = self.keeping[id].slots.slot((key, window))
+        schema, _ = self.input(id, 0)
+        keys = [schema.columns[schema.index(name)] for name in self.nodes[id].details["key"]]
+        rows = [Row(time, (*key, *window, firing))]
+        block = encoded(rows, Schema((*keys, *BOUNDS)))
+        self._settle(id, self.instance.fire(id, self._at(id), block, [0, 1], [slot]), rows)
+
+    def _close_windows(self, id: int) -> None:
+        """Fires and removes windows whose time has come."""
+        if self.nodes[id].kind_name != "window":
+            return
+        details, windows = self.nodes[id].details, self.keeping[id].windows
+        clock = self.watermarks[id] if details["domain"] == "event" else self.now
+        due = [place for place, state in windows.items() if place[0][1] - 1 <= clock and state.fired == 0]
+        for window, key in sorted(due, key=lambda place: (place[0][1], place[0][0], order(place[1]))):
+            self._fire(id, window, key)
+        for window, key in [place for place in windows if is_late(place[0], details["lateness-ms"], clock)]:
+            del windows[window, key]
+            if self._aggregate(id) is None:
+                self._drop(id, [self.keeping[id].slots.slot((key, window))])
+
+    def watermark(self, id: int, watermark: int) -> None:
+        """Raises an operator's watermark and, unless it runs alone, that of all behind it."""
+        self.watermarks[id] = max(self.watermarks[id], watermark)
+        self._release(id)
+        self.spread()
+
+    def spread(self) -> None:
+        """Brings every operator's watermark to the least of its inputs'."""
+        if self.only is not None:
+            return
+        for id, node in enumerate(self.nodes):
+            if not node.inputs:
+                continue
+            least = min(self.watermarks[self.find(spec.origin)] for spec in node.inputs)
+            if node.kind_name == "timestamps" and least != GREATEST:
+                continue
+            if least > self.watermarks[id]:
+                self.watermarks[id] = least
+                self._release(id)
+
+    def set_now(self, now: int) -> None:
+        """Sets the clock."""
+        self.now = max(self.now, now)
+        for id in range(len(self.nodes)):
+            self._release(id)
+
+    def _release(self, id: int) -> None:
+        self._fire_timers(id)
+        self._close_windows(id)
+
+    def timers(self, id: int) -> list[tuple[str, int]]:
+        """The timers of an operator: name and time."""
+        names = [timer["name"] for timer in self.nodes[id].details.get("timers", [])]
+        return [(names[timer], time) for time, timer, _ in self.keeping[id].timers.all()]
+
+    def restart(self, id: int) -> None:
+        """Exports the state of an operator, drops it and loads it again: what a restart does."""
+        slots = self.keeping[id].slots.all()
+        if self.nodes[id].operator is None or not slots:
+            return
+        exported = self.instance.export_state(id, slots)
+        self.instance.drop_state(id, slots)
+        self.instance.import_state(id, slots, exported)
+        again = self.instance.export_state(id, slots)
+        assert again == exported, "state that was restored is exported as it was"
+
+
+def watermark(watermarks: Any, time: int) -> int:
+    """The watermark that follows from an event time, as the plan says."""
+    bound: int = 0 if watermarks == "monotonic" else watermarks["bounded"]["ms"]
+    return max(time - bound - 1, LEAST)

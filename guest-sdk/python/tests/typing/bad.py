@@ -1,0 +1,86 @@
+"""What type checkers refuse: each ignored error has to be one, or the ignoring of it is an error. Never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidemill import (
+    Ctx,
+    EventTimer,
+    Job,
+    ListState,
+    Process,
+    Value,
+    Window,
+    aggregates,
+    monotonic,
+    record,
+    seconds,
+    tumbling,
+)
+from tidemill.testing import JobTest
+
+
+@record
+class Reading:
+    sensor: str
+    celsius: float
+    at: int
+
+
+@record
+class Other:
+    n: int
+
+
+reading = Reading("a", 1.0)  # type: ignore[call-arg]
+reading = Reading("a", "warm", 1)  # type: ignore[arg-type]
+reading.at = 5  # type: ignore[misc]
+reading.missing  # type: ignore[attr-defined]
+
+
+def words(reading: Reading) -> Iterator[str]:
+    yield reading.sensor
+
+
+def label(window: Window[str], celsius: float) -> str:
+    return window.key
+
+
+class Watch(Process[str, Reading, str]):
+    count: Value[int]
+    recent: ListState[float]
+    wake: EventTimer
+
+    def on_record(self, ctx: Ctx[str, str], reading: Reading) -> None:
+        ctx.emit(5)  # type: ignore[arg-type]
+        self.count.set("x")  # type: ignore[arg-type]
+        self.count.get() + 1  # type: ignore[operator]
+        self.recent.append("x")  # type: ignore[arg-type]
+        self.wake.add("noon")  # type: ignore[arg-type]
+        self.count = 5  # type: ignore[assignment]
+
+
+class OfAnother(Process[str, Other, str]):
+    def on_record(self, ctx: Ctx[str, str], other: Reading) -> None:  # type: ignore[override]
+        pass
+
+
+def refused(job: Job) -> None:
+    source = job.source("readings", Reading)
+    source.event_time(Reading.sensor, monotonic())  # type: ignore[arg-type]
+    source.map(words)  # type: ignore[call-arg, arg-type]
+    source.filter("a", lambda reading: reading.missing)  # type: ignore[attr-defined]
+    source.flat_map("b", lambda reading: 5)  # type: ignore[arg-type, return-value]
+    source.union("c", job.source("others", Other))  # type: ignore[arg-type]
+    source.window(tumbling(seconds(1)))  # type: ignore[attr-defined]
+    source.process("d", Watch())  # type: ignore[attr-defined]
+    source.on_error("ignore")  # type: ignore[arg-type]
+    source.sink("e", format="xml")  # type: ignore[arg-type]
+    by_time = source.key_by(Reading.at)
+    by_time.process("f", Watch())  # type: ignore[arg-type]
+    by_time.sum("g", Reading.sensor)  # type: ignore[type-var]
+    by_time.window(tumbling(seconds(1))).aggregate("h", aggregates.mean(Reading.celsius), label)  # type: ignore[arg-type]
+    source.key_by(Reading.sensor).window(tumbling(10))  # type: ignore[arg-type]
+    aggregates.mean(Reading.sensor)  # type: ignore[arg-type]
+    JobTest(refused).sink("a")  # type: ignore[call-arg]

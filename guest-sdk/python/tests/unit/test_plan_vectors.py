@@ -1,0 +1,211 @@
+"""Plans of the contract's vectors, built by the SDK. Those that no job of this SDK can say are named at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Heard
+
+from tidemill import I32, Job, Window, millis, monotonic, out_of_order, record, seconds, session, sliding, tumbling
+from tidemill.runtime import Instance
+
+VECTORS: dict[str, Any] = {
+    vector["name"]: vector["plan"]
+    for vector in json.loads((Path(__file__).parents[2] / "wit" / "vectors" / "plans.json").read_text())["good"]
+}
+
+
+@record
+class Reading:
+    sensor: str
+    celsius: float
+    at: int
+
+
+@record
+class Average:
+    sensor: str
+    celsius: float
+    until: int
+
+
+@record
+class Acc:
+    sum: float
+    n: int
+
+
+@record
+class Line:
+    line: str
+
+
+@record
+class Counted:
+    k: str
+    n: I32
+    f: float
+    at: int
+
+
+@record
+class Bid:
+    auction: int
+    price: int
+    at: int
+
+
+@record
+class Person:
+    id: int
+    name: str | None
+    at: int
+
+
+LATE = out_of_order(seconds(2))
+
+
+def readings(job: Job, name: str = "readings") -> Any:
+    return job.source(name, Reading).event_time(Reading.at, LATE)
+
+
+def averaged(windows: Any, name: str) -> Any:
+    def average(window: Window[Any], acc: Acc) -> Average:
+        return Average("", 0.0, 0)
+
+    return windows.fold(name, Acc(0.0, 0), lambda acc, r: acc, lambda a, b: a, average)
+
+
+def tens(stream: Any) -> Any:
+    return stream.key_by(Reading.sensor).window(tumbling(seconds(10)))
+
+
+def sensor_average(job: Job) -> None:
+    job.name("sensor-average")
+    plausible = readings(job).filter("plausible", bool)
+    averaged(tens(plausible.map("calibrated", lambda r: r, out=Reading).on_error("skip")), "average").sink("out")
+
+
+def tagged(job: Job) -> None:
+    events = job.tagged_source("events", tag="type").event_time_field("at", LATE)
+    bids, people = events.variant("bid", Bid), events.variant("person", Person)
+    bids.sink("bids")
+    people.sink("people")
+
+
+def wired(job: Job) -> None:
+    source = readings(job)
+    dead = source.dead_letters()
+    results = averaged(tens(source).allowed_lateness(seconds(5)), "average")
+    results.sink("out")
+    results.late().sink("late")
+    dead.sink("bad")
+
+
+def late_of_late(job: Job) -> None:
+    first = averaged(tens(readings(job)), "average")
+    second = averaged(tens(first.late()).allowed_lateness(seconds(60)), "second")
+    first.sink("out")
+    second.sink("o2")
+    second.late().sink("o3")
+
+
+def timestamps(job: Job) -> None:
+    parsed = job.source("lines", Line, format="text").flat_map("parsed", lambda line: [], out=Reading)
+    averaged(tens(parsed.assign_event_time("timed", lambda r: r.at, monotonic())), "average").sink("out")
+
+
+def host_windows(job: Job) -> None:
+    source = job.source("readings", Counted).event_time(Counted.at, LATE)
+    windows = source.key_by(Counted.k).window(tumbling(seconds(10)))
+    hot, total = windows.count("hot"), windows.sum("sum", Counted.n)
+    least = source.window_all(tumbling(seconds(10))).min("min", Counted.f)
+    top = source.key_by(Counted.n).window(tumbling(seconds(10))).max_by("top", Counted.k)
+    for stream, name in zip((hot, total, least, top), ("out", "o2", "o3", "o4")):
+        stream.sink(name)
+
+
+def rolling(job: Job) -> None:
+    keyed = readings(job).key_by(Reading.sensor)
+    best, first = keyed.max("best", Reading.celsius), keyed.min_by("first", Reading.at)
+    best.sink("out")
+    first.sink("o2")
+
+
+def assigners(job: Job) -> None:
+    keyed = readings(job).key_by(Reading.sensor)
+    gaps = averaged(keyed.window(sliding(seconds(1), seconds(5)).offset(millis(-1))), "gaps")
+    sessions = averaged(keyed.window(session(millis(1))), "session")
+    clock = averaged(keyed.window(tumbling(seconds(10)).processing_time()), "clock")
+    for stream, name in zip((gaps, sessions, clock), ("out", "o2", "o3")):
+        stream.sink(name)
+
+
+def union(job: Job) -> None:
+    first, *others = (readings(job, name) for name in "abc")
+    first.union("all", *others).sink("out")
+
+
+def text(job: Job) -> None:
+    lines = job.source("lines", Line, format="text")
+    lines.map("loud", lambda line: line, out=Line).sink("out", format="text")
+
+
+def diamond(job: Job) -> None:
+    source = readings(job)
+    cold, warm = source.filter("cold", bool), source.filter("warm", bool)
+    cold.union("both", warm).sink("out")
+
+
+JOBS: dict[str, Callable[[Job], None]] = {
+    "sensor average": sensor_average,
+    "a source straight into a sink, nothing in event time": lambda job: job.source("readings", Reading).sink("out"),
+    "tagged source, one output a variant": tagged,
+    "late and dead letters are wired": wired,
+    "late of a window of late records": late_of_late,
+    "timestamps behind a stateless chain": timestamps,
+    "host windows: count, sum of i32, min, max-by": host_windows,
+    "rolling aggregates": rolling,
+    "sliding with gaps, session, processing time": assigners,
+    "union of three": union,
+    "text in, text out": text,
+    "a diamond": diamond,
+}
+
+NOT_SAID = {
+    "every stateless kind and partition": "the SDK calls the columns of a computed key $key0",
+    "process with keys, state and timers over two inputs": "the SDK calls the column of a list or map block",
+    "keys of f64 and of options": "a float is no key here, as in Rust",
+    "a later patch of the contract, keys named like columns of windows and timers": "the SDK states its own patch",
+    "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
+}
+
+DEFAULTS = {
+    "fuse": True,
+    "port": "out",
+    "partition": "forward",
+    "domain": "event",
+    "lateness-ms": 0,
+    "offset_ms": 0,
+    "on-error": "fail",
+}
+
+
+def without_defaults(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_defaults(part) for key, part in value.items() if key not in DEFAULTS or DEFAULTS[key] != part}
+    return [without_defaults(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_says_the_plan_of_the_vector(name: str) -> None:
+    _, document = Instance.plan(JOBS[name], [], Heard())
+    assert without_defaults(json.loads(document)) == without_defaults(VECTORS[name])
+
+
+def test_every_vector_is_said_or_told_why_not() -> None:
+    assert set(VECTORS) == set(JOBS) | set(NOT_SAID)
