@@ -1,0 +1,68 @@
+/** Operators that keep nothing between records: map, filter, flat_map, key_by and timestamps. */
+
+import type { Block } from "../block/reader.js";
+import type { Time } from "../int64.js";
+import type { RecordType } from "../record/type.js";
+import type { Call, Push } from "./call.js";
+import { plainOutcome, type Moment, type Outcome } from "./host.js";
+import type { Down, Exits, GuestOperator, Head } from "./operator.js";
+import type { Port } from "./port.js";
+
+/** Puts the operator's function in front of what follows it. */
+export type Compose<In, Out> = (down: Push<Out>) => Push<In>;
+
+/** Any of them. */
+export class StatelessOperator<In, Out> implements GuestOperator {
+  readonly ports: readonly Port[];
+  readonly #id: number;
+  readonly #call: Call;
+  readonly #input: RecordType<In>;
+  readonly #compose: Compose<In, Out>;
+
+  constructor(id: number, call: Call, input: RecordType<In>, ports: readonly Port[], compose: Compose<In, Out>) {
+    this.#id = id;
+    this.#call = call;
+    this.#input = input;
+    this.ports = ports;
+    this.#compose = compose;
+  }
+
+  stage(down: Down): Push<never> {
+    const [id, call, behind] = [this.#id, this.#call, down.ports];
+    const body = this.#compose(down.push as Push<Out>);
+    return (record: In, time: Time) => void call.guard(id, behind, body, record, time);
+  }
+
+  head(down: Down): Head {
+    return new StatelessHead(this.#id, this.#input, this.#compose(down.push as Push<Out>), down.ports);
+  }
+}
+
+/** Makes records of blocks and pushes them into a chain. */
+class StatelessHead<In> implements Head {
+  readonly #id: number;
+  readonly #input: RecordType<In>;
+  readonly #push: Push<In>;
+  readonly #behind: readonly Port[];
+
+  constructor(id: number, input: RecordType<In>, push: Push<In>, behind: readonly Port[]) {
+    this.#id = id;
+    this.#input = input;
+    this.#push = push;
+    this.#behind = behind;
+  }
+
+  process(_input: number, _at: Moment, block: Block, _rows: readonly number[], _slots: readonly number[], exits: Exits): Outcome {
+    const read = this.#input.open(block);
+    const push = this.#push;
+    const { call } = exits;
+    // Reading is within the guard: a record that holds a number too large for its type is refused.
+    const body = (row: number, time: Time): void => push(read(row), time);
+    for (let row = 0; row < block.rows; row++) {
+      call.row = row;
+      call.guard(this.#id, this.#behind, body, row, block.time(row));
+      exits.end();
+    }
+    return plainOutcome();
+  }
+}
