@@ -68,7 +68,8 @@ export const I32: CellKind = {
   mutable: false,
   open: (block, column) => new Int32Array(block.bytes.buffer, block.bytes.byteOffset + column.data, block.rows),
   read: (handle) => `${handle}[r]`,
-  wrong: (value) => `(${value} | 0) !== ${value}`,
+  // A bigint must not come as far as the bitwise operator, which throws words of its own.
+  wrong: (value) => `typeof ${value} !== "number" || (${value} | 0) !== ${value}`,
   store: fixed,
   size: nothing,
   // Minus zero comes back as zero.
@@ -88,8 +89,8 @@ export const I64: CellKind = {
     return (row: number) => i64At(cells, row);
   },
   read: (handle) => `${handle}(r)`,
-  // The first half is cheap and true of most numbers.
-  wrong: (value) => `(${value} | 0) !== ${value} && !Number.isSafeInteger(${value})`,
+  // Most numbers have 32 bits, of which the operator tells sooner than the function.
+  wrong: (value) => `typeof ${value} !== "number" || ((${value} | 0) !== ${value} && !Number.isSafeInteger(${value}))`,
 };
 
 /** A 64-bit integer as a bigint. */
