@@ -77,9 +77,10 @@ export abstract class Table<V> {
 /** A value per slot, or none. */
 export class ValueTable<T> extends Table<T> {
   readonly type: RecordType<T>;
-  readonly #kind: "value" | "accumulator";
+  readonly #kind: "value" | "list" | "accumulator";
 
-  constructor(cursor: Cursor, type: RecordType<T>, kind: "value" | "accumulator") {
+  /** A value may be a list as a whole: what a window that keeps all its records has. */
+  constructor(cursor: Cursor, type: RecordType<T>, kind: "value" | "list" | "accumulator") {
     super(cursor);
     this.type = type;
     this.#kind = kind;

@@ -154,7 +154,7 @@ export class WindowedStream<K, T> {
     f: (window: Window<K>, records: readonly T[], out: Emit<Out>) => Iterable<Out> | void,
   ): WindowResults<Out, T> {
     const { type } = this.#keyed.stream;
-    return this.#compute<T, T[], Out>(name, out, {
+    const compute: Compute<T, T[]> = {
       keyType: this.#keyed.keyType as RecordType<unknown>,
       acc: list(type) as unknown as RecordType<T[]>,
       open: (block) => type.open(block),
@@ -171,7 +171,8 @@ export class WindowedStream<K, T> {
         if (!isIterable(results)) return results;
         for (const result of results) emit.emit(result);
       },
-    });
+    };
+    return this.#compute(name, out, compute, "list");
   }
 
   /** Counts the records of each window. The host computes it. */
@@ -223,11 +224,11 @@ export class WindowedStream<K, T> {
   }
 
   /** Adds a window that the component computes. */
-  #compute<In, Acc, Out>(name: string, type: RecordType<Out>, compute: Compute<In, Acc>): WindowResults<Out, T> {
+  #compute<In, Acc, Out>(name: string, type: RecordType<Out>, compute: Compute<In, Acc>, kind: "accumulator" | "list" = "accumulator"): WindowResults<Out, T> {
     const { stream } = this.#keyed;
     const { id, port } = stream.next(type, type.schema);
     const cursor = new Cursor();
-    const accs = new ValueTable(cursor, compute.acc, "accumulator");
+    const accs = new ValueTable(cursor, compute.acc, kind);
     const slots = new Slots([[ACC, accs as unknown as Table<unknown>]], cursor);
     const guest = new WindowOperator(id, stream.graph.call, compute, [port] as unknown as Port[], accs, slots);
     return this.#add(name, "guest", [accs.declare(ACC)], type, type.schema, guest);
