@@ -410,3 +410,22 @@ test("aggregates of the host and of the job agree", () => {
 test("a Refusal is recognised whoever throws it", () => {
   assert.throws(() => refuse("no"), (error: unknown) => error instanceof Refusal && (error as Error).message === "no");
 });
+
+test("what an operator makes is held against its type before the next one of the chain sees it", () => {
+  const Pair = record({ n: i64, name: optional(string) });
+  let seen: unknown[] = [];
+  const job = defineJob((builder) => {
+    builder
+      .source("n", i64, jsonLines())
+      .map("pair", Pair, (n) => (n === 7 ? ({ n: "7" } as never) : ({ n, extra: 1 } as never)))
+      .filter("all", () => true)
+      .map("look", i64, (pair) => (seen.push(pair), pair.n))
+      .sink("out", jsonLines());
+  });
+  const [instance] = instanceOf(job);
+  instance.link(0, [1, 2, 3]);
+  instance.process(0, 0, AT, block(i64, 1), [], []);
+  assert.deepEqual(seen, [{ n: 1, name: null }]);
+  assert.throws(() => instance.process(0, 0, AT, block(i64, 7), [], []), { message: /^field "n" takes a whole number/ });
+  assert.equal(instance.call.operator, 1);
+});

@@ -46,7 +46,8 @@ export class Instance {
       const operator = operators[i]!;
       if (operator.stage === undefined) throw new Error(`operator ${members[i]} has state and cannot stand behind another in a chain`);
       // What a member pushes may end up in its side outputs or anywhere behind it.
-      down = { push: operator.stage(down), ports: [...operators[i - 1]!.ports, ...down.ports] };
+      const before = operators[i - 1]!;
+      down = { push: operator.stage(down, before.passesOn !== true), ports: [...before.ports, ...down.ports] };
     }
     const undoes = members.some((member) => this.graph.nodes[member]!.plan.onError !== "fail");
     const exits = new Exits(this.call, down.ports);

@@ -16,8 +16,13 @@ export interface Down {
 export interface GuestOperator {
   /** Its outputs, the main one first. */
   readonly ports: readonly Port[];
-  /** A push into the operator, which passes on to `down`; absent for operators with state. */
-  stage?(down: Down): Push<never>;
+  /** Whether the records it emits are those that it was given. */
+  readonly passesOn?: boolean;
+  /**
+   * A push into the operator, which passes on to `down`; absent for operators with state. `made` says that the records come from a
+   * function rather than a block.
+   */
+  stage?(down: Down, made: boolean): Push<never>;
   /** The operator as the first of a chain, passing on to `down`. */
   head(down: Down): Head;
   /** Its state, if it can have any. */

@@ -14,23 +14,28 @@ export type Compose<In, Out> = (down: Push<Out>) => Push<In>;
 /** Any of them. */
 export class StatelessOperator<In, Out> implements GuestOperator {
   readonly ports: readonly Port[];
+  readonly passesOn: boolean;
   readonly #id: number;
   readonly #call: Call;
   readonly #input: RecordType<In>;
   readonly #compose: Compose<In, Out>;
 
-  constructor(id: number, call: Call, input: RecordType<In>, ports: readonly Port[], compose: Compose<In, Out>) {
+  constructor(id: number, call: Call, input: RecordType<In>, ports: readonly Port[], compose: Compose<In, Out>, passesOn = false) {
     this.#id = id;
+    this.passesOn = passesOn;
     this.#call = call;
     this.#input = input;
     this.ports = ports;
     this.#compose = compose;
   }
 
-  stage(down: Down): Push<never> {
-    const [id, call, behind] = [this.#id, this.#call, down.ports];
+  stage(down: Down, made: boolean): Push<never> {
+    const [id, call, behind, input] = [this.#id, this.#call, down.ports, this.#input];
     const body = this.#compose(down.push as Push<Out>);
-    return (record: In, time: Time) => void call.guard(id, behind, body, record, time);
+    if (!made) return (record: In, time: Time) => void call.guard(id, behind, body, record, time);
+    // A chain means the same as its operators one by one: what one makes is checked, and stripped of what has no column, before the
+    // next one sees it. The operator that made it is still the one that runs, so that it is the one named.
+    return (record: In, time: Time) => void call.guard(id, behind, body, input.copy(record), time);
   }
 
   head(down: Down): Head {

@@ -73,11 +73,12 @@ export class Stream<T> {
 
   /** Keeps the records for which `keep` says so. */
   filter(name: string, keep: (record: T) => boolean): Stream<T> {
-    return this.stateless(name, "filter", this.type, this.type.schema, (down) => (record, time) => {
+    const compose: Compose<T, T> = (down) => (record, time) => {
       const kept: unknown = keep(record);
       if (typeof kept !== "boolean") throw new TypeError("a filter answers true or false");
       if (kept) down(record, time);
-    });
+    };
+    return this.stateless(name, "filter", this.type, this.type.schema, compose, true);
   }
 
   /** Turns each record into any number of records: those of the array or generator that `f` returns, and those it emits on `out`. */
@@ -228,9 +229,9 @@ export class Stream<T> {
   }
 
   /** Adds a stateless operator that the component computes. @internal */
-  stateless<Out>(name: string, kind: Kind, type: RecordType<Out>, schema: Schema, compose: Compose<T, Out>): Stream<Out> {
+  stateless<Out>(name: string, kind: Kind, type: RecordType<Out>, schema: Schema, compose: Compose<T, Out>, passesOn = false): Stream<Out> {
     const { id, port } = this.next(type, schema);
-    const operator = new StatelessOperator(id, this.graph.call, this.type, [port] as unknown as Port[], compose);
+    const operator = new StatelessOperator(id, this.graph.call, this.type, [port] as unknown as Port[], compose, passesOn);
     return this.add(this.guestNode(name, kind, type, schema, operator), type, schema);
   }
 
