@@ -13,6 +13,8 @@ export const TIME_MIN = -(2n ** 63n);
 export const TIME_MAX = 2n ** 63n - 1n;
 
 const WORD = 4_294_967_296;
+/** A constant of the module: an interpreter looks `Number.MAX_SAFE_INTEGER` up twice every time. */
+const MAX_SAFE = Number.MAX_SAFE_INTEGER;
 
 /** The integer at a row, which may have lost digits when it is not safe. */
 export function nearest(words: Int32Array, row: number): number {
@@ -24,30 +26,30 @@ export function exact(words: Int32Array, row: number): bigint {
   return (BigInt(words[2 * row + 1]!) << 32n) | BigInt(words[2 * row]! >>> 0);
 }
 
-/** The integer at a row; a record that has one beyond 2^53 is refused rather than changed. */
-export function i64At(words: Int32Array, row: number): number {
-  const value = nearest(words, row);
-  if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) {
-    throw new Refusal(`${exact(words, row)} is beyond what a number holds exactly (2^53): declare the field as bigint64`);
-  }
-  return value;
+/** Refuses a record that has an integer beyond what a number holds exactly, rather than change it. */
+export function tooLarge(words: Int32Array, row: number): never {
+  throw new Refusal(`${exact(words, row)} is beyond what a number holds exactly (2^53): declare the field as bigint64`);
 }
 
 /** The time at a row. */
 export function timeAt(words: Int32Array, row: number): Time {
-  const value = nearest(words, row);
-  return value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER ? exact(words, row) : value;
+  const value = words[2 * row + 1]! * WORD + (words[2 * row]! >>> 0);
+  return value > MAX_SAFE || value < -MAX_SAFE ? exact(words, row) : value;
 }
 
-/** Writes an integer at a row. */
-export function putInt64(words: Int32Array, row: number, value: Time): void {
-  if (typeof value === "number") {
-    words[2 * row] = value;
-    words[2 * row + 1] = Math.floor(value / WORD);
-    return;
+/** Writes integers from the first row on. */
+export function putInt64s(words: Int32Array, values: readonly Time[]): void {
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row]!;
+    if (typeof value === "number") {
+      const low = value >>> 0;
+      words[2 * row] = low;
+      words[2 * row + 1] = (value - low) / WORD;
+    } else {
+      words[2 * row] = Number(BigInt.asIntN(32, value));
+      words[2 * row + 1] = Number(value >> 32n);
+    }
   }
-  words[2 * row] = Number(BigInt.asIntN(32, value));
-  words[2 * row + 1] = Number(value >> 32n);
 }
 
 /** A time as users see it: the least is minus infinity and the greatest infinity. */

@@ -62,26 +62,24 @@ function keep<T>(type: RecordType<T>, value: T): T {
   return typeof copy === "object" && copy !== null && !ArrayBuffer.isView(copy) ? Object.freeze(copy) : copy;
 }
 
-/** How values of a type are handed out: bytes cannot be frozen and are copied. */
-function lender<T>(type: RecordType<T>): (value: T) => T {
-  return type.mutable ? (value) => keep(type, value) : (value) => value;
+/** How values of a type are handed out: as they are, but for bytes, which cannot be frozen and are copied. */
+function lent<T>(type: RecordType<T>, value: T): T {
+  return type.mutable ? keep(type, value) : value;
 }
 
 /** The value of the key in hand. What it gives is frozen: a change is a new value. */
 export class ValueRef<T> {
   readonly #table: ValueTable<T>;
-  readonly #lend: (value: T) => T;
 
   /** @internal */
   constructor(table: ValueTable<T>) {
     this.#table = table;
-    this.#lend = lender(table.type);
   }
 
   /** The value, if there is one. */
   get(): Readonly<T> | undefined {
     const value = this.#table.get();
-    return value === undefined ? undefined : this.#lend(value);
+    return value === undefined ? undefined : lent(this.#table.type, value);
   }
 
   /** The value, or another where there is none. */
@@ -120,12 +118,10 @@ export class ValueRef<T> {
 /** The list of the key in hand. */
 export class ListRef<T> {
   readonly #table: ListTable<T>;
-  readonly #lend: (value: T) => T;
 
   /** @internal */
   constructor(table: ListTable<T>) {
     this.#table = table;
-    this.#lend = lender(table.type);
   }
 
   /** A copy of the list. */
@@ -133,7 +129,7 @@ export class ListRef<T> {
     const { mutable } = this.#table.type;
     const records = this.#table.get();
     if (records === undefined) return [];
-    return mutable ? records.map(this.#lend) : records.slice();
+    return mutable ? records.map((value) => lent(this.#table.type, value)) : records.slice();
   }
 
   /** How many records it has. */
@@ -186,18 +182,16 @@ export class ListRef<T> {
 /** The map of the key in hand. */
 export class MapRef<K, V> {
   readonly #table: MapTable<K, V>;
-  readonly #lend: (value: V) => V;
 
   /** @internal */
   constructor(table: MapTable<K, V>) {
     this.#table = table;
-    this.#lend = lender(table.value);
   }
 
   /** The value of a key, if it has one. */
   get(key: K): Readonly<V> | undefined {
     const entry = this.#table.get()?.get(this.#table.identity(key));
-    return entry === undefined ? undefined : this.#lend(entry.value);
+    return entry === undefined ? undefined : lent(this.#table.value, entry.value);
   }
 
   /** Whether a key has a value. */
@@ -242,7 +236,7 @@ export class MapRef<K, V> {
 
   /** All entries, in the order of their keys. */
   entries(): [K, Readonly<V>][] {
-    return this.#table.sorted(this.#table.get()).map((entry) => [entry.key, this.#lend(entry.value)]);
+    return this.#table.sorted(this.#table.get()).map((entry) => [entry.key, lent(this.#table.value, entry.value)]);
   }
 
   /** All keys in order. */

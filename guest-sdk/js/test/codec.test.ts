@@ -7,7 +7,7 @@ import { createXXHash3, type IHasher } from "hash-wasm";
 
 import { checkBlock } from "../src/block/reader.js";
 import { layOut } from "../src/block/writer.js";
-import { exact, nearest, putInt64 } from "../src/int64.js";
+import { exact, nearest, putInt64s } from "../src/int64.js";
 import { record, string, i64, bigint64, f64, bool, i32, bytes, optional, list, json, Refusal } from "./support.js";
 import { compareText } from "../src/record/key.js";
 import type { ColumnType, Schema } from "../src/schema.js";
@@ -80,14 +80,14 @@ test("64-bit integers are two words", () => {
   const words = new Int32Array(2);
   const edges = [0, -1, 1, -(2 ** 31), 2 ** 31, 2 ** 32, -(2 ** 32), 2 ** 53 - 1, -(2 ** 53) + 1];
   for (const value of [...edges, ...Array.from({ length: 2000 }, () => Number(random.int64() >> 12n))]) {
-    putInt64(words, 0, value);
+    putInt64s(words, [value]);
     assert.equal(nearest(words, 0), value);
     assert.equal(exact(words, 0), BigInt(value));
-    putInt64(words, 0, BigInt(value));
+    putInt64s(words, [BigInt(value)]);
     assert.equal(nearest(words, 0), value);
   }
   for (const value of [-(2n ** 63n), 2n ** 63n - 1n, ...Array.from({ length: 2000 }, () => random.int64())]) {
-    putInt64(words, 0, value);
+    putInt64s(words, [value]);
     assert.equal(exact(words, 0), value);
   }
 });

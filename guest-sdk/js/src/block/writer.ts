@@ -3,7 +3,7 @@
  * native code copies or encodes it as a whole.
  */
 
-import { putInt64, type Time } from "../int64.js";
+import { putInt64s, type Time } from "../int64.js";
 import { CODES, type ColumnType } from "../schema.js";
 import { encodeTexts, type Heap } from "../text.js";
 import { BlockError, BYTES_MAX, COLUMN_ENTRY, HEADER, MAGIC, pad8, VERSION } from "./layout.js";
@@ -76,7 +76,7 @@ export function layOut(schemaId: bigint, times: readonly Time[] | undefined, row
   view.setUint32(12, length, true);
   view.setBigUint64(16, schemaId, true);
   let at = HEADER + COLUMN_ENTRY * columns.length;
-  if (times !== undefined) putInts(out, at, times);
+  if (times !== undefined) putInt64s(new Int32Array(out.buffer, at, 2 * rows), times);
   at += 8 * rows;
   encoded.forEach((one, index) => (at = place(out, view, one, HEADER + COLUMN_ENTRY * index, at, rows)));
   return out;
@@ -140,13 +140,8 @@ function putFixed(out: Uint8Array, at: number, column: WritingColumn, rows: numb
       new Float64Array(out.buffer, at, rows).set(values as number[]);
       return;
     default:
-      putInts(out, at, values as Time[]);
+      putInt64s(new Int32Array(out.buffer, at, 2 * rows), values as Time[]);
   }
-}
-
-function putInts(out: Uint8Array, at: number, values: readonly Time[]): void {
-  const words = new Int32Array(out.buffer, at, 2 * values.length);
-  for (let row = 0; row < values.length; row++) putInt64(words, row, values[row]!);
 }
 
 function putBits(out: Uint8Array, at: number, present: readonly number[]): void {

@@ -5,6 +5,7 @@
  */
 
 import type { Block } from "../block/reader.js";
+import { tooLarge } from "../int64.js";
 import { writingColumn, type WritingColumn } from "../block/writer.js";
 import { codeOf, type CellKind } from "./cell.js";
 import type { Shape } from "./shape.js";
@@ -62,8 +63,8 @@ export function compileReader<T>(shape: Shape): (block: Block, picked: Picked) =
     const read = all[i]!.kind.read(`h${i}`);
     return all[i]!.optional ? `(${bit(`v${i}`)} ? ${read} : null)` : read;
   });
-  // An object literal at the start of a body would be a block, hence the parentheses.
-  const make = new Function(...names, `"use strict"; return (r) => (${value});`) as (...handles: unknown[]) => RowReader<T>;
+  const source = `"use strict"; return (r) => { let n; return ${value}; };`;
+  const make = new Function("tooLarge", ...names, source) as (...handles: unknown[]) => RowReader<T>;
   return (block, picked) => {
     const handles = all.flatMap((leaf, i) => {
       const index = picked.columns === undefined ? (picked.first ?? 0) + i : picked.columns[i]!;
@@ -71,7 +72,7 @@ export function compileReader<T>(shape: Shape): (block: Block, picked: Picked) =
       const handle = leaf.kind.open(block, column);
       return leaf.optional ? [handle, column.validity] : [handle];
     });
-    return make(...handles);
+    return make(tooLarge, ...handles);
   };
 }
 

@@ -27,6 +27,8 @@ export class RecordType<T> {
   readonly schema: Schema;
   /** How its columns make up a value. */
   readonly shape: Shape;
+  /** Whether a value has parts that can be changed although it is frozen. @internal */
+  readonly mutable: boolean;
   readonly #parts: readonly RecordType<unknown>[];
   /** Compiled when first used. Typed without `T`, in which a record type is to be covariant. */
   #reader: ReturnType<typeof compileReader<unknown>> | undefined;
@@ -38,6 +40,7 @@ export class RecordType<T> {
   constructor(schema: Schema, shape: Shape, parts: readonly RecordType<unknown>[] = []) {
     this.schema = schema;
     this.shape = shape;
+    this.mutable = leavesOf(shape).some((leaf) => leaf.kind.mutable);
     this.#parts = parts;
   }
 
@@ -65,10 +68,6 @@ export class RecordType<T> {
     this.#check(value);
   }
 
-  /** Whether a value has parts that can be changed although it is frozen. @internal */
-  get mutable(): boolean {
-    return leavesOf(this.shape).some((leaf) => leaf.kind.mutable);
-  }
 
   /** Whether values can be a key. @internal */
   get isKey(): boolean {

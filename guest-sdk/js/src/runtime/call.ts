@@ -3,15 +3,10 @@
 import { Refusal } from "../errors.js";
 import type { Time } from "../int64.js";
 import { NONE, type Failure, type Host, type Level, type TimerOp } from "./host.js";
-import type { Port } from "./port.js";
+import type { Mark, Port } from "./port.js";
 
 /** What takes a record and its event time. */
 export type Push<T> = (record: T, time: Time) => void;
-
-/** What can be undone besides what was emitted: the state and timers of the operator at the head of a chain. */
-export interface Undoable {
-  rollBack(): void;
-}
 
 /** See the module. */
 export class Call {
@@ -35,35 +30,28 @@ export class Call {
     this.host.log(level, this.operator, message);
   }
 
+  /** How far the ports are that an operator's work on a record may have to be taken back from. */
+  marks(behind: readonly Port[]): readonly Mark[] | undefined {
+    return this.undoes ? behind.map((port) => port.mark()) : undefined;
+  }
+
   /**
-   * Runs an operator's function on one record. What it refuses is undone, whatever became of it in the members behind it, and
-   * stands as one failure of this operator; the members before it do not notice.
+   * Takes back what an operator did for a record that it refused, whatever became of it in the members behind it: it stands as
+   * one failure of this operator, and the members before it do not notice. Throws what is no refusal.
+   *
+   * `failures` and `timers` are how many there were when the operator was given the record.
    */
-  guard<A, B>(operator: number, behind: readonly Port[], body: (a: A, b: B) => void, a: A, b: B, state?: Undoable): boolean {
-    const before = this.operator;
-    this.operator = operator;
-    const failures = this.failures.length;
-    const timers = this.timers.length;
-    const marks = this.undoes ? behind.map((port) => port.mark()) : undefined;
-    try {
-      body(a, b);
-    } catch (error) {
-      if (!(error instanceof Refusal)) {
-        // A function in front of this one may catch what is thrown here; the instance is broken all the same.
-        this.broken ??= { error };
-        this.full = true;
-        throw error;
-      }
-      if (marks !== undefined) behind.forEach((port, index) => port.undo(marks[index]!));
-      this.failures.length = failures;
-      this.timers.length = timers;
-      state?.rollBack();
-      this.failures.push({ row: this.row, operator, message: error.message });
-      this.operator = before;
-      return false;
+  refuse(error: unknown, operator: number, behind: readonly Port[], marks: readonly Mark[] | undefined, failures: number, timers: number): void {
+    if (!(error instanceof Refusal)) {
+      // A function in front of this one may catch what is thrown here; the instance is broken all the same.
+      this.broken ??= { error };
+      this.full = true;
+      throw error;
     }
-    this.operator = before;
-    return true;
+    if (marks !== undefined) behind.forEach((port, index) => port.undo(marks[index]!));
+    this.failures.length = failures;
+    this.timers.length = timers;
+    this.failures.push({ row: this.row, operator, message: error.message });
   }
 }
 

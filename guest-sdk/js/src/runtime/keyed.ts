@@ -1,7 +1,7 @@
 /** Process functions: the head that gives each record its slot's state and collects timer changes. */
 
 import type { Block } from "../block/reader.js";
-import { givenTime, shownTime, type Time } from "../int64.js";
+import { givenTime, shownTime, timeAt, type Time } from "../int64.js";
 import type { Emit, TimerEvent, TimerRef } from "../process.js";
 import { i32 } from "../record/index.js";
 import type { RecordType } from "../record/type.js";
@@ -183,29 +183,37 @@ class KeyedHead implements Head {
     rows: readonly number[],
     entries: readonly number[],
     exits: Exits,
-    body: (row: number, time: Time) => void,
+    body: (row: number) => void,
   ): Outcome {
     const [context, slots, seen, { call }] = [this.#context, this.#slots, this.#seen, exits];
-    const { cursor } = slots;
+    const [id, behind, { cursor }, { undoes }, { times }] = [this.#id, this.#behind, slots, call, block];
     slots.reserve(entries);
     context.key_ = this.#function.keyType.open(block, { columns: keys });
     context.watermark = at.watermark;
     context.now = at.now;
     call.timers = [];
-    cursor.undo = call.undoes;
+    cursor.undo = undoes;
     let uneven = false;
     for (let i = 0; i < entries.length; i++) {
       const row = rows.length === 0 ? i : rows[i]!;
       const slot = entries[i]!;
-      call.row = row;
+      call.row = context.row = row;
+      call.operator = id;
       cursor.slot = slot;
       cursor.flags = 0;
-      context.row = row;
-      context.time_ = block.time(row);
-      const accepted = call.guard(this.#id, this.#behind, body, row, context.time_, slots);
-      if (!accepted && call.undoes) cursor.flags = 0;
-      else if (call.undoes) slots.commit();
-      exits.end();
+      context.time_ = timeAt(times, row);
+      const failures = call.failures.length;
+      const timers = call.timers.length;
+      const marks = undoes ? call.marks(behind) : undefined;
+      try {
+        body(row);
+        if (undoes) slots.commit();
+      } catch (error) {
+        call.refuse(error, id, behind, marks, failures, timers);
+        slots.rollBack();
+        if (undoes) cursor.flags = 0;
+      }
+      if (call.full) exits.end();
       if (cursor.flags !== CHANGED) uneven = true;
       seen[slot] = (seen[slot] ?? 0) | cursor.flags;
     }

@@ -17,7 +17,7 @@ const ROWS_HARD = 1 << 18;
 const SIZE_HARD = 16 << 20;
 
 /** How far a port was when a record began. */
-interface Mark {
+export interface Mark {
   readonly rows: number;
   readonly size: number;
 }

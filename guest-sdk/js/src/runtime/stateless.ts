@@ -1,12 +1,12 @@
 /** Operators that keep nothing between records: map, filter, flat_map, key_by and timestamps. */
 
 import type { Block } from "../block/reader.js";
-import type { Time } from "../int64.js";
+import { timeAt, type Time } from "../int64.js";
 import type { RecordType } from "../record/type.js";
 import type { Call, Push } from "./call.js";
 import { plainOutcome, type Moment, type Outcome } from "./host.js";
 import type { Down, Exits, GuestOperator, Head } from "./operator.js";
-import type { Port } from "./port.js";
+import type { Mark, Port } from "./port.js";
 
 /** Puts the operator's function in front of what follows it. */
 export type Compose<In, Out> = (down: Push<Out>) => Push<In>;
@@ -32,10 +32,21 @@ export class StatelessOperator<In, Out> implements GuestOperator {
   stage(down: Down, made: boolean): Push<never> {
     const [id, call, behind, input] = [this.#id, this.#call, down.ports, this.#input];
     const body = this.#compose(down.push as Push<Out>);
-    if (!made) return (record: In, time: Time) => void call.guard(id, behind, body, record, time);
-    // A chain means the same as its operators one by one: what one makes is checked, and stripped of what has no column, before the
-    // next one sees it. The operator that made it is still the one that runs, so that it is the one named.
-    return (record: In, time: Time) => void call.guard(id, behind, body, input.copy(record), time);
+    return (record: In, time: Time) => {
+      // A chain means the same as its operators one by one: what one makes is checked, and stripped of what has no column, before
+      // the next one sees it. The operator that made it is still the one that runs, so that it is the one named.
+      const given = made ? input.copy(record) : record;
+      const before = call.operator;
+      const marks = call.marks(behind);
+      const failures = call.failures.length;
+      call.operator = id;
+      try {
+        body(given, time);
+      } catch (error) {
+        call.refuse(error, id, behind, marks, failures, call.timers.length);
+      }
+      call.operator = before;
+    };
   }
 
   head(down: Down): Head {
@@ -59,14 +70,25 @@ class StatelessHead<In> implements Head {
 
   process(_input: number, _at: Moment, block: Block, _rows: readonly number[], _slots: readonly number[], exits: Exits): Outcome {
     const read = this.#input.open(block);
-    const push = this.#push;
-    const { call } = exits;
-    // Reading is within the guard: a record that holds a number too large for its type is refused.
-    const body = (row: number, time: Time): void => push(read(row), time);
-    for (let row = 0; row < block.rows; row++) {
-      call.row = row;
-      call.guard(this.#id, this.#behind, body, row, block.time(row));
-      exits.end();
+    const [id, push, behind, { call }] = [this.#id, this.#push, this.#behind, exits];
+    const { rows, times } = block;
+    let marks: readonly Mark[] | undefined;
+    let failures = 0;
+    for (let row = 0; row < rows; row++) {
+      // One `try` around all rows up to the next refusal costs less than one around each. Reading is inside of it: a record that
+      // holds a number too large for its type is refused.
+      try {
+        for (; row < rows; row++) {
+          call.row = row;
+          call.operator = id;
+          failures = call.failures.length;
+          if (call.undoes) marks = call.marks(behind);
+          push(read(row), timeAt(times, row));
+          if (call.full) exits.end();
+        }
+      } catch (error) {
+        call.refuse(error, id, behind, marks, failures, call.timers.length);
+      }
     }
     return plainOutcome();
   }

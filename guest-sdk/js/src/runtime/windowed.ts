@@ -1,14 +1,13 @@
 /** Windows that the job computes: records are added to accumulators, accumulators are merged, results are made. */
 
 import type { Block } from "../block/reader.js";
-import type { Time } from "../int64.js";
-import { Refusal } from "../errors.js";
+import { timeAt, type Time } from "../int64.js";
 import type { Emit } from "../process.js";
 import { i32, i64 } from "../record/index.js";
 import type { RowReader } from "../record/compile.js";
 import type { RecordType } from "../record/type.js";
 import type { Window } from "../window.js";
-import type { Call, Push } from "./call.js";
+import type { Push } from "./call.js";
 import { plainOutcome, type Moment, type Outcome } from "./host.js";
 import { answered } from "./keyed.js";
 import type { Down, Exits, GuestOperator, Head } from "./operator.js";
@@ -36,13 +35,11 @@ export class WindowOperator<In, Acc> implements GuestOperator {
   readonly ports: readonly Port[];
   readonly slots: Slots;
   readonly #id: number;
-  readonly #call: Call;
   readonly #compute: Compute<In, Acc>;
   readonly #accs: ValueTable<Acc>;
 
-  constructor(id: number, call: Call, compute: Compute<In, Acc>, ports: readonly Port[], accs: ValueTable<Acc>, slots: Slots) {
+  constructor(id: number, compute: Compute<In, Acc>, ports: readonly Port[], accs: ValueTable<Acc>, slots: Slots) {
     this.#id = id;
-    this.#call = call;
     this.#compute = compute;
     this.ports = ports;
     this.#accs = accs;
@@ -50,7 +47,7 @@ export class WindowOperator<In, Acc> implements GuestOperator {
   }
 
   head(down: Down): Head {
-    return new WindowHead(this.#id, this.#call, this.#compute, this.#accs, this.slots, down);
+    return new WindowHead(this.#id, this.#compute, this.#accs, this.slots, down);
   }
 
   merge(target: number, source: number): void {
@@ -65,16 +62,14 @@ export class WindowOperator<In, Acc> implements GuestOperator {
 
 class WindowHead<In, Acc> implements Head {
   readonly #id: number;
-  readonly #call: Call;
   readonly #compute: Compute<In, Acc>;
   readonly #accs: ValueTable<Acc>;
   readonly #slots: Slots;
   readonly #push: Push<unknown>;
   readonly #behind: readonly Port[];
 
-  constructor(id: number, call: Call, compute: Compute<In, Acc>, accs: ValueTable<Acc>, slots: Slots, down: Down) {
+  constructor(id: number, compute: Compute<In, Acc>, accs: ValueTable<Acc>, slots: Slots, down: Down) {
     this.#id = id;
-    this.#call = call;
     this.#compute = compute;
     this.#accs = accs;
     this.#slots = slots;
@@ -84,42 +79,38 @@ class WindowHead<In, Acc> implements Head {
 
   process(_input: number, _at: Moment, block: Block, rows: readonly number[], slots: readonly number[], exits: Exits): Outcome {
     this.#slots.reserve(slots);
-    const { call } = exits;
-    const read = this.#compute.open(block);
-    const add = this.#adder(read, call.undoes);
-    const count = slots.length;
-    for (let i = 0; i < count; ) {
+    const [id, behind, compute, { entries }, { call }] = [this.#id, this.#behind, this.#compute, this.#accs, exits];
+    const read = compute.open(block);
+    for (let i = 0; i < slots.length; ) {
       const row = rows.length === 0 ? i : rows[i]!;
       let end = i + 1;
-      while (end < count && rows.length > 0 && rows[end] === row) end++;
+      while (end < rows.length && rows[end] === row) end++;
       call.row = row;
-      call.guard(this.#id, this.#behind, add, row, { slots, from: i, end });
-      exits.end();
+      call.operator = id;
+      const before = call.undoes ? this.#copies(slots, i, end) : undefined;
+      const failures = call.failures.length;
+      try {
+        const record = read(row);
+        for (let entry = i; entry < end; entry++) {
+          const slot = slots[entry]!;
+          entries[slot] = compute.add(entries[slot], record);
+        }
+      } catch (error) {
+        // What a record is refused from, it is in none of its windows of.
+        call.refuse(error, id, behind, undefined, failures, call.timers.length);
+        before?.forEach((acc, index) => (entries[slots[i + index]!] = acc));
+      }
       i = end;
     }
     return plainOutcome();
   }
 
-  /** Adds the record of a row to the accumulators of its slots: to all of them, or to none when it is refused. */
-  #adder(read: RowReader<In>, undoes: boolean): (row: number, range: { slots: readonly number[]; from: number; end: number }) => void {
-    const [compute, { entries }] = [this.#compute, this.#accs];
-    return (row, { slots, from, end }) => {
-      const record = read(row);
-      if (!undoes) {
-        for (let i = from; i < end; i++) entries[slots[i]!] = compute.add(entries[slots[i]!], record);
-        return;
-      }
-      const before = slots.slice(from, end).map((slot) => {
-        const acc = entries[slot];
-        return acc === undefined ? undefined : compute.copy(acc);
-      });
-      try {
-        for (let i = from; i < end; i++) entries[slots[i]!] = compute.add(entries[slots[i]!], record);
-      } catch (error) {
-        if (error instanceof Refusal) before.forEach((acc, index) => (entries[slots[from + index]!] = acc));
-        throw error;
-      }
-    };
+  /** Copies of the accumulators of some slots. */
+  #copies(slots: readonly number[], from: number, end: number): (Acc | undefined)[] {
+    return slots.slice(from, end).map((slot) => {
+      const acc = this.#accs.entries[slot];
+      return acc === undefined ? undefined : this.#compute.copy(acc);
+    });
   }
 
   fire(_at: Moment, block: Block, offsets: readonly number[], slots: readonly number[], exits: Exits): Outcome {
@@ -127,20 +118,25 @@ class WindowHead<In, Acc> implements Head {
     const key = this.#compute.keyType.open(block);
     const [start, end, firing] = [i64.open(block, { first: keys }), i64.open(block, { first: keys + 1 }), i32.open(block, { first: keys + 2 })];
     this.#slots.reserve(slots);
-    const push = this.#push;
+    const [id, push, behind, { call }, { times }] = [this.#id, this.#push, this.#behind, exits, block];
     let time: Time = 0;
     const out: Emit<unknown> = { emit: (record) => push(record, time) };
-    const body = (row: number): void => {
-      const acc = this.#merged(slots, offsets[row]!, offsets[row + 1]!);
-      if (acc === undefined) return;
-      const window = { key: key(row), start: start(row), end: end(row), firing: firing(row) };
-      answered(this.#compute.finish(window, acc, out));
-    };
     for (let row = 0; row < block.rows; row++) {
-      this.#call.row = row;
-      time = block.time(row);
-      this.#call.guard(this.#id, this.#behind, body, row, time);
-      exits.end();
+      call.row = row;
+      call.operator = id;
+      time = timeAt(times, row);
+      const marks = call.marks(behind);
+      const failures = call.failures.length;
+      try {
+        const acc = this.#merged(slots, offsets[row]!, offsets[row + 1]!);
+        if (acc !== undefined) {
+          const window = { key: key(row), start: start(row), end: end(row), firing: firing(row) };
+          answered(this.#compute.finish(window, acc, out));
+        }
+      } catch (error) {
+        call.refuse(error, id, behind, marks, failures, call.timers.length);
+      }
+      if (call.full) exits.end();
     }
     return plainOutcome();
   }

@@ -230,7 +230,7 @@ export class WindowedStream<K, T> {
     const cursor = new Cursor();
     const accs = new ValueTable(cursor, compute.acc, kind);
     const slots = new Slots([[ACC, accs as unknown as Table<unknown>]], cursor);
-    const guest = new WindowOperator(id, stream.graph.call, compute, [port] as unknown as Port[], accs, slots);
+    const guest = new WindowOperator(id, compute, [port] as unknown as Port[], accs, slots);
     return this.#add(name, "guest", [accs.declare(ACC)], type, type.schema, guest);
   }
 
