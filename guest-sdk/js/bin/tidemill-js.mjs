@@ -4,7 +4,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire, SourceMap } from "node:module";
+import { builtinModules, createRequire, SourceMap } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -13,7 +13,10 @@ const SDK = dirname(dirname(fileURLToPath(import.meta.url)));
 const USAGE = `usage: tidemill-js build [DIR] [--output FILE] [--no-check]
 
 Builds the component of the project in DIR (default: this folder): package.json, and the job as the default export of src/job.ts or
-src/job.js, or of the file that "tidemill": { "job": FILE } in package.json names.`;
+src/job.js, or of the file that "tidemill": { "job": FILE } in package.json names.
+
+  -o, --output FILE  where the component goes; - is standard output [default: NAME.wasm in the project]
+      --no-check     leaves out the type check that a project with a tsconfig.json gets`;
 
 /** What the user can act on; everything else is a bug and comes with its stack. */
 class Fault extends Error {}
@@ -96,6 +99,15 @@ const oneSdk = {
   },
 };
 
+/** What to do about the bundler's most likely findings. */
+const HINTS = [
+  [/No matching export in .* for import "default"/, "end the file with the job: export default defineJob((job) => { … })"],
+  [
+    new RegExp(`Could not resolve "(node:.*|(${builtinModules.filter((name) => !name.startsWith("_")).join("|")}))"`),
+    "a component has none of Node's modules: it computes, and the host reads and writes",
+  ],
+];
+
 async function bundle(esbuild, dir, file) {
   const contents = `import { component } from "tidemill/component";\nimport job from ${JSON.stringify(`./${file}`)};\nexport const operators = component(job);\n`;
   try {
@@ -118,10 +130,9 @@ async function bundle(esbuild, dir, file) {
     return { code, map: JSON.parse(map) };
   } catch (error) {
     if (error.errors === undefined) throw error;
-    const builtin = error.errors.some(({ text }) => /Could not resolve "(node:)?(fs|os|net|http|https|path|crypto|child_process|process|stream|util|events|buffer|url|worker_threads)(\/.*)?"/.test(text));
     const messages = await esbuild.formatMessages(error.errors, { kind: "error" });
-    const hint = builtin ? "\na component has none of Node's modules: it computes, and the host reads and writes" : "";
-    throw new Fault(`the project cannot be bundled:\n${messages.join("").trimEnd()}${hint}`);
+    const hint = HINTS.find(([pattern]) => error.errors.some(({ text }) => pattern.test(text)))?.[1];
+    throw new Fault(`the project cannot be bundled:\n${messages.join("").trimEnd()}${hint === undefined ? "" : `\nhint: ${hint}`}`);
   }
 }
 
@@ -165,16 +176,21 @@ async function build(dir, output, checked) {
   } catch (error) {
     throw new Fault(`the job cannot be compiled: ${error.message}\nwhat a file does when it is loaded runs now, without a host`);
   }
-  const target = output ?? join(dir, `${(project.name ?? "job").replace(/^.*\//, "")}.wasm`);
+  if (output === "-") process.stdout.write(made.component);
+  else deliver(output ?? join(dir, `${(project.name ?? "job").replace(/^.*\//, "")}.wasm`), made.component);
+}
+
+/** Beside the target first: a build that is interrupted leaves the old component whole. */
+function deliver(target, component) {
   const staged = `${target}.${process.pid}.part`;
   try {
-    writeFileSync(staged, made.component);
+    writeFileSync(staged, component);
     renameSync(staged, target);
   } catch (error) {
     rmSync(staged, { force: true });
     throw new Fault(`cannot write ${target}: ${error.message}`);
   }
-  console.log(`${target} (${(made.component.length / 1024).toFixed(1)} KiB)`);
+  console.log(`${target} (${(component.length / 1024).toFixed(1)} KiB)`);
 }
 
 try {

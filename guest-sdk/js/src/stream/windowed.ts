@@ -59,18 +59,19 @@ export class WindowedStream<K, T> {
     return new WindowedStream(this.#keyed, this.#windows, span(lateness, "the allowed lateness"));
   }
 
+  // The overload for aggregates of a field stands last: the compiler explains the last one when none fits.
   /** Aggregates the records of each window; `finish` makes the result of the window and the aggregate. */
-  aggregate<F extends NumberField<T>, R extends "number" | "field", Out>(
-    name: string,
-    aggregate: FieldAggregate<F, R>,
-    out: RecordType<Out>,
-    finish: (window: Window<K>, result: FieldResult<T, F, R>) => Out,
-  ): WindowResults<Out, T>;
   aggregate<Acc, Result, Out>(
     name: string,
     aggregate: Aggregate<T, Acc, Result>,
     out: RecordType<Out>,
     finish: (window: Window<K>, result: Result) => Out,
+  ): WindowResults<Out, T>;
+  aggregate<F extends NumberField<T>, R extends "number" | "field", Out>(
+    name: string,
+    aggregate: FieldAggregate<F, R>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: FieldResult<T, F, R>) => Out,
   ): WindowResults<Out, T>;
   aggregate<Out>(
     name: string,
@@ -82,17 +83,17 @@ export class WindowedStream<K, T> {
   }
 
   /** Aggregates the records of each window; `finish` emits any number of results. */
-  aggregateFlat<F extends NumberField<T>, R extends "number" | "field", Out>(
-    name: string,
-    aggregate: FieldAggregate<F, R>,
-    out: RecordType<Out>,
-    finish: (window: Window<K>, result: FieldResult<T, F, R>, out: Emit<Out>) => void,
-  ): WindowResults<Out, T>;
   aggregateFlat<Acc, Result, Out>(
     name: string,
     aggregate: Aggregate<T, Acc, Result>,
     out: RecordType<Out>,
     finish: (window: Window<K>, result: Result, out: Emit<Out>) => void,
+  ): WindowResults<Out, T>;
+  aggregateFlat<F extends NumberField<T>, R extends "number" | "field", Out>(
+    name: string,
+    aggregate: FieldAggregate<F, R>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: FieldResult<T, F, R>, out: Emit<Out>) => void,
   ): WindowResults<Out, T>;
   aggregateFlat<Out>(
     name: string,
