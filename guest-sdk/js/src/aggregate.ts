@@ -29,9 +29,9 @@ export interface Aggregate<In, Acc, Out> {
 export interface FieldAggregate<F extends string, R extends "number" | "field"> {
   /** The field. */
   readonly field: F;
-  /** What the result is: always a number, or of the field's type. @internal */
+  /** What the result is: always a number, or of the field's type. There for the compiler only. */
   readonly result?: R;
-  /** The aggregate over values of the field. @internal */
+  /** The aggregate over values of the field, whose type the stream knows. */
   over(field: RecordType<unknown>): Aggregate<unknown, unknown, unknown>;
 }
 

@@ -23,7 +23,7 @@ import type { Handles, States } from "./state.js";
 
 /** A timer as it is declared. */
 export interface TimerDeclaration {
-  /** @internal */
+  /** Which clock drives it. */
   readonly domain: Domain;
 }
 

@@ -12,7 +12,7 @@ import type { RecordType } from "./record/type.js";
 
 /** A piece of state as it is declared: `H` is what the context gives for it. */
 export interface StateDeclaration<H> {
-  /** @internal */
+  /** Called by the runtime. */
   make(cursor: Cursor): { readonly table: Table<unknown>; readonly handle: H };
 }
 

@@ -16,7 +16,7 @@ export const days = (n: number): number => n * 86_400_000;
 
 /** How watermarks follow event time; made by {@link monotonic} and {@link outOfOrder}. */
 export interface Watermarks {
-  /** @internal */
+  /** What the plan says. */
   readonly inPlan: PlanWatermarks;
 }
 
