@@ -60,7 +60,11 @@ fn compile(workspace: &Workspace, node: &Node, folder: &str) -> Result<Vec<u8>> 
     fs::create_dir_all(&kept).with_context(|| format!("cannot create {}", kept.display()))?;
     let made = kept.join(format!("{}.part", folder.replace('/', "-")));
     let mut script = node.command("node");
-    script.current_dir(workspace.root()).arg(format!("{SDK}/bin/tidemill-js.mjs")).args(["build", folder, "--no-check", "--output"]).arg(&made);
+    script
+        .current_dir(workspace.root())
+        .arg(format!("{SDK}/bin/tidemill-js.mjs"))
+        .args(["build", folder, "--no-check", "--output"])
+        .arg(&made);
     process::run_quiet(&mut script, &format!("compiling {folder}"))?;
     let component = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
     fs::remove_file(&made).with_context(|| format!("cannot remove {}", made.display()))?;

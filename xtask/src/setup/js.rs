@@ -94,7 +94,9 @@ pub(crate) fn setup(workspace: &Workspace) -> Result<()> {
     if node(workspace).is_none() {
         install_node(workspace)?;
     }
-    let Some(node) = node(workspace) else { bail!("{REQUIREMENT} is installed and does not run; install Node.js {NODE_MIN} or later: https://nodejs.org") };
+    let Some(node) = node(workspace) else {
+        bail!("{REQUIREMENT} is installed and does not run; install Node.js {NODE_MIN} or later: https://nodejs.org")
+    };
     if !is_installed(workspace) {
         say("js", &format!("installing the packages of {SDK}"));
         let mut npm = node.command("npm");
