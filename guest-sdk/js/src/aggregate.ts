@@ -16,11 +16,11 @@ export interface Aggregate<In, Acc, Out> {
   /** What is kept for a window: state, so a record type. */
   readonly acc: RecordType<Acc>;
   /** The accumulator of no records. */
-  start(): Acc;
+  start(): NoInfer<Acc>;
   /** The accumulator with a record added: the same one changed, or a new one. */
-  add(acc: Acc, record: In): Acc;
+  add(acc: Acc, record: In): NoInfer<Acc>;
   /** `into` with what `from` holds added; `from` stays as it is. */
-  merge(into: Acc, from: Acc): Acc;
+  merge(into: Acc, from: Acc): NoInfer<Acc>;
   /** The result of an accumulator. */
   finish(acc: Acc): Out;
 }

@@ -28,11 +28,11 @@ export interface Fold<Acc, T> {
   /** What is kept for a window: state, so a record type. */
   readonly acc: RecordType<Acc>;
   /** The accumulator of no records. */
-  start(): Acc;
+  start(): NoInfer<Acc>;
   /** The accumulator with a record added: the same one changed, or a new one. */
-  add(acc: Acc, record: T): Acc;
+  add(acc: Acc, record: T): NoInfer<Acc>;
   /** `into` with what `from` holds added (of a session grown together, or of a pane); `from` stays as it is. */
-  merge(into: Acc, from: Acc): Acc;
+  merge(into: Acc, from: Acc): NoInfer<Acc>;
 }
 
 /**
