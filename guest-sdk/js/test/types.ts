@@ -52,6 +52,8 @@ export default defineJob((job) => {
   job.source("x", Visit, jsonLines()).keyBy("user", "at").count("z").map("zz", string, ({ key: [u, at], count }) => u + at + count);
   // @ts-expect-error other record
   job.source("x", Visit, jsonLines()).map("m", tuple(i64, string), () => [1, 2]);
+  job.source("x", Visit, jsonLines()).map("m", tuple(i64, string), () => [1, "a"]).map("n", i64, ([n]) => n);
+  keyed.window(tumbling(1)).fold("o", { acc: tuple(f64, i64), start: () => [0, 0], add: ([x, n], r) => [x + r.x, n + 1], merge: ([x, n], [y, m]) => [x + y, n + m] }, f64, (_, [x, n]) => x / n);
   // @ts-expect-error no such field
   job.source("x", Visit, jsonLines()).keyBy("nope");
   // @ts-expect-error union of two types

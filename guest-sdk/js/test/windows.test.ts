@@ -56,7 +56,7 @@ test("accumulators that are changed in place are not shared between windows", ()
         "sum",
         {
           acc: Sum,
-          start: (): [number, number] => [0, 0],
+          start: () => [0, 0],
           add: (acc, [x]) => (acc[0] += x, acc[1]++, acc),
           merge: (into, from) => (into[0] += from[0], into[1] += from[1], into),
         },

@@ -9,6 +9,9 @@ import type { CellShape, ObjectShape, Shape } from "./shape.js";
 /** The TypeScript type of what a record type describes. */
 export type Infer<R> = R extends RecordType<infer T> ? T : never;
 
+/** Any value. As what a type parameter extends, it lets the compiler take `[1, "a"]` for a tuple rather than for an array. */
+export type Any = [unknown] | {} | null;
+
 /** The names of a record's fields. */
 export type FieldName<T> = T extends readonly unknown[] ? never : T extends object ? keyof T & string : never;
 

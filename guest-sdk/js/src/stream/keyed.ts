@@ -4,12 +4,12 @@ import { MAIN, type HostAggregate, type Input } from "../plan.js";
 import type { Declarations, ProcessFunction, ProcessFunction2, Sides, Timers } from "../process.js";
 import type { NumberField } from "../aggregate.js";
 import { f64, i64, bigint64, keyCount, keyValue, type KeyCount, type KeyValue } from "../record/index.js";
-import type { FieldName, RecordType } from "../record/type.js";
+import type { Any, FieldName, RecordType } from "../record/type.js";
 import { KeyedOperator, type Keyed, type KeyedInput } from "../runtime/keyed.js";
 import { Port } from "../runtime/port.js";
 import { Cursor, Slots, type Table } from "../runtime/slots.js";
 import type { Column, Schema } from "../schema.js";
-import { valueState, type States } from "../state.js";
+import { valueState, type StateDeclaration, type States, type ValueRef } from "../state.js";
 import type { Windows } from "../window.js";
 import { Stream } from "./stream.js";
 import { WindowedStream } from "./windowed.js";
@@ -36,7 +36,7 @@ export class KeyedStream<K, T> {
   }
 
   /** Handles the stream with state and timers; see {@link ProcessFunction}. */
-  process<Out, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
+  process<Out extends Any, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
     name: string,
     f: ProcessFunction<K, T, Out, S, W, O>,
   ): Processed<Out, O> {
@@ -50,16 +50,18 @@ export class KeyedStream<K, T> {
 
   /** Combines each record with the result so far of its key, and emits the new result. */
   reduce(name: string, f: (before: Readonly<T>, record: T) => T): Stream<T> {
-    return this.process(name, {
-      out: this.stream.type,
-      state: { "so-far": valueState(this.stream.type) },
+    const { type } = this.stream;
+    const reduce: ProcessFunction<K, T, T, { readonly "so-far": StateDeclaration<ValueRef<T>> }, {}, {}> = {
+      out: type,
+      state: { "so-far": valueState(type) },
       onRecord(ctx, record) {
         const before = ctx.state["so-far"].get();
         const result = before === undefined ? record : f(before, record);
         ctx.state["so-far"].set(result);
         ctx.emit(result);
       },
-    });
+    };
+    return addProcess(name, reduce, [this], [(ctx, record) => reduce.onRecord(ctx as never, record as T)]);
   }
 
   /** Counts the records of each key; every record emits the new count. The host computes it. */
@@ -142,7 +144,7 @@ export class Connected<K, First, Second> {
   }
 
   /** Handles both streams with common state and timers; see {@link ProcessFunction2}. */
-  process<Out, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
+  process<Out extends Any, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
     name: string,
     f: ProcessFunction2<K, First, Second, Out, S, W, O>,
   ): Processed<Out, O> {

@@ -12,7 +12,7 @@ import type { Graph, Node } from "../job.js";
 import { DEAD_LETTER, MAIN, type Input, type Kind, type OnError, type Partition } from "../plan.js";
 import type { Emit } from "../process.js";
 import { DeadLetter, i64, noKey, tuple, type CellType } from "../record/index.js";
-import { composite, type FieldName, type RecordType } from "../record/type.js";
+import { composite, type Any, type FieldName, type RecordType } from "../record/type.js";
 import type { Push } from "../runtime/call.js";
 import { answered } from "../runtime/keyed.js";
 import { Port } from "../runtime/port.js";
@@ -67,7 +67,7 @@ export class Stream<T> {
   }
 
   /** Turns each record into one. */
-  map<Out>(name: string, out: RecordType<Out>, f: (record: T) => Out): Stream<Out> {
+  map<Out extends Any>(name: string, out: RecordType<Out>, f: (record: T) => NoInfer<Out>): Stream<Out> {
     return this.stateless(name, "map", out, out.schema, (down) => (record, time) => down(f(record), time));
   }
 
@@ -82,7 +82,7 @@ export class Stream<T> {
   }
 
   /** Turns each record into any number of records: those of the array or generator that `f` returns, and those it emits on `out`. */
-  flatMap<Out>(name: string, type: RecordType<Out>, f: (record: T, out: Emit<Out>) => Iterable<Out> | void): Stream<Out> {
+  flatMap<Out extends Any>(name: string, type: RecordType<Out>, f: (record: T, out: Emit<Out>) => Iterable<NoInfer<Out>> | void): Stream<Out> {
     return this.stateless(name, "flat-map", type, type.schema, (down) => {
       const out = new Emitter(down);
       return (record, time) => {
@@ -100,7 +100,7 @@ export class Stream<T> {
   }
 
   /** Sends each record to a main output, to a side output of the given port name, to both or to neither. */
-  split<Out, Side>(
+  split<Out extends Any, Side extends Any>(
     name: string,
     type: RecordType<Out>,
     sideName: string,
@@ -148,7 +148,7 @@ export class Stream<T> {
   }
 
   /** Partitions the stream by a key that is computed. */
-  keyByComputed<K>(name: string, type: RecordType<K>, key: (record: T) => K): KeyedStream<K, T> {
+  keyByComputed<K extends Any>(name: string, type: RecordType<K>, key: (record: T) => NoInfer<K>): KeyedStream<K, T> {
     if (!type.isKey) throw new JobError(`the key of ${JSON.stringify(name)} has a type that cannot be one: f64, list and json cannot`);
     const columns = type.schema.map((column, index) => ({ ...column, name: `$key${index}` }));
     const names = columns.map((column) => column.name);

@@ -6,7 +6,7 @@ import { LATE, type HostAggregate, type PlanState } from "../plan.js";
 import type { Emit } from "../process.js";
 import { list, windowCount, windowRecord, windowValue, type WindowCount, type WindowRecord, type WindowValue } from "../record/index.js";
 import type { RowReader } from "../record/compile.js";
-import type { FieldName, RecordType } from "../record/type.js";
+import type { Any, FieldName, RecordType } from "../record/type.js";
 import { Cursor, Slots, ValueTable, type Table } from "../runtime/slots.js";
 import { WindowOperator, type Compute } from "../runtime/windowed.js";
 import type { Port } from "../runtime/port.js";
@@ -61,17 +61,17 @@ export class WindowedStream<K, T> {
 
   // The overload for aggregates of a field stands last: the compiler explains the last one when none fits.
   /** Aggregates the records of each window; `finish` makes the result of the window and the aggregate. */
-  aggregate<Acc, Result, Out>(
+  aggregate<Acc extends Any, Result, Out extends Any>(
     name: string,
     aggregate: Aggregate<T, Acc, Result>,
     out: RecordType<Out>,
-    finish: (window: Window<K>, result: Result) => Out,
+    finish: (window: Window<K>, result: Result) => NoInfer<Out>,
   ): WindowResults<Out, T>;
-  aggregate<F extends NumberField<T>, R extends "number" | "field", Out>(
+  aggregate<F extends NumberField<T>, R extends "number" | "field", Out extends Any>(
     name: string,
     aggregate: FieldAggregate<F, R>,
     out: RecordType<Out>,
-    finish: (window: Window<K>, result: FieldResult<T, F, R>) => Out,
+    finish: (window: Window<K>, result: FieldResult<T, F, R>) => NoInfer<Out>,
   ): WindowResults<Out, T>;
   aggregate<Out>(
     name: string,
@@ -83,13 +83,13 @@ export class WindowedStream<K, T> {
   }
 
   /** Aggregates the records of each window; `finish` emits any number of results. */
-  aggregateFlat<Acc, Result, Out>(
+  aggregateFlat<Acc extends Any, Result, Out extends Any>(
     name: string,
     aggregate: Aggregate<T, Acc, Result>,
     out: RecordType<Out>,
     finish: (window: Window<K>, result: Result, out: Emit<Out>) => void,
   ): WindowResults<Out, T>;
-  aggregateFlat<F extends NumberField<T>, R extends "number" | "field", Out>(
+  aggregateFlat<F extends NumberField<T>, R extends "number" | "field", Out extends Any>(
     name: string,
     aggregate: FieldAggregate<F, R>,
     out: RecordType<Out>,
@@ -125,7 +125,12 @@ export class WindowedStream<K, T> {
   }
 
   /** Folds the records of each window into an accumulator; `finish` makes the result. */
-  fold<Acc, Out>(name: string, fold: Fold<Acc, T>, out: RecordType<Out>, finish: (window: Window<K>, acc: Acc) => Out): WindowResults<Out, T> {
+  fold<Acc extends Any, Out extends Any>(
+    name: string,
+    fold: Fold<Acc, T>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, acc: Acc) => NoInfer<Out>,
+  ): WindowResults<Out, T> {
     const aggregate: Aggregate<T, Acc, Acc> = { ...bound({ ...fold, finish: (acc: Acc) => acc }) };
     return this.aggregate(name, aggregate, out, finish);
   }
@@ -149,10 +154,10 @@ export class WindowedStream<K, T> {
    * Handles all records of each window at once, in the order of their arrival. Keeps every record until then: where an aggregate
    * can say the same, it needs less memory.
    */
-  process<Out>(
+  process<Out extends Any>(
     name: string,
     out: RecordType<Out>,
-    f: (window: Window<K>, records: readonly T[], out: Emit<Out>) => Iterable<Out> | void,
+    f: (window: Window<K>, records: readonly T[], out: Emit<Out>) => Iterable<NoInfer<Out>> | void,
   ): WindowResults<Out, T> {
     const { type } = this.#keyed.stream;
     const compute: Compute<T, T[]> = {

@@ -20,7 +20,7 @@ import type { JobFunction } from "../job.js";
 import { MAIN, type FormatName, type SourceKind } from "../plan.js";
 import type { ProcessFunction, Sides, Timers } from "../process.js";
 import { composite, type Infer, type RecordType } from "../record/index.js";
-import type { CellType } from "../record/type.js";
+import type { Any, CellType } from "../record/type.js";
 import type { States } from "../state.js";
 import { KeyedStream, jsonLines, type Stream } from "../stream/index.js";
 import { Engine, watermarkOf } from "./engine.js";
@@ -249,7 +249,7 @@ export class OperatorTest {
 }
 
 /** Tests a process function over records of one type, with a key that is given with each record. */
-export function testProcess<K, In, Out, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
+export function testProcess<K, In extends Any, Out extends Any, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
   key: CellType<K>,
   input: RecordType<In>,
   f: ProcessFunction<K, In, Out, S, W, O>,

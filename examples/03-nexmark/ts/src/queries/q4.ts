@@ -64,7 +64,7 @@ export function q4(job: Job): void {
       "average",
       {
         acc: tuple(i64, i64),
-        start: (): [number, number] => [0, 0],
+        start: () => [0, 0],
         add: ([sum, n], sale) => [sum + sale.price, n + 1],
         merge: ([sum, n], [more, m]) => [sum + more, n + m],
       },
