@@ -1,0 +1,70 @@
+/**
+ * Write [Tidemill](https://github.com/tidemill/tidemill) streaming jobs in TypeScript or JavaScript.
+ *
+ * A job is a function that connects sources, operators and sinks; the host does everything that is hard: decoding, partitioning,
+ * event time, windows, timers, state, checkpoints, recovery. See the README for a whole one, and `tidemill/testing` for tests.
+ */
+
+export { count, max, mean, min, sum, type Aggregate, type FieldAggregate, type NumberField } from "./aggregate.js";
+export { JobError, refuse, Refusal } from "./errors.js";
+export { defineJob, type Job, type JobFunction } from "./job.js";
+export { log } from "./log.js";
+export type { OnError } from "./plan.js";
+export {
+  eventTimer,
+  processingTimer,
+  type Context,
+  type Emit,
+  type ProcessFunction,
+  type ProcessFunction2,
+  type TimerDeclaration,
+  type TimerEvent,
+  type TimerRef,
+} from "./process.js";
+export {
+  bigint64,
+  bool,
+  bytes,
+  DeadLetter,
+  f64,
+  i32,
+  i64,
+  json,
+  list,
+  optional,
+  record,
+  string,
+  tuple,
+  type Bounds,
+  type CellType,
+  type ColumnCase,
+  type FieldName,
+  type Infer,
+  type KeyCount,
+  type KeyValue,
+  type RecordOptions,
+  type RecordType,
+  type WindowCount,
+  type WindowRecord,
+  type WindowValue,
+} from "./record/index.js";
+export { listState, mapState, valueState, type ListRef, type MapRef, type StateDeclaration, type ValueRef } from "./state.js";
+export {
+  csv,
+  jsonLines,
+  text,
+  type Connected,
+  type Fold,
+  type Format,
+  type KeyedStream,
+  type KeyField,
+  type KeyOf,
+  type Processed,
+  type Source,
+  type Stream,
+  type TaggedSource,
+  type WindowedStream,
+  type WindowResults,
+} from "./stream/index.js";
+export { days, hours, millis, minutes, monotonic, outOfOrder, seconds, type Watermarks } from "./time.js";
+export { session, sliding, tumbling, type Window, type Windows } from "./window.js";

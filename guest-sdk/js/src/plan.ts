@@ -1,0 +1,186 @@
+/**
+ * The plan document (`plan.md` of the contract), as the SDK writes it. Objects are made with their keys in one order, so that the
+ * same job gives the same bytes.
+ *
+ * Only what the fluent API can say is here; the host's reader is the authority.
+ */
+
+import type { Schema } from "./schema.js";
+import { schemaText } from "./schema.js";
+
+/** The version of the contract this SDK speaks. */
+export const CONTRACT = "0.1.0";
+/** The port that every operator has. */
+export const MAIN = "out";
+/** The implied port of windows for records that came too late. */
+export const LATE = "late";
+/** The implied port of operators whose policy is `dead-letter`. */
+export const DEAD_LETTER = "dead-letter";
+
+/** What happens to a record that an operator refuses: the job fails and names it, or it is counted and left out, or it goes to the operator's dead letters. */
+export type OnError = "fail" | "skip" | "dead-letter";
+
+/** How bytes become records. */
+export type FormatName = "json" | "csv" | "text";
+
+/** How records are spread over workers. */
+export type Partition = "forward" | "rebalance" | "shuffle" | "rescale" | "broadcast" | "global" | { readonly custom: string };
+
+/** How watermarks follow event time. */
+export type PlanWatermarks = "monotonic" | { readonly bounded: { readonly ms: number } };
+
+/** Which clock drives timers and windows. */
+export type Domain = "event" | "processing";
+
+/** Which windows a record belongs to. */
+export type Assigner =
+  | { readonly tumbling: { readonly size_ms: number; readonly offset_ms: number } }
+  | { readonly sliding: { readonly size_ms: number; readonly slide_ms: number; readonly offset_ms: number } }
+  | { readonly session: { readonly gap_ms: number } };
+
+/** What the host computes. */
+export type HostAggregate =
+  | "count"
+  | { readonly sum: string }
+  | { readonly min: string }
+  | { readonly max: string }
+  | { readonly "min-by": string }
+  | { readonly "max-by": string };
+
+/** Where a source reads or a sink writes. */
+export interface Binding {
+  readonly binding: string;
+  readonly default: string | undefined;
+  readonly format: FormatName;
+}
+
+/** A source. */
+export interface SourceKind extends Binding {
+  readonly tag: string | undefined;
+  time: string | undefined;
+  watermarks: PlanWatermarks | undefined;
+}
+
+/** A declared piece of state. */
+export interface PlanState {
+  readonly name: string;
+  readonly kind: "value" | "list" | "map" | "accumulator";
+  readonly schema: Schema;
+}
+
+/** A declared timer. */
+export interface PlanTimer {
+  readonly name: string;
+  readonly domain: Domain;
+}
+
+/** A process function. */
+export interface ProcessKind {
+  readonly keys: readonly (readonly string[])[];
+  readonly state: readonly PlanState[];
+  readonly timers: readonly PlanTimer[];
+}
+
+/** A window. */
+export interface WindowKind {
+  readonly key: readonly string[];
+  readonly assigner: Assigner;
+  readonly domain: Domain;
+  readonly latenessMs: number;
+  readonly compute: "guest" | { readonly host: HostAggregate };
+  readonly state: readonly PlanState[];
+}
+
+/** What an operator does. */
+export type Kind =
+  | "map"
+  | "filter"
+  | "flat-map"
+  | "key-by"
+  | "union"
+  | { readonly source: SourceKind }
+  | { readonly timestamps: PlanWatermarks }
+  | { readonly process: ProcessKind }
+  | { readonly window: WindowKind }
+  | { readonly rolling: { readonly key: readonly string[]; readonly aggregate: HostAggregate } }
+  | { readonly sink: Binding };
+
+/** An input of an operator. */
+export interface Input {
+  readonly from: string;
+  readonly port: string;
+  readonly partition: Partition;
+}
+
+/** An output of an operator. */
+export interface Output {
+  readonly name: string;
+  schema: Schema;
+  readonly variant: string | undefined;
+}
+
+/** An operator. */
+export interface Operator {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly inputs: readonly Input[];
+  readonly outputs: Output[];
+  parallelism: number | undefined;
+  onError: OnError;
+}
+
+/** Leaves out what is undefined or has no items. */
+function compact(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)));
+}
+
+function kindDocument(kind: Kind): unknown {
+  if (typeof kind === "string") return kind;
+  if ("source" in kind) {
+    const { binding, default: url, format, tag, time, watermarks } = kind.source;
+    return { source: compact({ binding, default: url, format, tag, time, watermarks }) };
+  }
+  if ("sink" in kind) {
+    const { binding, default: url, format } = kind.sink;
+    return { sink: compact({ binding, default: url, format }) };
+  }
+  if ("process" in kind) {
+    const { keys, state, timers } = kind.process;
+    return { process: { keys, ...compact({ state: state.map(stateDocument), timers }) } };
+  }
+  if ("window" in kind) {
+    const { key, assigner, domain, latenessMs, compute, state } = kind.window;
+    return { window: { key, assigner, domain, "lateness-ms": latenessMs, compute, ...compact({ state: state.map(stateDocument) }) } };
+  }
+  return kind;
+}
+
+function stateDocument(state: PlanState): unknown {
+  return { name: state.name, kind: state.kind, schema: schemaText(state.schema) };
+}
+
+function operatorDocument(operator: Operator): unknown {
+  const inputs = operator.inputs.map((input) =>
+    compact({
+      from: input.from,
+      port: input.port === MAIN ? undefined : input.port,
+      partition: input.partition === "forward" ? undefined : input.partition,
+    }),
+  );
+  const outputs = operator.outputs.map((output) =>
+    compact({ name: output.name === MAIN ? undefined : output.name, schema: schemaText(output.schema), variant: output.variant }),
+  );
+  return compact({
+    name: operator.name,
+    kind: kindDocument(operator.kind),
+    inputs,
+    outputs,
+    parallelism: operator.parallelism,
+    "on-error": operator.onError === "fail" ? undefined : operator.onError,
+  });
+}
+
+/** The plan document. */
+export function planDocument(name: string | undefined, operators: readonly Operator[]): string {
+  return JSON.stringify({ ...compact({ contract: CONTRACT, name }), operators: operators.map(operatorDocument) });
+}

@@ -1,0 +1,327 @@
+/** Keyed streams cut into windows. */
+
+import type { Aggregate, FieldAggregate, NumberField } from "../aggregate.js";
+import type { Block } from "../block/reader.js";
+import { LATE, type HostAggregate, type PlanState } from "../plan.js";
+import type { Emit } from "../process.js";
+import { list, windowCount, windowRecord, windowValue, type WindowCount, type WindowRecord, type WindowValue } from "../record/index.js";
+import type { RowReader } from "../record/compile.js";
+import type { Any, FieldName, RecordType } from "../record/type.js";
+import { Cursor, Slots, ValueTable, type Table } from "../runtime/slots.js";
+import { WindowOperator, type Compute } from "../runtime/windowed.js";
+import type { Port } from "../runtime/port.js";
+import type { Node } from "../job.js";
+import type { Column, Schema } from "../schema.js";
+import { span } from "../time.js";
+import type { Window, Windows } from "../window.js";
+import { sumColumn, sumType, type KeyedStream } from "./keyed.js";
+import { Stream } from "./stream.js";
+
+/** The name of the state that a window keeps. */
+const ACC = "acc";
+
+/** The result of an aggregate over a field. */
+export type FieldResult<T, F extends keyof T, R extends "number" | "field"> = R extends "number" ? number : T[F];
+
+/** How records are folded into an accumulator. */
+export interface Fold<Acc, T> {
+  /** What is kept for a window: state, so a record type. */
+  readonly acc: RecordType<Acc>;
+  /** The accumulator of no records. */
+  start(): NoInfer<Acc>;
+  /** The accumulator with a record added: the same one changed, or a new one. */
+  add(acc: Acc, record: T): NoInfer<Acc>;
+  /** `into` with what `from` holds added (of a session grown together, or of a pane); `from` stays as it is. */
+  merge(into: Acc, from: Acc): NoInfer<Acc>;
+}
+
+/**
+ * A keyed stream cut into windows. A window exists from its first record on; its results leave when the watermark passes its
+ * end, with the window's last millisecond as event time.
+ */
+export class WindowedStream<K, T> {
+  readonly #keyed: KeyedStream<K, T>;
+  readonly #windows: Windows;
+  readonly #latenessMs: number;
+
+  /** @internal */
+  constructor(keyed: KeyedStream<K, T>, windows: Windows, latenessMs = 0) {
+    this.#keyed = keyed;
+    this.#windows = windows;
+    this.#latenessMs = latenessMs;
+  }
+
+  /**
+   * Keeps a window for this long after its end: a late record until then lets it fire again. What comes later goes to
+   * {@link WindowResults.late}.
+   */
+  allowedLateness(lateness: number): WindowedStream<K, T> {
+    return new WindowedStream(this.#keyed, this.#windows, span(lateness, "the allowed lateness"));
+  }
+
+  // The overload for aggregates of a field stands last: the compiler explains the last one when none fits.
+  /** Aggregates the records of each window; `finish` makes the result of the window and the aggregate. */
+  aggregate<Acc extends Any, Result, Out extends Any>(
+    name: string,
+    aggregate: Aggregate<T, Acc, Result>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: Result) => NoInfer<Out>,
+  ): WindowResults<Out, T>;
+  aggregate<F extends NumberField<T>, R extends "number" | "field", Out extends Any>(
+    name: string,
+    aggregate: FieldAggregate<F, R>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: FieldResult<T, F, R>) => NoInfer<Out>,
+  ): WindowResults<Out, T>;
+  aggregate<Out>(
+    name: string,
+    aggregate: object,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: never) => Out,
+  ): WindowResults<Out, T> {
+    return this.#aggregate(name, aggregate, out, (window, result, emit) => emit.emit(finish(window, result as never)));
+  }
+
+  /** Aggregates the records of each window; `finish` emits any number of results. */
+  aggregateFlat<Acc extends Any, Result, Out extends Any>(
+    name: string,
+    aggregate: Aggregate<T, Acc, Result>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: Result, out: Emit<Out>) => void,
+  ): WindowResults<Out, T>;
+  aggregateFlat<F extends NumberField<T>, R extends "number" | "field", Out extends Any>(
+    name: string,
+    aggregate: FieldAggregate<F, R>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: FieldResult<T, F, R>, out: Emit<Out>) => void,
+  ): WindowResults<Out, T>;
+  aggregateFlat<Out>(
+    name: string,
+    aggregate: object,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: never, out: Emit<Out>) => void,
+  ): WindowResults<Out, T> {
+    return this.#aggregate(name, aggregate, out, finish as (window: Window<K>, result: unknown, out: Emit<Out>) => void);
+  }
+
+  #aggregate<Out>(
+    name: string,
+    given: object,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, result: unknown, out: Emit<Out>) => void,
+  ): WindowResults<Out, T> {
+    const { type } = this.#keyed.stream;
+    if ("over" in given) {
+      // Only the one column is read of each record.
+      const over = given as FieldAggregate<string, "number" | "field">;
+      const { first, type: field } = type.field(over.field);
+      const aggregate = over.over(field);
+      const open = (block: Block): RowReader<unknown> => field.open(block, { columns: [first] });
+      return this.#compute(name, out, accumulating(this.#keyed.keyType, aggregate, open, finish as never));
+    }
+    const aggregate = given as Aggregate<T, unknown, unknown>;
+    const checked = { ...bound(aggregate), add: (acc: unknown, record: T) => checkedBy(aggregate.acc, aggregate.add(acc, record)) };
+    return this.#compute(name, out, accumulating(this.#keyed.keyType, checked, (block) => type.open(block), finish as never));
+  }
+
+  /** Folds the records of each window into an accumulator; `finish` makes the result. */
+  fold<Acc extends Any, Out extends Any>(
+    name: string,
+    fold: Fold<Acc, T>,
+    out: RecordType<Out>,
+    finish: (window: Window<K>, acc: Acc) => NoInfer<Out>,
+  ): WindowResults<Out, T> {
+    const aggregate: Aggregate<T, Acc, Acc> = { ...bound({ ...fold, finish: (acc: Acc) => acc }) };
+    return this.aggregate(name, aggregate, out, finish);
+  }
+
+  /** Combines the records of each window two by two into one of the same type. */
+  reduce(name: string, f: (a: Readonly<T>, b: T) => T): WindowResults<T, T> {
+    const { type } = this.#keyed.stream;
+    const combine = (a: T | undefined, b: T): T => (a === undefined ? b : checkedBy(type, f(a, b)));
+    return this.#compute(name, type, {
+      keyType: this.#keyed.keyType as RecordType<unknown>,
+      acc: type,
+      open: (block) => type.open(block),
+      add: combine,
+      merge: combine,
+      copy: (acc) => acc,
+      finish: (_window, acc, out) => out.emit(acc),
+    });
+  }
+
+  /**
+   * Handles all records of each window at once, in the order of their arrival. Keeps every record until then: where an aggregate
+   * can say the same, it needs less memory.
+   */
+  process<Out extends Any>(
+    name: string,
+    out: RecordType<Out>,
+    f: (window: Window<K>, records: readonly T[], out: Emit<Out>) => Iterable<NoInfer<Out>> | void,
+  ): WindowResults<Out, T> {
+    const { type } = this.#keyed.stream;
+    const compute: Compute<T, T[]> = {
+      keyType: this.#keyed.keyType as RecordType<unknown>,
+      acc: list(type) as unknown as RecordType<T[]>,
+      open: (block) => type.open(block),
+      add: (acc, record) => {
+        if (acc === undefined) return [record];
+        acc.push(record);
+        return acc;
+      },
+      merge: (into, from) => (into === undefined ? from.slice() : into.concat(from)),
+      copy: (acc) => acc.slice(),
+      finish: (window, acc, emit) => {
+        // Windows may share records, and a function may sort what it is given.
+        const results = f(window as Window<K>, acc.slice(), emit as Emit<Out>);
+        if (!isIterable(results)) return results;
+        for (const result of results) emit.emit(result);
+      },
+    };
+    return this.#compute(name, out, compute, "list");
+  }
+
+  /** Counts the records of each window. The host computes it. */
+  count(name: string): WindowResults<WindowCount<K>, T> {
+    return this.#host(name, "count", windowCount(this.#keyed.keyType), [{ name: "count", type: "i64", optional: false }]);
+  }
+
+  /** Sums a field over each window. The host computes it. */
+  sum<F extends NumberField<T>>(name: string, field: F): WindowResults<WindowValue<K, T[F]>, T> {
+    const column = this.#keyed.column(field);
+    const type = sumType(this.#keyed.stream.type.field(field).type) as unknown as RecordType<T[F]>;
+    return this.#host(name, { sum: column.name }, windowValue(this.#keyed.keyType, type), [sumColumn(column)]);
+  }
+
+  /** The least value of a field in each window. The host computes it. */
+  min<F extends FieldName<T>>(name: string, field: F): WindowResults<WindowValue<K, T[F]>, T> {
+    return this.#extreme(name, { min: this.#keyed.column(field).name }, field);
+  }
+
+  /** The greatest value of a field in each window. The host computes it. */
+  max<F extends FieldName<T>>(name: string, field: F): WindowResults<WindowValue<K, T[F]>, T> {
+    return this.#extreme(name, { max: this.#keyed.column(field).name }, field);
+  }
+
+  /** The record with the least value of a field in each window, the first of equals. The host computes it. */
+  minBy(name: string, field: FieldName<T>): WindowResults<WindowRecord<T>, T> {
+    return this.#hostBy(name, { "min-by": this.#keyed.column(field).name });
+  }
+
+  /** The record with the greatest value of a field in each window, the first of equals. The host computes it. */
+  maxBy(name: string, field: FieldName<T>): WindowResults<WindowRecord<T>, T> {
+    return this.#hostBy(name, { "max-by": this.#keyed.column(field).name });
+  }
+
+  #extreme<F extends FieldName<T>>(name: string, aggregate: HostAggregate, field: F): WindowResults<WindowValue<K, T[F]>, T> {
+    const type = this.#keyed.stream.type.field(field).type as RecordType<T[F]>;
+    return this.#host(name, aggregate, windowValue(this.#keyed.keyType, type), [this.#keyed.column(field)]);
+  }
+
+  /** The key's columns and the window's, followed by others. */
+  #host<Out>(name: string, aggregate: HostAggregate, type: RecordType<Out>, columns: Schema): WindowResults<Out, T> {
+    return this.#add(name, { host: aggregate }, [], type, [...this.#keyed.keySchema(), ...BOUNDS, ...columns]);
+  }
+
+  /** The window's columns followed by the record's. */
+  #hostBy(name: string, aggregate: HostAggregate): WindowResults<WindowRecord<T>, T> {
+    const { type, schema } = this.#keyed.stream;
+    return this.#add(name, { host: aggregate }, [], windowRecord(type), [...BOUNDS, ...schema]);
+  }
+
+  /** Adds a window that the component computes. */
+  #compute<In, Acc, Out>(name: string, type: RecordType<Out>, compute: Compute<In, Acc>, kind: "accumulator" | "list" = "accumulator"): WindowResults<Out, T> {
+    const { stream } = this.#keyed;
+    const { id, port } = stream.next(type, type.schema);
+    const cursor = new Cursor();
+    const accs = new ValueTable(cursor, compute.acc, kind);
+    const slots = new Slots([[ACC, accs as unknown as Table<unknown>]], cursor);
+    const guest = new WindowOperator(id, compute, [port] as unknown as Port[], accs, slots);
+    return this.#add(name, "guest", [accs.declare(ACC)], type, type.schema, guest);
+  }
+
+  #add<Out>(
+    name: string,
+    compute: "guest" | { readonly host: HostAggregate },
+    state: readonly PlanState[],
+    type: RecordType<Out>,
+    schema: Schema,
+    guest?: Node["guest"],
+  ): WindowResults<Out, T> {
+    const { stream, key } = this.#keyed;
+    const { assigner, domain } = this.#windows;
+    const kind = { window: { key, assigner, domain, latenessMs: this.#latenessMs, compute, state } };
+    const id = stream.graph.add(stream.guestNode(name, kind, type, schema, guest, [stream.keyedInput()]));
+    return WindowResults.of<Out, T>(stream, id, type, schema, domain === "processing");
+  }
+}
+
+/** The columns of a window. */
+const BOUNDS: readonly Column[] = [
+  { name: "start", type: "i64", optional: false },
+  { name: "end", type: "i64", optional: false },
+];
+
+function isIterable<T>(value: Iterable<T> | void): value is Iterable<T> {
+  return value !== undefined && typeof value[Symbol.iterator] === "function";
+}
+
+/** An aggregate whose methods can be taken apart from it. */
+function bound<In, Acc, Out>(aggregate: Aggregate<In, Acc, Out>): Aggregate<In, Acc, Out> {
+  return {
+    acc: aggregate.acc,
+    start: () => aggregate.start(),
+    add: (acc, record) => aggregate.add(acc, record),
+    merge: (into, from) => aggregate.merge(into, from),
+    finish: (acc) => aggregate.finish(acc),
+  };
+}
+
+/** What a job's function made of an accumulator, if it is one: found now, it is not found by a checkpoint. */
+function checkedBy<Acc>(type: RecordType<Acc>, acc: Acc): Acc {
+  type.check(acc);
+  return acc;
+}
+
+function accumulating<K, In, Acc>(
+  keyType: RecordType<K>,
+  aggregate: Aggregate<In, Acc, unknown>,
+  open: (block: Block) => RowReader<In>,
+  finish: (window: Window<unknown>, result: unknown, out: Emit<unknown>) => unknown,
+): Compute<In, Acc> {
+  return {
+    keyType: keyType as RecordType<unknown>,
+    acc: aggregate.acc,
+    open,
+    add: (acc, record) => aggregate.add(acc === undefined ? aggregate.start() : acc, record),
+    merge: (into, from) => aggregate.merge(into === undefined ? aggregate.start() : into, from),
+    copy: (acc) => aggregate.acc.copy(acc),
+    finish: (window, acc, out) => finish(window, aggregate.finish(acc), out),
+  };
+}
+
+/** The results of windows, and the records that came too late for theirs. */
+export class WindowResults<Out, In> extends Stream<Out> {
+  #late!: Stream<In>;
+  #processing = false;
+
+  /** @internal */
+  static of<Out, In>(input: Stream<In>, id: number, type: RecordType<Out>, schema: Schema, processing: boolean): WindowResults<Out, In> {
+    const results = new WindowResults<Out, In>(input.graph, id, "out", type, schema);
+    results.#late = new Stream(input.graph, id, LATE, input.type, input.schema);
+    results.#processing = processing;
+    return results;
+  }
+
+  /**
+   * The records that came too late for every window they belong to. Without a reader the host counts them and logs the first
+   * ones. Windows in processing time have none.
+   */
+  late(): Stream<In> {
+    if (this.#processing) {
+      const { name } = this.graph.nodes[this.operator]!.plan;
+      this.graph.errors.push(`window ${JSON.stringify(name)} is in processing time, where nothing is late`);
+    }
+    return this.#late;
+  }
+}

@@ -1,0 +1,124 @@
+/** Plans of the contract's vectors that this SDK's API can say, said in it. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { planOf } from "../src/testing/index.js";
+import {
+  f64, i32, i64, jsonLines, millis, monotonic, optional, outOfOrder, record, seconds, session, sliding, string, text, tumbling, type Job, type JobFunction, type Stream, type Windows,
+} from "./support.js";
+
+const Line = record({ line: string });
+const Reading = record({ sensor: string, celsius: f64, at: i64 });
+const Average = record({ sensor: string, celsius: f64, until: i64 });
+const Acc = record({ sum: f64, n: i64 });
+const out = jsonLines;
+
+const readings = (job: Job, name = "readings") => job.source(name, Reading, jsonLines()).eventTime("at", outOfOrder(seconds(2)));
+
+function average(stream: Stream<{ sensor: string; celsius: number; at: number }>, name: string, windows: Windows, lateness = 0) {
+  const windowed = stream.keyBy("sensor").window(windows).allowedLateness(lateness);
+  const fold = {
+    acc: Acc,
+    start: () => ({ sum: 0, n: 0 }),
+    add: (acc: { sum: number; n: number }, { celsius }: { celsius: number }) => ({ sum: acc.sum + celsius, n: acc.n + 1 }),
+    merge: (a: { sum: number; n: number }, b: { sum: number; n: number }) => ({ sum: a.sum + b.sum, n: a.n + b.n }),
+  };
+  return windowed.fold(name, fold, Average, ({ key, end }, { sum, n }) => ({ sensor: key, celsius: sum / n, until: end }));
+}
+
+const TEN = tumbling(seconds(10));
+
+const JOBS: Record<string, JobFunction> = {
+  "sensor average": (job) => {
+    const plausible = readings(job).filter("plausible", ({ celsius }) => celsius < 60);
+    average(plausible.map("calibrated", Reading, (reading) => reading).onError("skip"), "average", TEN).sink("out", out());
+  },
+  "a source straight into a sink, nothing in event time": (job) => job.source("readings", Reading, jsonLines()).sink("out", out()),
+  "tagged source, one output a variant": (job) => {
+    const events = job.taggedSource("events", jsonLines().tag("type")).eventTimeField("at", outOfOrder(seconds(2)));
+    const bids = events.variant("bid", record({ auction: i64, price: i64, at: i64 }));
+    const people = events.variant("person", record({ id: i64, name: optional(string), at: i64 }));
+    bids.sink("bids", out());
+    people.sink("people", out());
+  },
+  "late and dead letters are wired": (job) => {
+    const source = readings(job);
+    const bad = source.deadLetters();
+    const averages = average(source, "average", TEN, seconds(5));
+    averages.sink("out", out());
+    averages.late().sink("late", out());
+    bad.sink("bad", out());
+  },
+  "late of a window of late records": (job) => {
+    const averages = average(readings(job), "average", TEN);
+    const second = average(averages.late(), "second", TEN, seconds(60));
+    averages.sink("out", out());
+    second.sink("o2", out());
+    second.late().sink("o3", out());
+  },
+  "timestamps behind a stateless chain": (job) => {
+    const parsed = job.source("lines", Line, text()).flatMap("parsed", Reading, () => []);
+    average(parsed.assignEventTime("timed", ({ at }) => at, monotonic()), "average", TEN).sink("out", out());
+  },
+  "host windows: count, sum of i32, min, max-by": (job) => {
+    const source = job.source("readings", record({ k: string, n: i32, f: f64, at: i64 }), jsonLines()).eventTime("at", outOfOrder(seconds(2)));
+    const byK = source.keyBy("k").window(TEN);
+    const results = [byK.count("hot"), byK.sum("sum", "n"), source.windowAll(TEN).min("min", "f"), source.keyBy("n").window(TEN).maxBy("top", "k")];
+    results.forEach((result, index) => (result as Stream<unknown>).sink(index === 0 ? "out" : `o${index + 1}`, out()));
+  },
+  "rolling aggregates": (job) => {
+    const keyed = readings(job).keyBy("sensor");
+    const [best, first] = [keyed.max("best", "celsius"), keyed.minBy("first", "at")];
+    best.sink("out", out());
+    first.sink("o2", out());
+  },
+  "sliding with gaps, session, processing time": (job) => {
+    const source = readings(job);
+    const gaps = average(source, "gaps", sliding(seconds(1), seconds(5)).offset(-millis(1)));
+    const sessions = average(source, "session", session(millis(1)));
+    const clock = average(source, "clock", TEN.processingTime());
+    [gaps, sessions, clock].forEach((result, index) => result.sink(index === 0 ? "out" : `o${index + 1}`, out()));
+  },
+  "union of three": (job) => {
+    const [a, b, c] = [readings(job, "a"), readings(job, "b"), readings(job, "c")];
+    a.union("all", b, c).sink("out", out());
+  },
+  "text in, text out": (job) => job.source("lines", Line, text()).map("loud", Line, (line) => line).sink("out", text()),
+  "a diamond": (job) => {
+    const source = readings(job);
+    const [cold, warm] = [source.filter("cold", ({ celsius }) => celsius < 0), source.filter("warm", ({ celsius }) => celsius >= 0)];
+    cold.union("both", warm).sink("out", out());
+  },
+};
+
+/** Every default written out, so that leaving one out and stating it are the same. */
+function stated(operator: any): unknown {
+  const { kind, inputs = [], outputs = [] } = operator;
+  const window = kind.window && {
+    domain: "event",
+    "lateness-ms": 0,
+    state: [],
+    ...kind.window,
+    assigner: Object.fromEntries(
+      Object.entries<object>(kind.window.assigner).map(([name, assigner]) => [name, { ...(name === "session" ? {} : { offset_ms: 0 }), ...assigner }]),
+    ),
+  };
+  return {
+    "on-error": "fail",
+    ...operator,
+    kind: window === undefined ? kind : { window },
+    inputs: inputs.map((input: object) => ({ port: "out", partition: "forward", ...input })),
+    outputs: outputs.map((output: object) => ({ name: "out", ...output })),
+  };
+}
+
+const vectors = JSON.parse(readFileSync(new URL("../wit/vectors/plans.json", import.meta.url), "utf8")).good;
+
+for (const [name, job] of Object.entries(JOBS)) {
+  test(`plan: ${name}`, () => {
+    const vector = vectors.find((one: any) => one.name === name) ?? assert.fail(`there is no vector ${name}`);
+    assert.deepEqual(JSON.parse(planOf(job)).operators.map(stated), vector.plan.operators.map(stated));
+  });
+}

@@ -1,0 +1,49 @@
+/** The README's code: its types are checked, its jobs make plans, its tests pass. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import { planOf } from "../src/testing/index.js";
+import type { JobFunction } from "./support.js";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+/** Inside of the package, so that its compiler and its node_modules are found. */
+const FOLDER = join(HERE, ".readme");
+const readme = readFileSync(join(HERE, "../README.md"), "utf8");
+const blocks = [...readme.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)].map(([, path, code]) => ({ path: path!, code: code! }));
+
+after(() => rmSync(FOLDER, { recursive: true, force: true }));
+
+test("every block of code in the README is one that is run here", () => {
+  assert.equal(readme.match(/^```ts$/gm)?.length, blocks.length);
+  assert.deepEqual(blocks.map(({ path }) => path), ["src/job.ts", "test/job.test.ts", "src/visits.ts"]);
+  for (const { path, code } of blocks) {
+    mkdirSync(dirname(join(FOLDER, path)), { recursive: true });
+    writeFileSync(join(FOLDER, path), code);
+  }
+  writeFileSync(join(FOLDER, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", include: ["src", "test"] }));
+});
+
+test("the README's types fit", () => {
+  const tsc = join(HERE, "../node_modules/typescript/bin/tsc");
+  execFileSync(process.execPath, [tsc, "-p", FOLDER], { encoding: "utf8", stdio: "pipe" });
+});
+
+test("the README's jobs make plans", async () => {
+  for (const path of ["src/job.ts", "src/visits.ts"]) {
+    const { default: job } = (await import(pathToFileURL(join(FOLDER, path)).href)) as { default: JobFunction };
+    assert.ok(JSON.parse(planOf(job)).operators.length >= 3, path);
+  }
+});
+
+test("the README's tests pass", () => {
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  // Else the inner run believes that it is a part of this one, and says nothing.
+  delete env["NODE_TEST_CONTEXT"];
+  const told = execFileSync(process.execPath, ["--import", "tsx", "--test", "--test-reporter=tap", join(FOLDER, "test/job.test.ts")], { encoding: "utf8", env });
+  assert.match(told, /^# pass 1$/m);
+});
