@@ -47,7 +47,7 @@ static void *checked(void *memory) {
 }
 
 static uint8_t *reserve(buffer *b, size_t more) {
-    if (b->room - b->len < more) {
+    if (!b->at || b->room - b->len < more) {
         size_t room = b->room ? b->room : 64;
         while (room - b->len < more) room *= 2;
         b->at = checked(realloc(b->at, room));

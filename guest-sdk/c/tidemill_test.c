@@ -54,6 +54,10 @@ bool tdm_test_expect_text(tdm_text text, const char *string, const char *file, i
     return same;
 }
 
+bool tdm_test_expect_string(const char *actual, const char *string, const char *file, int line, const char *shown) {
+    return tdm_test_expect_text(tdm_str(actual ? actual : "NULL"), string, file, line, shown);
+}
+
 static _Noreturn void give_up(const char *format, ...) TDM_PRINTF_(1, 2);
 static _Noreturn void give_up(const char *format, ...) {
     va_list args;
@@ -1501,6 +1505,52 @@ const char *const *tdm_test_sink_lines(tdm_test *t, const char *name, size_t *co
     }
     if (o->outputs_len) o->outputs[0].collected.len = 0;
     return lines;
+}
+
+const char *tdm_test_read_file(tdm_test *t, const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (!file) give_up("cannot open %s: is the test run in the folder that the path is relative to?", path);
+    char *text = keep(&t->parts, 0);
+    size_t len = 0, more;
+    do {
+        char *longer = keep(&t->parts, len + 65536);
+        memcpy(longer, text, len);
+        text = longer;
+        more = fread(text + len, 1, 65536, file);
+        len += more;
+    } while (more > 0);
+    fclose(file);
+    text[len] = 0;
+    return text;
+}
+
+static int by_line(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+bool tdm_test_expect_lines(tdm_test *t, const char *sink, const char *text, const char *file, int line) {
+    size_t count, wanted_len = 0, room = 1;
+    const char *const *given = tdm_test_sink_lines(t, sink, &count);
+    for (const char *at = text; *at; at++) room += *at == '\n';
+    const char **got = keep(&t->parts, (count + 1) * sizeof *got), **wanted = keep(&t->parts, (room + 1) * sizeof *wanted);
+    for (size_t i = 0; i < count; i++) got[i] = given[i];
+    tdm_text rest = tdm_str(text), one;
+    while (tdm_next_part(&rest, '\n', &one)) {
+        if (one.len) wanted[wanted_len++] = keep_text(&t->parts, one).ptr;
+    }
+    qsort(got, count, sizeof *got, by_line);
+    qsort(wanted, wanted_len, sizeof *wanted, by_line);
+    bool same = true;
+    for (size_t g = 0, w = 0; g < count || w < wanted_len;) {
+        int order = g == count ? 1 : w == wanted_len ? -1 : strcmp(got[g], wanted[w]);
+        if (order != 0) {
+            if (same) printf("%s:%d: sink \"%s\" differs (+ is too much, - is missing):\n", file, line, sink);
+            printf("    %c %s\n", order < 0 ? '+' : '-', order < 0 ? got[g] : wanted[w]);
+            same = false;
+        }
+        g += order <= 0;
+        w += order >= 0;
+    }
+    failing = failing || !same;
+    return same;
 }
 
 const char *tdm_test_timers(tdm_test *t, const char *operator_name) {

@@ -37,10 +37,11 @@ int tdm_test_done(void);
 /* A condition that must hold; the test goes on, and fails where it does not. */
 #define TDM_EXPECT(...) tdm_test_expect((__VA_ARGS__), __FILE__, __LINE__, #__VA_ARGS__)
 bool tdm_test_expect(bool holds, const char *file, int line, const char *condition);
-/* Two texts that must be the same; both are shown where they are not. The first may be a tdm_text, the second is a string. */
+/* Two texts that must be the same; both are shown where they are not. The first is a tdm_text, or a string (or NULL). */
 #define TDM_EXPECT_TEXT(text, string) tdm_test_expect_text((text), (string), __FILE__, __LINE__, #text)
 bool tdm_test_expect_text(tdm_text text, const char *string, const char *file, int line, const char *shown);
-#define TDM_EXPECT_STRING(actual, string) tdm_test_expect_text(tdm_str((actual) ? (actual) : "NULL"), (string), __FILE__, __LINE__, #actual)
+#define TDM_EXPECT_STRING(actual, string) tdm_test_expect_string((actual), (string), __FILE__, __LINE__, #actual)
+bool tdm_test_expect_string(const char *actual, const char *string, const char *file, int line, const char *shown);
 
 /* ---- What is tested. ---- */
 
@@ -73,6 +74,11 @@ void tdm_test_free(tdm_test *test);
 void tdm_test_push_record(tdm_test *test, const char *source, const char *port, const tdm_record *type, const void *record);
 /* Gives lines in the source's format (for CSV without a header). */
 void tdm_test_push_lines(tdm_test *test, const char *source, const char *text);
+/* The content of a file, such as the job's sample input; a file that cannot be read ends the test program. */
+const char *tdm_test_read_file(tdm_test *test, const char *path);
+/* Whether a sink has been given the lines of a text, in any order; what differs is shown where it has not. Takes them. */
+#define TDM_EXPECT_LINES(test, sink, text) tdm_test_expect_lines(test, sink, text, __FILE__, __LINE__)
+bool tdm_test_expect_lines(tdm_test *test, const char *sink, const char *text, const char *file, int line);
 /* Gives a record with an event time to an input of the one operator that is tested; of tdm_test_process with its key. */
 #define tdm_test_give(test, input, time, T, ...) tdm_test_give_record(test, input, time, NULL, NULL, &T##_record, &(const T){__VA_ARGS__})
 #define tdm_test_give_keyed(test, input, time, KEY, key, T, ...) tdm_test_give_record(test, input, time, &KEY##_record, TDM_CHECKED_(KEY, key), &T##_record, &(const T){__VA_ARGS__})
