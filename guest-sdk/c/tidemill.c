@@ -3505,6 +3505,10 @@ int32_t WASI(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t at) { 
 int32_t WASI(fd_close)(int32_t fd);
 int32_t WASI(fd_close)(int32_t fd) { return (void)fd, 0; }
 
+/* Where the C library has this in another form (zig's), it would import fd_close by itself. */
+int close(int fd);
+int close(int fd) { return (void)fd, 0; }
+
 int32_t WASI(fd_fdstat_get)(int32_t fd, int32_t stat);
 int32_t WASI(fd_fdstat_get)(int32_t fd, int32_t stat) { return (void)fd, (void)stat, WASI_BAD_FILE; }
 
