@@ -224,7 +224,7 @@ static void random_blocks_come_back_as_they_were(void) {
         part *parts = NULL;
         shape s = {{"row", 0, NULL, 0}};
         size_t columns = next(9), count = next(40);
-        char name[16];
+        char name[32];
         for (size_t c = 0; c < columns; c++) {
             snprintf(name, sizeof name, "c%zu", c);
             add_field(&parts, &s, tdm_str(name), (int)(1 + next(6)) | (next(2) ? TDM_OPTIONAL : 0));
