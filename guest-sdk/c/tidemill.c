@@ -46,19 +46,44 @@ static void *checked(void *memory) {
     return memory;
 }
 
-static uint8_t *reserve(buffer *b, size_t more) {
-    if (!b->at || b->room - b->len < more) {
-        size_t room = b->room ? b->room : 64;
-        while (room - b->len < more) room *= 2;
-        b->at = checked(realloc(b->at, room));
-        b->room = room;
-    }
+static void enlarge(buffer *b, size_t more) {
+    size_t room = b->room ? b->room : 64;
+    while (room - b->len < more) room *= 2;
+    b->at = checked(realloc(b->at, room));
+    b->room = room;
+}
+
+static inline uint8_t *reserve(buffer *b, size_t more) {
+    if (!b->at || b->room - b->len < more) enlarge(b, more);
     return b->at + b->len;
+}
+
+/* memcpy for what is mostly short: a copy of a length that the compiler does not know is a call, which costs more in a component than
+ * copying a line of text does. The ends of a piece may overlap, so that a few loads and stores do for all lengths of their class. */
+static inline void copy(void *to, const void *from, size_t len) {
+    uint8_t *t = to;
+    const uint8_t *f = from;
+#define ENDS(n) (void)(memcpy(t, f, n), memcpy(t + len - (n), f + len - (n), n))
+    if (len > 64) memcpy(t, f, len);
+    else if (len > 32) ENDS(32);
+    else if (len >= 16) ENDS(16);
+    else if (len >= 8) ENDS(8);
+    else if (len >= 4) ENDS(4);
+    else if (len >= 2) ENDS(2);
+    else if (len) *t = *f;
+#undef ENDS
+}
+
+/* The same for zeros; `to` is aligned as structs are, and so is the length. */
+static inline void zero(void *to, size_t len) {
+    uint64_t *t = to;
+    if (len > 128 || len % 8) memset(to, 0, len);
+    else for (size_t i = 0; i < len / 8; i++) t[i] = 0;
 }
 
 static void *append(buffer *b, const void *bytes, size_t len) {
     uint8_t *at = reserve(b, len);
-    if (len) memcpy(at, bytes, len);
+    copy(at, bytes, len);
     b->len += len;
     return at;
 }
@@ -68,7 +93,10 @@ static void append_zeros(buffer *b, size_t len) {
     b->len += len;
 }
 
-static void append_u32(buffer *b, uint32_t value) { append(b, &value, sizeof value); }
+static inline void append_u32(buffer *b, uint32_t value) {
+    memcpy(reserve(b, sizeof value), &value, sizeof value);
+    b->len += sizeof value;
+}
 
 static void pad(buffer *b) { append_zeros(b, -b->len & 7); }
 
@@ -721,9 +749,14 @@ static void write_value(builder *b, writer *w, const void *value) {
         append_u32(&w->data, (uint32_t)w->heap.len);
         return;
     }
+    static const uint64_t absent = 0;
+    if (!value) value = &absent;
     size_t width = WIDTHS[base(w->type)];
-    if (!value) append_zeros(&w->data, width);
-    else append(&w->data, value, width);
+    uint8_t *at = reserve(&w->data, 8);
+    if (width == 8) memcpy(at, value, 8);
+    else if (width == 4) memcpy(at, value, 4);
+    else *at = *(const uint8_t *)value;
+    w->data.len += width;
 }
 
 /* Writes a struct's fields into the columns from `first` on; NULL writes a row without any. */
@@ -735,7 +768,8 @@ static void write_record(builder *b, size_t first, const tdm_record *type, const
 }
 
 static void end_row(builder *b, int64_t time) {
-    append(&b->times, &time, sizeof time);
+    memcpy(reserve(&b->times, sizeof time), &time, sizeof time);
+    b->times.len += sizeof time;
     b->rows++;
 }
 
@@ -2022,7 +2056,7 @@ static void begin_shadow(tdm_ctx *ctx, table *t) {
     uint8_t *items = items_of(t, slot);
     if (t->state == CLEAN) t->old_count = count;
     for (uint32_t i = t->old_count; i < count; i++) {
-        uint8_t lent[t->size];
+        _Alignas(8) uint8_t lent[t->size];
         memcpy(lent, items + i * t->size, t->size);
         lend(t, lent, &ctx->instance->scratch);
         disown(t, items + i * t->size);
@@ -2091,9 +2125,9 @@ static void change(tdm_ctx *ctx, table *t, uint8_t flags) {
 
 /* Puts an item into memory that holds none, with texts that live long enough; false when a text of it is none. */
 static bool place(tdm_ctx *ctx, table *t, uint8_t *at, const void *key_or_item, const void *value) {
-    uint8_t item[t->size];
-    memset(item, 0, t->size);
-    memcpy(item, key_or_item, value ? t->piece->key->size : t->size);
+    _Alignas(8) uint8_t item[t->size];
+    if (value) zero(item, t->size);
+    copy(item, key_or_item, value ? t->piece->key->size : t->size);
     if (value) memcpy(item + t->value_at, value, t->piece->record->size);
     const char *bad = bad_item(t, item);
     if (bad) {
@@ -2102,7 +2136,7 @@ static bool place(tdm_ctx *ctx, table *t, uint8_t *at, const void *key_or_item, 
     }
     if (t->state == SHADOWED) lend(t, item, &ctx->instance->scratch);
     else own(t, item);
-    memcpy(at, item, t->size);
+    copy(at, item, t->size);
     return true;
 }
 
@@ -2477,7 +2511,7 @@ static void run_stage(stage *s, const void *in, int64_t time) {
     const tdm_function *f = ctx->node->function;
     bool last = ctx->member + 1 == ctx->chain->len;
     begin_stage(s, time);
-    memset(s->out, 0, f->out->size);
+    zero(s->out, f->out->size);
     tdm_status status = f->call(ctx, in, s->out);
     if (status == TDM_OK) {
         switch (ctx->node->kind) {
@@ -2592,17 +2626,18 @@ const void *tdm_key_as(tdm_ctx *ctx, const tdm_record *type) {
     return out;
 }
 
-/* The table of a piece that the operator in hand declares. */
+/* The table of a piece that the operator in hand declares. A piece that stands in a header has an address in every source file that
+ * includes it, so the name decides where the address does not. */
 static table *table_of(tdm_ctx *ctx, const tdm_state *piece, tdm_kind kind, const tdm_record *key, const tdm_record *type) {
     node *n = ctx->node;
-    for (size_t i = 0; i < n->tables_len; i++) {
-        table *t = &n->tables[i];
-        if (t->piece != piece && strcmp(t->piece->name, piece->name) != 0) continue;
-        if (t->piece->kind != kind) tdm_abort("state \"%s\" is used as what it is not: a value, list or map", piece->name);
-        if (!same_record(t->piece->record, type) || !same_record(t->piece->key, key)) tdm_abort("state \"%s\" is used with another type than it has", piece->name);
-        return t;
-    }
-    tdm_abort("operator \"%s\" does not declare state \"%s\"", n->name, piece->name);
+    table *found = NULL;
+    for (size_t i = 0; !found && i < n->tables_len; i++) found = n->tables[i].piece == piece ? &n->tables[i] : NULL;
+    for (size_t i = 0; !found && i < n->tables_len; i++) found = strcmp(n->tables[i].piece->name, piece->name) == 0 ? &n->tables[i] : NULL;
+    if (!found) tdm_abort("operator \"%s\" does not declare state \"%s\"", n->name, piece->name);
+    const tdm_state *declared = found->piece;
+    if (declared->kind != kind) tdm_abort("state \"%s\" is used as what it is not: a value, list or map", piece->name);
+    if (!same_record(declared->record, type) || !same_record(declared->key, key)) tdm_abort("state \"%s\" is used with another type than it has", piece->name);
+    return found;
 }
 
 static const void *get(tdm_ctx *ctx, const table *t) { return t->counts[ctx->slot] ? items_of(t, ctx->slot) : NULL; }
@@ -2636,7 +2671,8 @@ void *tdm_edit_native(tdm_ctx *ctx, const tdm_state *piece) { return edit(ctx, t
 void tdm_set_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, const void *value) {
     table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, type);
     change(ctx, t, 0);
-    uint8_t placed[t->size], *at = items_of(t, ctx->slot);
+    _Alignas(8) uint8_t placed[t->size];
+    uint8_t *at = items_of(t, ctx->slot);
     if (!place(ctx, t, placed, value, NULL)) return;
     if (t->counts[ctx->slot] && t->state != SHADOWED) disown(t, at);
     memcpy(at, placed, t->size);
@@ -2671,7 +2707,7 @@ void tdm_push_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, c
     uint32_t slot = ctx->slot;
     ctx->node->touched |= CHANGED;
     if (ctx->node->undo && t->state == CLEAN) t->state = APPENDED, t->slot = slot, t->old_count = t->counts[slot];
-    uint8_t placed[t->size];
+    _Alignas(8) uint8_t placed[t->size];
     if (!place(ctx, t, placed, item, NULL)) return;
     memcpy(insert_gap(t, slot, t->counts[slot]), placed, t->size);
 }
@@ -2702,7 +2738,7 @@ void tdm_set_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *ty
     const void *kept = count ? arena_copy(&ctx->instance->scratch, items, count * t->size) : NULL;
     t->counts[ctx->slot] = 0;
     for (size_t i = 0; i < count; i++) {
-        uint8_t placed[t->size];
+        _Alignas(8) uint8_t placed[t->size];
         if (!place(ctx, t, placed, (const uint8_t *)kept + i * t->size, NULL)) return;
         memcpy(insert_gap(t, ctx->slot, (uint32_t)i), placed, t->size);
     }
@@ -2717,7 +2753,7 @@ const void *tdm_lookup_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record
 void tdm_put_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type, const void *value) {
     table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
     change(ctx, t, 0);
-    uint8_t placed[t->size];
+    _Alignas(8) uint8_t placed[t->size];
     if (!place(ctx, t, placed, key, value)) return;
     uint32_t index;
     bool found = find_key(t, ctx->slot, key, &index);
@@ -2734,7 +2770,7 @@ void *tdm_edit_entry_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *
     }
     uint32_t index;
     if (!find_key(t, ctx->slot, key, &index)) {
-        uint8_t placed[t->size];
+        _Alignas(8) uint8_t placed[t->size];
         void *fresh = arena_zeroed(&ctx->instance->scratch, type->size);
         /* Of a key that is none the entry is made all the same, so that the function has something to write to; it is undone. */
         if (!place(ctx, t, placed, key, fresh)) return fresh;
@@ -3054,7 +3090,7 @@ static void add_to(tdm_ctx *ctx, uint32_t slot, const void *record) {
     table *t = &n->tables[0];
     ctx->slot = slot;
     if (is_list(t)) {
-        uint8_t placed[t->size];
+        _Alignas(8) uint8_t placed[t->size];
         if (!place(ctx, t, placed, record, NULL)) tdm_abort("%s", ctx->refusal);
         memcpy(insert_gap(t, slot, t->counts[slot]), placed, t->size);
         return;
