@@ -602,7 +602,15 @@ static void read_cell(int type, const column *c, uint32_t row, void *cell) {
 }
 
 static void read_record(const tdm_record *type, const column *columns, uint32_t row, void *out) {
-    for (size_t i = 0; i < type->count; i++) read_cell(type->fields[i].type, &columns[i], row, (uint8_t *)out + type->fields[i].offset);
+    for (size_t i = 0; i < type->count; i++) {
+        const tdm_field *field = &type->fields[i];
+        uint8_t *cell = (uint8_t *)out + field->offset;
+        switch (field->type) {
+        case TDM_I64: case TDM_F64: memcpy(cell, columns[i].data + 8 * (size_t)row, 8); break;
+        case TDM_STRING: case TDM_BYTES: *(tdm_text *)(void *)cell = text_of(&columns[i], row); break;
+        default: read_cell(field->type, &columns[i], row, cell); break;
+        }
+    }
 }
 
 /* Opens the columns of a record from `first` on. */
@@ -733,25 +741,7 @@ static void free_builder(builder *b) {
     *b = (builder){NULL, 0, 0, 0, 0, {NULL, 0, 0}, {NULL, 0, 0}};
 }
 
-/* Writes a value, or what an absent one looks like for NULL, into the row that end_row will end. */
-static void write_value(builder *b, writer *w, const void *value) {
-    if (optional(w->type)) {
-        if (b->rows % 8 == 0) append_zeros(&w->validity, 1);
-        if (value) w->validity.at[b->rows / 8] |= (uint8_t)(1u << b->rows % 8);
-    }
-    if (variable(w->type)) {
-        const tdm_text *text = value;
-        if (text && text->len) {
-            if (text->len > BYTES_MAX || b->heap + text->len > BYTES_MAX) tdm_abort("texts and bytes of more than %d bytes do not fit into a block: emit less at a time", BYTES_MAX);
-            append(&w->heap, text->ptr, text->len);
-            b->heap += text->len;
-        }
-        append_u32(&w->data, (uint32_t)w->heap.len);
-        return;
-    }
-    static const uint64_t absent = 0;
-    if (!value) value = &absent;
-    size_t width = WIDTHS[base(w->type)];
+static inline void write_fixed(writer *w, const void *value, size_t width) {
     uint8_t *at = reserve(&w->data, 8);
     if (width == 8) memcpy(at, value, 8);
     else if (width == 4) memcpy(at, value, 4);
@@ -759,11 +749,43 @@ static void write_value(builder *b, writer *w, const void *value) {
     w->data.len += width;
 }
 
+static inline void write_text(builder *b, writer *w, const tdm_text *text) {
+    if (text->len) {
+        if (text->len > BYTES_MAX || b->heap + text->len > BYTES_MAX) tdm_abort("texts and bytes of more than %d bytes do not fit into a block: emit less at a time", BYTES_MAX);
+        append(&w->heap, text->ptr, text->len);
+        b->heap += text->len;
+    }
+    append_u32(&w->data, (uint32_t)w->heap.len);
+}
+
+/* Writes a value, or what an absent one looks like for NULL, into the row that end_row will end. */
+static void write_value(builder *b, writer *w, const void *value) {
+    static const tdm_text empty = {NULL, 0};
+    static const uint64_t nothing = 0;
+    if (optional(w->type)) {
+        if (b->rows % 8 == 0) append_zeros(&w->validity, 1);
+        if (value) w->validity.at[b->rows / 8] |= (uint8_t)(1u << b->rows % 8);
+    }
+    if (variable(w->type)) write_text(b, w, value ? value : &empty);
+    else write_fixed(w, value ? value : &nothing, WIDTHS[base(w->type)]);
+}
+
 /* Writes a struct's fields into the columns from `first` on; NULL writes a row without any. */
 static void write_record(builder *b, size_t first, const tdm_record *type, const void *record) {
     for (size_t i = 0; i < type->count; i++) {
         const tdm_field *field = &type->fields[i];
-        write_value(b, &b->writers[first + i], record ? value_of(field->type, (const uint8_t *)record + field->offset) : NULL);
+        writer *w = &b->writers[first + i];
+        const void *cell = record ? (const uint8_t *)record + field->offset : NULL;
+        /* In a block of state the column is optional although the field is not. */
+        if (!cell || w->type != field->type) {
+            write_value(b, w, cell ? value_of(field->type, cell) : NULL);
+            continue;
+        }
+        switch (field->type) {
+        case TDM_I64: case TDM_F64: write_fixed(w, cell, 8); break;
+        case TDM_STRING: case TDM_BYTES: write_text(b, w, cell); break;
+        default: write_value(b, w, value_of(field->type, cell)); break;
+        }
     }
 }
 
@@ -2441,7 +2463,7 @@ static bool is_full(const port *p) { return p->builder.rows >= ROWS_FLUSH || p->
 static const char *bad_field(const tdm_record *type, const void *record) {
     for (size_t i = 0; i < type->count; i++) {
         const tdm_field *field = &type->fields[i];
-        if (base(field->type) != TDM_STRING) continue;
+        if ((field->type & (TDM_OPTIONAL - 1)) != TDM_STRING) continue;
         const tdm_text *text = value_of(field->type, (const uint8_t *)record + field->offset);
         if (text && text->len && !tdm_is_utf8(text->ptr, text->len)) return field->name;
     }
