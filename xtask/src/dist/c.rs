@@ -1,11 +1,11 @@
-//! Guests in C: `tests/guests/c/NAME/guest.c`, one file against the bare contract.
+//! Guests in C: `examples/NN-name/c/job.c` with the SDK, and `tests/guests/c/NAME/guest.c`, one file against the bare contract.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{deliver, kept, output, pack};
 use crate::process;
@@ -13,9 +13,17 @@ use crate::setup::c::CLANG;
 use crate::workspace::{CONTRACT, Workspace};
 
 const FOLDER: &str = "tests/guests/c";
+const SDK: &str = "guest-sdk/c";
 
-/// A reactor: the module has exports and no `main`. Only the allocator of wasi-libc is used, so nothing of WASI is left.
-const FLAGS: [&str; 4] = ["--target=wasm32-wasi", "-O3", "-mexec-model=reactor", "-Wl,--strip-all"];
+/// What every file is compiled with; the SDK promises to pass all of the warnings.
+const COMPILE: [&str; 9] =
+    ["--target=wasm32-wasi", "-std=c11", "-O3", "-msimd128", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Iguest-sdk/c"];
+/// The checks that `tidemill build` makes in a job's own files.
+const CHECKS: [&str; 2] = ["-fsanitize=null,integer-divide-by-zero,bounds,unreachable,return", "-fno-sanitize-recover=all"];
+/// A reactor: the module has exports and no `main`. Names stay, so that the backtrace of a trap can be read.
+const LINK: [&str; 4] = ["--target=wasm32-wasi", "-O3", "-mexec-model=reactor", "-Wl,--strip-debug"];
+/// The bare guests are one file and one command.
+const BARE: [&str; 4] = ["--target=wasm32-wasi", "-O3", "-mexec-model=reactor", "-Wl,--strip-all"];
 
 /// Builds all of them; answers the components.
 pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
@@ -23,24 +31,75 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut outputs = Vec::new();
     for name in names(&workspace.root().join(FOLDER), "guest.c")? {
         let begun = Instant::now();
-        let recipe = format!("{CLANG} {}", FLAGS.join(" "));
+        let recipe = format!("{CLANG} {}", BARE.join(" "));
         let inputs = kept::Inputs::of(&recipe).folder(&workspace.root().join(FOLDER))?.folder(&wit)?;
-        let component = kept::component(workspace, &format!("c-{name}"), inputs, || compile(workspace, &name, &wit))?;
+        let component = kept::component(workspace, &format!("c-{name}"), inputs, || {
+            let source = format!("{FOLDER}/{name}/guest.c");
+            let mut clang = clang(workspace);
+            clang.args(BARE).arg(&source);
+            pack(workspace, clang, &name, &source, &wit)
+        })?;
         let path = output(workspace, "c", &name);
+        deliver(workspace, &path, &component, begun)?;
+        outputs.push(path);
+    }
+    for example in names(&workspace.root().join("examples"), "c/job.c")? {
+        let begun = Instant::now();
+        let name = example.split_once('-').map_or(example.as_str(), |(_, name)| name);
+        let recipe = format!("{CLANG} {} {} {}", COMPILE.join(" "), CHECKS.join(" "), LINK.join(" "));
+        let folder = workspace.root().join("examples").join(&example).join("c");
+        let inputs = kept::Inputs::of(&recipe).folder(&folder)?.folder(&workspace.root().join(SDK))?.folder(&wit)?;
+        let component = kept::component(workspace, &format!("c-{name}"), inputs, || compile(workspace, name, &example, &wit))?;
+        let path = output(workspace, "c", name);
+        ensure!(!outputs.contains(&path), "an example and a guest of the tests are both called {name}: rename one");
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
     }
     Ok(outputs)
 }
 
-fn compile(workspace: &Workspace, name: &str, wit: &Path) -> Result<Vec<u8>> {
-    let source = format!("{FOLDER}/{name}/guest.c");
+fn clang(workspace: &Workspace) -> Command {
+    let mut clang = Command::new(CLANG);
+    clang.current_dir(workspace.root());
+    clang
+}
+
+/// Compiles an example as `tidemill build` does: the job's own files with checks that end with file and line, the SDK's without.
+fn compile(workspace: &Workspace, name: &str, example: &str, wit: &Path) -> Result<Vec<u8>> {
+    let folder = workspace.root().join("examples").join(example).join("c");
+    let mut sources = vec![format!("{SDK}/tidemill.c")];
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        if file.ends_with(".c") && !file.starts_with("test_") {
+            sources.push(format!("examples/{example}/c/{file}"));
+        }
+    }
+    sources.sort();
+    let objects = workspace.cache().join("guests").join(format!("c-{name}.objects"));
+    fs::create_dir_all(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    let mut link = clang(workspace);
+    link.args(LINK);
+    for (number, source) in sources.iter().enumerate() {
+        let object = objects.join(format!("{number}.o"));
+        let mut clang = clang(workspace);
+        clang.args(COMPILE);
+        if !source.starts_with(SDK) {
+            clang.args(CHECKS);
+        }
+        process::run(clang.arg("-c").arg("-o").arg(&object).arg(source), &format!("compiling {source}"))?;
+        link.arg(&object);
+    }
+    let component = pack(workspace, link, name, &format!("examples/{example}/c"), wit);
+    fs::remove_dir_all(&objects).with_context(|| format!("cannot remove {}", objects.display()))?;
+    component
+}
+
+/// Runs a command that makes a core module, and packs what it made.
+fn pack(workspace: &Workspace, mut command: Command, name: &str, source: &str, wit: &Path) -> Result<Vec<u8>> {
     let folder = workspace.cache().join("guests");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let module = folder.join(format!("c-{name}.core"));
-    let mut clang = Command::new(CLANG);
-    clang.current_dir(workspace.root()).args(FLAGS).arg("-o").arg(&module).arg(&source);
-    process::run(&mut clang, &format!("compiling {source}"))?;
+    process::run(command.arg("-o").arg(&module), &format!("linking {source}"))?;
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     fs::remove_file(&module).with_context(|| format!("cannot remove {}", module.display()))?;
     pack::component_of_world(bytes, wit).with_context(|| format!("{source} does not make a component"))

@@ -1,0 +1,3632 @@
+/* Tidemill for C: the one source file. SPDX-License-Identifier: Apache-2.0
+ *
+ * Compile it together with the job; tidemill.h says what it offers. Natively (for tests) it needs nothing but C11 and a C library; in a
+ * component it is also what answers the calls of the contract (section 14).
+ *
+ *    1 memory            buffers that grow, and the arena of the record in hand
+ *    2 texts             UTF-8, words, comparing
+ *    3 hashing           XXH3-64
+ *    4 schemas           records as columns
+ *    5 reading blocks    opening, checking, rows as structs
+ *    6 writing blocks
+ *    7 the job           nodes of the graph, arguments, what is wrong with them
+ *    8 streams           the functions that add operators
+ *    9 the plan          the graph as a document
+ *   10 state             tables by slot, undoing, export
+ *   11 calls             log, refusals, ports, chains
+ *   12 context           what functions call: emitting, state, timers
+ *   13 an instance       the calls of the contract
+ *   14 the component     exports, imports, standard output, assert
+ *
+ * Promises: user code runs between begin_stage and end_stage, so that whatever it did for a refused record can be taken back; state
+ * is plain structs at the index of its slot and becomes bytes only in an export.
+ */
+#include "tidemill.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "blocks are little-endian and read in place"
+#endif
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+/* ==== 1 memory ================================================================================================ */
+
+typedef struct buffer {
+    uint8_t *at;
+    size_t len, room;
+} buffer;
+
+static void *checked(void *memory) {
+    if (!memory) tdm_abort("out of memory");
+    return memory;
+}
+
+static void enlarge(buffer *b, size_t more) {
+    size_t room = b->room ? b->room : 64;
+    while (room - b->len < more) room *= 2;
+    b->at = checked(realloc(b->at, room));
+    b->room = room;
+}
+
+static inline uint8_t *reserve(buffer *b, size_t more) {
+    if (!b->at || b->room - b->len < more) enlarge(b, more);
+    return b->at + b->len;
+}
+
+/* memcpy for what is mostly short: a copy of a length that the compiler does not know is a call, which costs more in a component than
+ * copying a line of text does. The ends of a piece may overlap, so that a few loads and stores do for all lengths of their class. */
+static inline void copy(void *to, const void *from, size_t len) {
+    uint8_t *t = to;
+    const uint8_t *f = from;
+#define ENDS(n) (void)(memcpy(t, f, n), memcpy(t + len - (n), f + len - (n), n))
+    if (len > 64) memcpy(t, f, len);
+    else if (len > 32) ENDS(32);
+    else if (len >= 16) ENDS(16);
+    else if (len >= 8) ENDS(8);
+    else if (len >= 4) ENDS(4);
+    else if (len >= 2) ENDS(2);
+    else if (len) *t = *f;
+#undef ENDS
+}
+
+/* The same for zeros; `to` is aligned as structs are, and so is the length. */
+static inline void zero(void *to, size_t len) {
+    uint64_t *t = to;
+    if (len > 128 || len % 8) memset(to, 0, len);
+    else for (size_t i = 0; i < len / 8; i++) t[i] = 0;
+}
+
+static void *append(buffer *b, const void *bytes, size_t len) {
+    uint8_t *at = reserve(b, len);
+    copy(at, bytes, len);
+    b->len += len;
+    return at;
+}
+
+static void append_zeros(buffer *b, size_t len) {
+    memset(reserve(b, len), 0, len);
+    b->len += len;
+}
+
+static inline void append_u32(buffer *b, uint32_t value) {
+    memcpy(reserve(b, sizeof value), &value, sizeof value);
+    b->len += sizeof value;
+}
+
+static void pad(buffer *b) { append_zeros(b, -b->len & 7); }
+
+static void append_string(buffer *b, const char *string) { append(b, string, strlen(string)); }
+
+/* printf into a buffer; the zero behind the text is not counted. */
+static void append_list(buffer *b, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    if (len > 0) {
+        vsnprintf((char *)reserve(b, (size_t)len + 1), (size_t)len + 1, format, again);
+        b->len += (size_t)len;
+    }
+    va_end(again);
+}
+
+static void append_format(buffer *b, const char *format, ...) TDM_PRINTF_(2, 3);
+static void append_format(buffer *b, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    append_list(b, format, args);
+    va_end(args);
+}
+
+static void release(buffer *b) {
+    free(b->at);
+    *b = (buffer){NULL, 0, 0};
+}
+
+/* Memory that is given back in the reverse order of taking it, in chunks that are kept for the next record. */
+typedef struct chunk {
+    struct chunk *next;
+    size_t room;
+    _Alignas(16) uint8_t bytes[];
+} chunk;
+
+typedef struct arena {
+    chunk *first, *now;
+    size_t used;
+} arena;
+
+typedef struct arena_mark {
+    chunk *now;
+    size_t used;
+} arena_mark;
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TDM_POISON 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TDM_POISON 1
+#endif
+#endif
+#ifdef TDM_POISON
+/* A view that is kept beyond its record is found by the address sanitizer. */
+void __asan_poison_memory_region(void const volatile *at, size_t size);
+void __asan_unpoison_memory_region(void const volatile *at, size_t size);
+#else
+#define __asan_poison_memory_region(at, size) ((void)0)
+#define __asan_unpoison_memory_region(at, size) ((void)0)
+#endif
+
+static void *arena_take(arena *a, size_t size) {
+    size = (size + 15) & ~(size_t)15;
+    while (!a->now || a->now->room - a->used < size) {
+        chunk **link = a->now ? &a->now->next : &a->first;
+        if (!*link || (*link)->room < size) {
+            size_t room = a->now ? a->now->room * 2 : 4096;
+            if (room > (1 << 20)) room = 1 << 20;
+            if (room < size) room = size;
+            chunk *made = checked(malloc(sizeof(chunk) + room));
+            *made = (chunk){*link, room};
+            __asan_poison_memory_region(made->bytes, room);
+            *link = made;
+        }
+        a->now = *link;
+        a->used = 0;
+    }
+    uint8_t *at = a->now->bytes + a->used;
+    a->used += size;
+    __asan_unpoison_memory_region(at, size);
+    return at;
+}
+
+static void *arena_zeroed(arena *a, size_t size) { return memset(arena_take(a, size), 0, size); }
+
+static void *arena_copy(arena *a, const void *bytes, size_t len) {
+    return len ? memcpy(arena_take(a, len), bytes, len) : NULL;
+}
+
+static char *arena_text(arena *a, const char *text, size_t len) {
+    char *copy = arena_take(a, len + 1);
+    if (len) memcpy(copy, text, len);
+    copy[len] = 0;
+    return copy;
+}
+
+static char *arena_string(arena *a, const char *string) { return arena_text(a, string, strlen(string)); }
+
+static tdm_text arena_list(arena *a, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    size_t room = len > 0 ? (size_t)len : 0;
+    char *at = arena_take(a, room + 1);
+    vsnprintf(at, room + 1, format, again);
+    va_end(again);
+    return (tdm_text){at, room};
+}
+
+static arena_mark arena_here(const arena *a) { return (arena_mark){a->now, a->used}; }
+
+static void arena_release(arena *a, arena_mark mark) {
+#ifdef TDM_POISON
+    for (chunk *c = mark.now ? mark.now : a->first; c; c = c->next) {
+        size_t from = c == mark.now ? mark.used : 0;
+        __asan_poison_memory_region(c->bytes + from, c->room - from);
+    }
+#endif
+    a->now = mark.now;
+    a->used = mark.used;
+}
+
+static void arena_free(arena *a) {
+    for (chunk *c = a->first; c;) {
+        chunk *next = c->next;
+        __asan_unpoison_memory_region(c->bytes, c->room);
+        free(c);
+        c = next;
+    }
+    *a = (arena){NULL, NULL, 0};
+}
+
+/* ==== 2 texts ================================================================================================= */
+
+tdm_text tdm_str(const char *string) { return (tdm_text){string, strlen(string)}; }
+
+int tdm_compare(tdm_text a, tdm_text b) {
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+bool tdm_equal(tdm_text a, tdm_text b) { return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0); }
+
+/* The length of the character at `at`, 0 when there is none; `code` is the character. */
+static size_t character(const uint8_t *at, size_t len, uint32_t *code) {
+    uint8_t first = at[0];
+    if (first < 0x80) return *code = first, 1;
+    size_t count = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (first < 0xC2 || first > 0xF4 || len < count) return 0;
+    uint32_t value = first & (0x7Fu >> count);
+    for (size_t i = 1; i < count; i++) {
+        if ((at[i] & 0xC0) != 0x80) return 0;
+        value = value << 6 | (at[i] & 0x3F);
+    }
+    if (value < least[count] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return 0;
+    return *code = value, count;
+}
+
+bool tdm_is_utf8(const char *ptr, size_t len) {
+    const uint8_t *at = (const uint8_t *)ptr, *end = at + len;
+    while (at < end) {
+        uint64_t eight;
+        if (end - at >= 8 && (memcpy(&eight, at, 8), (eight & 0x8080808080808080u) == 0)) {
+            at += 8;
+            continue;
+        }
+        uint32_t code;
+        size_t count = character(at, (size_t)(end - at), &code);
+        if (!count) return false;
+        at += count;
+    }
+    return true;
+}
+
+static bool is_space(uint32_t c) {
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+bool tdm_next_word(tdm_text *rest, tdm_text *word) {
+    size_t at = 0, begin = 0;
+    bool inside = false;
+    while (at < rest->len) {
+        uint32_t code = 0;
+        size_t count = character((const uint8_t *)rest->ptr + at, rest->len - at, &code);
+        bool space = count && is_space(code);
+        if (space && inside) break;
+        if (!space && !inside) begin = at, inside = true;
+        at += count ? count : 1;
+    }
+    if (!inside) begin = at;
+    *word = (tdm_text){rest->ptr + begin, at - begin};
+    *rest = (tdm_text){rest->ptr + at, rest->len - at};
+    return inside;
+}
+
+bool tdm_next_part(tdm_text *rest, char separator, tdm_text *part) {
+    if (!rest->ptr) return false;
+    const char *found = rest->len ? memchr(rest->ptr, separator, rest->len) : NULL;
+    if (!found) {
+        *part = *rest;
+        *rest = (tdm_text){NULL, 0};
+        return true;
+    }
+    *part = (tdm_text){rest->ptr, (size_t)(found - rest->ptr)};
+    *rest = (tdm_text){found + 1, rest->len - part->len - 1};
+    return true;
+}
+
+/* ==== 3 hashing =============================================================================================== */
+
+/* XXH3-64 by Yann Collet, written after its specification for seed 0. */
+
+static const uint8_t SECRET[192] = {
+    0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe, 0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c,
+    0xde, 0xd4, 0x6d, 0xe9, 0x83, 0x90, 0x97, 0xdb, 0x72, 0x40, 0xa4, 0xa4, 0xb7, 0xb3, 0x67, 0x1f,
+    0xcb, 0x79, 0xe6, 0x4e, 0xcc, 0xc0, 0xe5, 0x78, 0x82, 0x5a, 0xd0, 0x7d, 0xcc, 0xff, 0x72, 0x21,
+    0xb8, 0x08, 0x46, 0x74, 0xf7, 0x43, 0x24, 0x8e, 0xe0, 0x35, 0x90, 0xe6, 0x81, 0x3a, 0x26, 0x4c,
+    0x3c, 0x28, 0x52, 0xbb, 0x91, 0xc3, 0x00, 0xcb, 0x88, 0xd0, 0x65, 0x8b, 0x1b, 0x53, 0x2e, 0xa3,
+    0x71, 0x64, 0x48, 0x97, 0xa2, 0x0d, 0xf9, 0x4e, 0x38, 0x19, 0xef, 0x46, 0xa9, 0xde, 0xac, 0xd8,
+    0xa8, 0xfa, 0x76, 0x3f, 0xe3, 0x9c, 0x34, 0x3f, 0xf9, 0xdc, 0xbb, 0xc7, 0xc7, 0x0b, 0x4f, 0x1d,
+    0x8a, 0x51, 0xe0, 0x4b, 0xcd, 0xb4, 0x59, 0x31, 0xc8, 0x9f, 0x7e, 0xc9, 0xd9, 0x78, 0x73, 0x64,
+    0xea, 0xc5, 0xac, 0x83, 0x34, 0xd3, 0xeb, 0xc3, 0xc5, 0x81, 0xa0, 0xff, 0xfa, 0x13, 0x63, 0xeb,
+    0x17, 0x0d, 0xdd, 0x51, 0xb7, 0xf0, 0xda, 0x49, 0xd3, 0x16, 0x55, 0x26, 0x29, 0xd4, 0x68, 0x9e,
+    0x2b, 0x16, 0xbe, 0x58, 0x7d, 0x47, 0xa1, 0xfc, 0x8f, 0xf8, 0xb8, 0xd1, 0x7a, 0xd0, 0x31, 0xce,
+    0x45, 0xcb, 0x3a, 0x8f, 0x95, 0x16, 0x04, 0x28, 0xaf, 0xd7, 0xfb, 0xca, 0xbb, 0x4b, 0x40, 0x7e,
+};
+static const uint64_t P32_1 = 0x9E3779B1u, P32_2 = 0x85EBCA77u, P32_3 = 0xC2B2AE3Du, P64_1 = 0x9E3779B185EBCA87u, P64_2 = 0xC2B2AE3D27D4EB4Fu,
+                      P64_3 = 0x165667B19E3779F9u, P64_4 = 0x85EBCA77C2B2AE63u, P64_5 = 0x27D4EB2F165667C5u, PMX1 = 0x165667919E3779F9u,
+                      PMX2 = 0x9FB21C651E98DF25u;
+
+static uint64_t load64(const uint8_t *at) {
+    uint64_t value;
+    memcpy(&value, at, 8);
+    return value;
+}
+
+static uint32_t load32(const uint8_t *at) {
+    uint32_t value;
+    memcpy(&value, at, 4);
+    return value;
+}
+
+/* The two halves of a product, folded into one. */
+static uint64_t fold(uint64_t a, uint64_t b) {
+    uint64_t ll = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), hl = (a >> 32) * (b & 0xFFFFFFFF), lh = (a & 0xFFFFFFFF) * (b >> 32), hh = (a >> 32) * (b >> 32);
+    uint64_t cross = (ll >> 32) + (hl & 0xFFFFFFFF) + lh;
+    return ((hl >> 32) + (cross >> 32) + hh) ^ (cross << 32 | (ll & 0xFFFFFFFF));
+}
+
+static uint64_t avalanche3(uint64_t h) {
+    h ^= h >> 37;
+    h *= PMX1;
+    return h ^ h >> 32;
+}
+
+static uint64_t avalanche64(uint64_t h) {
+    h ^= h >> 33;
+    h *= P64_2;
+    h ^= h >> 29;
+    h *= P64_3;
+    return h ^ h >> 32;
+}
+
+static uint64_t rotated(uint64_t value, int by) { return value << by | value >> (64 - by); }
+
+static uint64_t mix16(const uint8_t *at, const uint8_t *secret) { return fold(load64(at) ^ load64(secret), load64(at + 8) ^ load64(secret + 8)); }
+
+static uint64_t hash_short(const uint8_t *at, size_t len) {
+    if (len == 0) return avalanche64(load64(SECRET + 56) ^ load64(SECRET + 64));
+    if (len < 4) {
+        uint32_t all = (uint32_t)at[0] << 16 | (uint32_t)at[len >> 1] << 24 | at[len - 1] | (uint32_t)len << 8;
+        return avalanche64(all ^ (uint64_t)(load32(SECRET) ^ load32(SECRET + 4)));
+    }
+    if (len <= 8) {
+        uint64_t both = load32(at + len - 4) + ((uint64_t)load32(at) << 32);
+        uint64_t h = both ^ (load64(SECRET + 8) ^ load64(SECRET + 16));
+        h ^= rotated(h, 49) ^ rotated(h, 24);
+        h *= PMX2;
+        h ^= (h >> 35) + len;
+        h *= PMX2;
+        return h ^ h >> 28;
+    }
+    uint64_t low = load64(at) ^ load64(SECRET + 24) ^ load64(SECRET + 32), high = load64(at + len - 8) ^ load64(SECRET + 40) ^ load64(SECRET + 48);
+    return avalanche3(len + __builtin_bswap64(low) + high + fold(low, high));
+}
+
+static uint64_t hash_middle(const uint8_t *at, size_t len) {
+    uint64_t h = len * P64_1;
+    if (len <= 128) {
+        for (size_t i = (len - 1) / 32 + 1; i-- > 0;) {
+            h += mix16(at + 16 * i, SECRET + 32 * i);
+            h += mix16(at + len - 16 * (i + 1), SECRET + 32 * i + 16);
+        }
+        return avalanche3(h);
+    }
+    for (size_t i = 0; i < 8; i++) h += mix16(at + 16 * i, SECRET + 16 * i);
+    h = avalanche3(h);
+    for (size_t i = 8; i < len / 16; i++) h += mix16(at + 16 * i, SECRET + 16 * (i - 8) + 3);
+    return avalanche3(h + mix16(at + len - 16, SECRET + 136 - 17));
+}
+
+static void accumulate(uint64_t acc[8], const uint8_t *at, const uint8_t *secret) {
+    for (size_t i = 0; i < 8; i++) {
+        uint64_t value = load64(at + 8 * i), key = value ^ load64(secret + 8 * i);
+        acc[i ^ 1] += value;
+        acc[i] += (key & 0xFFFFFFFF) * (key >> 32);
+    }
+}
+
+static uint64_t hash_long(const uint8_t *at, size_t len) {
+    uint64_t acc[8] = {P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1};
+    enum { STRIPE = 64, STRIPES = (192 - 64) / 8 };
+    size_t blocks = (len - 1) / (STRIPE * STRIPES);
+    for (size_t b = 0; b < blocks; b++) {
+        for (size_t s = 0; s < STRIPES; s++) accumulate(acc, at + (b * STRIPES + s) * STRIPE, SECRET + 8 * s);
+        for (size_t i = 0; i < 8; i++) acc[i] = (acc[i] ^ acc[i] >> 47 ^ load64(SECRET + 128 + 8 * i)) * P32_1;
+    }
+    size_t stripes = (len - 1 - blocks * STRIPE * STRIPES) / STRIPE;
+    for (size_t s = 0; s < stripes; s++) accumulate(acc, at + (blocks * STRIPES + s) * STRIPE, SECRET + 8 * s);
+    accumulate(acc, at + len - STRIPE, SECRET + 192 - STRIPE - 7);
+    uint64_t h = len * P64_1;
+    for (size_t i = 0; i < 4; i++) h += fold(acc[2 * i] ^ load64(SECRET + 11 + 16 * i), acc[2 * i + 1] ^ load64(SECRET + 19 + 16 * i));
+    return avalanche3(h);
+}
+
+uint64_t tdm_hash(const void *bytes, size_t len) {
+    return len <= 16 ? hash_short(bytes, len) : len <= 240 ? hash_middle(bytes, len) : hash_long(bytes, len);
+}
+
+/* ==== 4 schemas =============================================================================================== */
+
+enum { COLUMNS_MAX = 1024, ROWS_MAX = 1 << 20, BYTES_MAX = 64 << 20, HEADER = 32, ENTRY = 16, KEYS_MAX = 4 };
+
+static const char *const TYPE_NAMES[] = {"?", "bool", "i32", "i64", "f64", "string", "bytes"};
+/* Bytes of a value in a column; 0 for those with a heap. */
+static const size_t WIDTHS[] = {0, 1, 4, 8, 8, 0, 0};
+/* Where the value stands in an optional field. */
+static const size_t VALUE_AT[] = {0, offsetof(tdm_opt_bool, value), offsetof(tdm_opt_i32, value), offsetof(tdm_opt_i64, value),
+                                  offsetof(tdm_opt_f64, value), offsetof(tdm_opt_text, value), offsetof(tdm_opt_bytes, value)};
+
+_Static_assert(offsetof(tdm_text, len) == offsetof(tdm_bytes, len), "a view of texts and bytes alike");
+
+static int base(int type) { return type & (TDM_OPTIONAL - 1); }
+static bool optional(int type) { return (type & TDM_OPTIONAL) != 0; }
+static bool variable(int type) { return base(type) >= TDM_STRING; }
+
+/* The value of a field's cell; NULL where it is absent. */
+static const void *value_of(int type, const void *cell) {
+    if (!optional(type)) return cell;
+    return *(const bool *)cell ? (const uint8_t *)cell + VALUE_AT[base(type)] : NULL;
+}
+
+#define SINGLE(T, type)                                                        \
+    static const tdm_field T##_single[] = {{"value", 0, type}};                \
+    const tdm_record T##_record = {#T, sizeof(T), T##_single, 1}
+/* bool is a macro, which pasting does not replace in TDM_RECORD but stringifying does here. */
+static const tdm_field bool_single[] = {{"value", 0, TDM_BOOL}};
+const tdm_record bool_record = {"bool", sizeof(bool), bool_single, 1};
+SINGLE(int32_t, TDM_I32);
+SINGLE(int64_t, TDM_I64);
+SINGLE(double, TDM_F64);
+SINGLE(tdm_text, TDM_STRING);
+SINGLE(tdm_bytes, TDM_BYTES);
+SINGLE(tdm_opt_bool, TDM_BOOL + TDM_OPTIONAL);
+SINGLE(tdm_opt_i32, TDM_I32 + TDM_OPTIONAL);
+SINGLE(tdm_opt_i64, TDM_I64 + TDM_OPTIONAL);
+SINGLE(tdm_opt_f64, TDM_F64 + TDM_OPTIONAL);
+SINGLE(tdm_opt_text, TDM_STRING + TDM_OPTIONAL);
+SINGLE(tdm_opt_bytes, TDM_BYTES + TDM_OPTIONAL);
+
+static const tdm_field dead_letter_fields[] = {
+    TDM_FIELD(tdm_dead_letter, operator),
+    TDM_FIELD(tdm_dead_letter, place),
+    TDM_FIELD(tdm_dead_letter, reason),
+    TDM_FIELD(tdm_dead_letter, record),
+};
+const tdm_record tdm_dead_letter_record = {"tdm_dead_letter", sizeof(tdm_dead_letter), dead_letter_fields, 4};
+
+/* A record that is declared in a header has a description in every source file that includes it. */
+static bool same_record(const tdm_record *a, const tdm_record *b) {
+    if (a == b) return true;
+    if (!a || !b || a->size != b->size || a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const tdm_field *x = &a->fields[i], *y = &b->fields[i];
+        if (x->offset != y->offset || x->type != y->type || strcmp(x->name, y->name) != 0) return false;
+    }
+    return true;
+}
+
+typedef struct schema {
+    tdm_column *columns;
+    size_t count;
+} schema;
+
+static void append_schema(buffer *b, const tdm_column *columns, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        append_format(b, "%s%s:%s%s", i ? "," : "", columns[i].name, TYPE_NAMES[base(columns[i].type)], optional(columns[i].type) ? "?" : "");
+    }
+}
+
+static uint64_t schema_id(const tdm_column *columns, size_t count) {
+    buffer text = {NULL, 0, 0};
+    append_schema(&text, columns, count);
+    uint64_t id = tdm_hash(text.at, text.len);
+    release(&text);
+    return id;
+}
+
+/* ==== 5 reading blocks ======================================================================================== */
+
+typedef struct block {
+    const uint8_t *at;
+    size_t len;
+    uint32_t rows, columns;
+    /* May lie at any address, so it is read by load64. */
+    const uint8_t *times;
+} block;
+
+typedef struct column {
+    const uint8_t *validity, *data, *heap;
+} column;
+
+static char block_error[160];
+
+static const char *wrong(const char *format, ...) TDM_PRINTF_(1, 2);
+static const char *wrong(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(block_error, sizeof block_error, format, args);
+    va_end(args);
+    return block_error;
+}
+
+/* Reads the header; what is wrong with it, or NULL. */
+static const char *open_block(block *b, tdm_bytes bytes) {
+    if (bytes.len < HEADER) return wrong("a block of %zu bytes states a length of 0", bytes.len);
+    if (memcmp(bytes.ptr, "TBLK\1\0", 6) != 0) return "not a block of version 1";
+    uint32_t stated = load32(bytes.ptr + 12);
+    if (stated != bytes.len || stated > BYTES_MAX || stated % 8 != 0) {
+        return wrong("a block of %zu bytes states a length of %u (at most %d, a multiple of 8)", bytes.len, stated, BYTES_MAX);
+    }
+    *b = (block){bytes.ptr, bytes.len, load32(bytes.ptr + 8), (uint32_t)bytes.ptr[6] | (uint32_t)bytes.ptr[7] << 8, NULL};
+    if (b->rows > ROWS_MAX) return wrong("%u rows are more than %d", b->rows, ROWS_MAX);
+    size_t times = HEADER + ENTRY * (size_t)b->columns;
+    if (times + 8 * (size_t)b->rows > b->len) return wrong("a block of %zu bytes states a length of more: it is shorter than its table", b->len);
+    b->times = b->at + times;
+    return NULL;
+}
+
+static int64_t time_of(const block *b, uint32_t row) { return (int64_t)load64(b->times + 8 * (size_t)row); }
+
+static bool within(const block *b, uint64_t offset, uint64_t len) { return offset <= b->len && len <= b->len - offset; }
+
+/* Opens a column of a type; what is wrong with it, or NULL. With `state` the column is optional whatever the type says. */
+static const char *open_column(const block *b, size_t index, int type, bool state, column *c) {
+    if (index >= b->columns) return wrong("there is no column %zu", index);
+    const uint8_t *entry = b->at + HEADER + ENTRY * index;
+    bool want = optional(type) || state;
+    if (entry[0] != base(type) || (entry[1] != 0) != want) {
+        return wrong("column %zu has type %s%u, not %s%s", index, entry[1] ? "optional " : "", entry[0], want ? "optional " : "", TYPE_NAMES[base(type)]);
+    }
+    uint32_t validity = load32(entry + 4), data = load32(entry + 8), heap = load32(entry + 12);
+    size_t rows = b->rows, data_len = variable(type) ? 4 * (rows + 1) : WIDTHS[base(type)] * rows;
+    bool fits = (!want || within(b, validity, (rows + 7) / 8)) && within(b, data, data_len);
+    if (fits && variable(type)) fits = within(b, heap, load32(b->at + data + 4 * rows));
+    if (!fits) return wrong("column %zu leaves the block", index);
+    *c = (column){want ? b->at + validity : NULL, b->at + data, b->at + heap};
+    return NULL;
+}
+
+static bool present(const column *c, uint32_t row) { return !c->validity || (c->validity[row / 8] >> row % 8 & 1); }
+
+static tdm_text text_of(const column *c, uint32_t row) {
+    uint32_t from = load32(c->data + 4 * (size_t)row), to = load32(c->data + 4 * (size_t)row + 4);
+    return (tdm_text){(const char *)c->heap + from, to - from};
+}
+
+static void read_value(int type, const column *c, uint32_t row, void *out) {
+    if (variable(type)) {
+        *(tdm_text *)out = text_of(c, row);
+        return;
+    }
+    switch (base(type)) {
+    case TDM_BOOL: *(bool *)out = c->data[row] != 0; break;
+    case TDM_I32: memcpy(out, c->data + 4 * (size_t)row, 4); break;
+    default: memcpy(out, c->data + 8 * (size_t)row, 8); break;
+    }
+}
+
+/* Reads one cell into the field of a struct. */
+static void read_cell(int type, const column *c, uint32_t row, void *cell) {
+    if (optional(type)) {
+        *(bool *)cell = present(c, row);
+        if (!*(bool *)cell) return;
+        cell = (uint8_t *)cell + VALUE_AT[base(type)];
+    }
+    read_value(type, c, row, cell);
+}
+
+static void read_record(const tdm_record *type, const column *columns, uint32_t row, void *out) {
+    for (size_t i = 0; i < type->count; i++) {
+        const tdm_field *field = &type->fields[i];
+        uint8_t *cell = (uint8_t *)out + field->offset;
+        switch (field->type) {
+        case TDM_I64: case TDM_F64: memcpy(cell, columns[i].data + 8 * (size_t)row, 8); break;
+        case TDM_STRING: case TDM_BYTES: *(tdm_text *)(void *)cell = text_of(&columns[i], row); break;
+        default: read_cell(field->type, &columns[i], row, cell); break;
+        }
+    }
+}
+
+/* Opens the columns of a record from `first` on. */
+static const char *open_record(const block *b, const tdm_record *type, size_t first, bool state, column *columns) {
+    for (size_t i = 0; i < type->count; i++) {
+        const char *error = open_column(b, first + i, type->fields[i].type, state, &columns[i]);
+        if (error) return error;
+    }
+    return NULL;
+}
+
+static bool all_zero(const uint8_t *at, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (at[i]) return false;
+    }
+    return true;
+}
+
+/* Offsets start at 0 and never fall; a text is UTF-8 and no offset splits a character. */
+static const char *check_heap(size_t index, int type, const uint8_t *offsets, size_t rows, const uint8_t *heap, size_t heap_len) {
+    uint32_t last = 0;
+    for (size_t i = 0; i <= rows; i++) {
+        uint32_t offset = load32(offsets + 4 * i);
+        if (offset < last || (i == 0 && offset != 0) || offset > heap_len) return wrong("the offsets of column %zu fall or leave the block", index);
+        if (base(type) == TDM_STRING && offset < heap_len && (heap[offset] & 0xC0) == 0x80) return wrong("column %zu holds a value that its type does not have", index);
+        last = offset;
+    }
+    if (base(type) == TDM_STRING && !tdm_is_utf8((const char *)heap, heap_len)) return wrong("column %zu holds a value that its type does not have", index);
+    return NULL;
+}
+
+/* Absent values are zero or empty, and bits behind the last row are not set. */
+static const char *check_absent(size_t index, int type, const uint8_t *bits, const uint8_t *data, size_t rows) {
+    if (rows % 8 && bits[rows / 8] >> rows % 8) return "a validity bit behind the last row is not what the layout says";
+    for (size_t row = 0; row < rows; row++) {
+        if (bits[row / 8] >> row % 8 & 1) continue;
+        size_t width = WIDTHS[base(type)];
+        bool empty = variable(type) ? load32(data + 4 * row) == load32(data + 4 * row + 4) : all_zero(data + width * row, width);
+        if (!empty) return wrong("column %zu holds a value that its type does not have", index);
+    }
+    return NULL;
+}
+
+/* Checks one part of a column, which must lie at *at, and moves on behind it. */
+static const char *check_part(const block *b, size_t index, int slot, const char *name, size_t *at, size_t len) {
+    uint32_t offset = load32(b->at + HEADER + ENTRY * index + slot);
+    if (offset != *at || !within(b, *at, len)) return wrong("the %s of column %zu does not lie at byte %zu", name, index, *at);
+    size_t end = *at + len, next = (end + 7) & ~(size_t)7;
+    if (!within(b, end, next - end) || !all_zero(b->at + end, next - end)) return "the gap behind a part of a column is not what the layout says";
+    *at = next;
+    return NULL;
+}
+
+static const char *check_column(const block *b, size_t index, int type, size_t *at) {
+    const uint8_t *entry = b->at + HEADER + ENTRY * index;
+    if (entry[2] || entry[3]) return "the reserved part of a column's entry is not what the layout says";
+    const char *error = NULL;
+    size_t rows = b->rows, zero = 0, validity = *at;
+    if (optional(type)) error = check_part(b, index, 4, "validity", at, (rows + 7) / 8);
+    else if (load32(entry + 4) != 0) error = wrong("the validity of column %zu does not lie at byte 0", index);
+    if (error) return error;
+    size_t data = *at;
+    error = check_part(b, index, 8, "data", at, variable(type) ? 4 * (rows + 1) : WIDTHS[base(type)] * rows);
+    if (!error && optional(type)) error = check_absent(index, type, b->at + validity, b->at + data, rows);
+    if (error) return error;
+    if (!variable(type)) {
+        if (load32(entry + 12) != 0) return wrong("the heap of column %zu does not lie at byte %zu", index, zero);
+        for (size_t row = 0; base(type) == TDM_BOOL && row < rows; row++) {
+            if (b->at[data + row] > 1) return wrong("column %zu holds a value that its type does not have", index);
+        }
+        return NULL;
+    }
+    size_t heap = *at, heap_len = load32(b->at + data + 4 * rows);
+    error = check_part(b, index, 12, "heap", at, heap_len);
+    return error ? error : check_heap(index, type, b->at + data, rows, b->at + heap, heap_len);
+}
+
+const char *tdm_block_check(tdm_bytes bytes, const tdm_column *columns, size_t count) {
+    block b;
+    const char *error = open_block(&b, bytes);
+    if (error) return error;
+    for (size_t i = 0; i < (count > b.columns ? count : b.columns); i++) {
+        const uint8_t *entry = b.at + HEADER + ENTRY * i;
+        bool same = i < count && i < b.columns && entry[0] == base(columns[i].type) && entry[1] == optional(columns[i].type);
+        if (!same) return wrong("column %zu is not the one that the schema has there", i);
+    }
+    uint64_t id = load64(b.at + 16);
+    if (id && id != schema_id(columns, count)) return "the schema id is not what the layout says";
+    if (load64(b.at + 24)) return "the reserved part of the header is not what the layout says";
+    size_t at = HEADER + ENTRY * (size_t)b.columns + 8 * (size_t)b.rows;
+    for (size_t i = 0; i < count; i++) {
+        error = check_column(&b, i, columns[i].type, &at);
+        if (error) return error;
+    }
+    return at == b.len ? NULL : wrong("a block of %zu bytes states a length of %zu", b.len, at);
+}
+
+/* ==== 6 writing blocks ======================================================================================== */
+
+/* A column being written: its parts apart until the block is laid out. */
+typedef struct writer {
+    int type;
+    buffer validity, data, heap;
+} writer;
+
+typedef struct builder {
+    writer *writers;
+    size_t count;
+    uint32_t rows;
+    size_t heap;
+    uint64_t id;
+    buffer times, out;
+} builder;
+
+static void start_builder(builder *b, size_t count, uint64_t id) {
+    *b = (builder){count ? checked(calloc(count, sizeof(writer))) : NULL, count, 0, 0, id, {NULL, 0, 0}, {NULL, 0, 0}};
+}
+
+static void free_builder(builder *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        release(&b->writers[i].validity);
+        release(&b->writers[i].data);
+        release(&b->writers[i].heap);
+    }
+    free(b->writers);
+    release(&b->times);
+    release(&b->out);
+    *b = (builder){NULL, 0, 0, 0, 0, {NULL, 0, 0}, {NULL, 0, 0}};
+}
+
+static inline void write_fixed(writer *w, const void *value, size_t width) {
+    uint8_t *at = reserve(&w->data, 8);
+    if (width == 8) memcpy(at, value, 8);
+    else if (width == 4) memcpy(at, value, 4);
+    else *at = *(const uint8_t *)value;
+    w->data.len += width;
+}
+
+static inline void write_text(builder *b, writer *w, const tdm_text *text) {
+    if (text->len) {
+        if (text->len > BYTES_MAX || b->heap + text->len > BYTES_MAX) tdm_abort("texts and bytes of more than %d bytes do not fit into a block: emit less at a time", BYTES_MAX);
+        append(&w->heap, text->ptr, text->len);
+        b->heap += text->len;
+    }
+    append_u32(&w->data, (uint32_t)w->heap.len);
+}
+
+/* Writes a value, or what an absent one looks like for NULL, into the row that end_row will end. */
+static void write_value(builder *b, writer *w, const void *value) {
+    static const tdm_text empty = {NULL, 0};
+    static const uint64_t nothing = 0;
+    if (optional(w->type)) {
+        if (b->rows % 8 == 0) append_zeros(&w->validity, 1);
+        if (value) w->validity.at[b->rows / 8] |= (uint8_t)(1u << b->rows % 8);
+    }
+    if (variable(w->type)) write_text(b, w, value ? value : &empty);
+    else write_fixed(w, value ? value : &nothing, WIDTHS[base(w->type)]);
+}
+
+/* Writes a struct's fields into the columns from `first` on; NULL writes a row without any. */
+static void write_record(builder *b, size_t first, const tdm_record *type, const void *record) {
+    for (size_t i = 0; i < type->count; i++) {
+        const tdm_field *field = &type->fields[i];
+        writer *w = &b->writers[first + i];
+        const void *cell = record ? (const uint8_t *)record + field->offset : NULL;
+        /* In a block of state the column is optional although the field is not. */
+        if (!cell || w->type != field->type) {
+            write_value(b, w, cell ? value_of(field->type, cell) : NULL);
+            continue;
+        }
+        switch (field->type) {
+        case TDM_I64: case TDM_F64: write_fixed(w, cell, 8); break;
+        case TDM_STRING: case TDM_BYTES: write_text(b, w, cell); break;
+        default: write_value(b, w, value_of(field->type, cell)); break;
+        }
+    }
+}
+
+static void end_row(builder *b, int64_t time) {
+    memcpy(reserve(&b->times, sizeof time), &time, sizeof time);
+    b->times.len += sizeof time;
+    b->rows++;
+}
+
+/* Takes back all rows from `rows` on. */
+static void truncate_rows(builder *b, uint32_t rows) {
+    if (rows >= b->rows) return;
+    b->rows = rows;
+    b->times.len = 8 * (size_t)rows;
+    for (size_t i = 0; i < b->count; i++) {
+        writer *w = &b->writers[i];
+        if (optional(w->type)) {
+            w->validity.len = (rows + 7) / 8;
+            if (rows % 8) w->validity.at[rows / 8] &= (uint8_t)((1u << rows % 8) - 1);
+        }
+        w->data.len = (variable(w->type) ? 4 : WIDTHS[base(w->type)]) * (size_t)rows;
+        if (!variable(w->type)) continue;
+        size_t heap = rows ? load32(w->data.at + w->data.len - 4) : 0;
+        b->heap -= w->heap.len - heap;
+        w->heap.len = heap;
+    }
+}
+
+static uint32_t append_part(buffer *out, buffer *part) {
+    uint32_t at = (uint32_t)out->len;
+    append(out, part->at, part->len);
+    part->len = 0;
+    pad(out);
+    return at;
+}
+
+/* Lays the block out in b->out and forgets its rows. */
+static tdm_bytes lay_out(builder *b) {
+    buffer *out = &b->out;
+    out->len = 0;
+    uint16_t columns = (uint16_t)b->count;
+    append(out, "TBLK\1\0", 6);
+    append(out, &columns, 2);
+    append_u32(out, b->rows);
+    append_u32(out, 0);
+    append(out, &b->id, 8);
+    append_zeros(out, 8 + ENTRY * b->count);
+    append(out, b->times.at, b->times.len);
+    for (size_t i = 0; i < b->count; i++) {
+        writer *w = &b->writers[i];
+        uint32_t parts[3] = {0, 0, 0};
+        if (optional(w->type)) parts[0] = append_part(out, &w->validity);
+        parts[1] = (uint32_t)out->len;
+        if (variable(w->type)) append_u32(out, 0);
+        append_part(out, &w->data);
+        if (variable(w->type)) parts[2] = append_part(out, &w->heap);
+        uint8_t *entry = out->at + HEADER + ENTRY * i;
+        entry[0] = (uint8_t)base(w->type);
+        entry[1] = optional(w->type);
+        memcpy(entry + 4, parts, sizeof parts);
+    }
+    if (out->len > BYTES_MAX) tdm_abort("a block of %zu bytes is larger than a block may be (%d bytes): emit less at a time", out->len, BYTES_MAX);
+    uint32_t len = (uint32_t)out->len;
+    memcpy(out->at + 12, &len, 4);
+    b->rows = 0;
+    b->heap = 0;
+    b->times.len = 0;
+    return (tdm_bytes){out->at, out->len};
+}
+
+static void set_types(builder *b, size_t first, const tdm_record *type, int flags) {
+    for (size_t i = 0; i < type->count; i++) b->writers[first + i].type = type->fields[i].type | flags;
+}
+
+static uint64_t record_id(const tdm_record *type) {
+    tdm_column *columns = checked(malloc((type->count + 1) * sizeof *columns));
+    for (size_t i = 0; i < type->count; i++) columns[i] = (tdm_column){type->fields[i].name, type->fields[i].type};
+    uint64_t id = schema_id(columns, type->count);
+    free(columns);
+    return id;
+}
+
+uint8_t *tdm_block_write(const tdm_record *type, const void *records, const int64_t *times, size_t count, bool id, size_t *len) {
+    builder b;
+    start_builder(&b, type->count, id ? record_id(type) : 0);
+    set_types(&b, 0, type, 0);
+    for (size_t i = 0; i < count; i++) {
+        write_record(&b, 0, type, (const uint8_t *)records + i * type->size);
+        end_row(&b, times ? times[i] : 0);
+    }
+    *len = lay_out(&b).len;
+    uint8_t *out = b.out.at;
+    b.out = (buffer){NULL, 0, 0};
+    free_builder(&b);
+    return out;
+}
+
+void *tdm_block_read(const tdm_record *type, tdm_bytes bytes, int64_t **times, size_t *count) {
+    block b;
+    column *columns = checked(calloc(type->count + 1, sizeof *columns));
+    const char *error = open_block(&b, bytes);
+    if (!error) error = open_record(&b, type, 0, false, columns);
+    uint8_t *records = NULL;
+    if (!error) {
+        records = checked(calloc((size_t)b.rows + 1, type->size));
+        if (times) *times = checked(calloc((size_t)b.rows + 1, sizeof **times));
+        for (uint32_t row = 0; row < b.rows; row++) {
+            read_record(type, columns, row, records + row * type->size);
+            if (times) (*times)[row] = time_of(&b, row);
+        }
+        *count = b.rows;
+    }
+    free(columns);
+    return records;
+}
+
+/* ==== 7 the job =============================================================================================== */
+
+typedef enum kind { SOURCE, MAP, FILTER, FLAT_MAP, KEY_BY, TIMESTAMPS, PROCESS, WINDOW, ROLLING, UNION, SINK } kind;
+static const char *const KIND_NAMES[] = {"source", "map", "filter", "flat-map", "key-by", "timestamps", "process", "window", "rolling", "union", "sink"};
+
+enum { FORWARD, REBALANCE, SHUFFLE, RESCALE, BROADCAST, GLOBAL, CUSTOM };
+static const char *const PARTITION_NAMES[] = {"forward", "rebalance", "shuffle", "rescale", "broadcast", "global"};
+
+static const char MAIN[] = "out", LATE[] = "late", DEAD_LETTER[] = "dead-letter", ACC[] = "acc", NO_NAME[] = "";
+
+typedef struct input {
+    uint32_t from;
+    const char *port, *field;
+    int partition;
+} input;
+
+typedef struct output {
+    const char *name, *variant;
+    schema schema;
+    const tdm_record *record;
+} output;
+
+/* The fields of a key in one input. */
+typedef struct key {
+    size_t count;
+    const char *names[KEYS_MAX];
+    size_t columns[KEYS_MAX];
+    int types[KEYS_MAX];
+} key;
+
+struct port;
+struct table;
+
+typedef struct node {
+    const char *name;
+    kind kind;
+    uint32_t id, parallelism;
+    tdm_on_error policy;
+    input *inputs;
+    size_t inputs_len;
+    output *outputs;
+    size_t outputs_len;
+    /* Sources and sinks. */
+    const char *format, *url, *tag, *time;
+    tdm_watermarks watermarks;
+    bool has_watermarks;
+    /* Operators with a key: one per input. */
+    key *keys;
+    tdm_windows windows;
+    /* Computed by the host where set. */
+    const char *aggregate, *aggregate_field;
+    /* Computed here. */
+    const tdm_function *function;
+    const tdm_process *process;
+    const tdm_reduce_function *reduce;
+    tdm_aggregator aggregator;
+    const tdm_finish *finish;
+    const tdm_record *in;
+    struct port *ports;
+    size_t ports_len;
+    struct table *tables;
+    size_t tables_len;
+    /* What the record in hand did to its slot, and whether it may have to be undone. */
+    uint8_t touched;
+    bool undo;
+} node;
+
+struct tdm_job {
+    tdm_instance *instance;
+    const char *name;
+    const tdm_argument *args;
+    size_t args_len;
+    /* Names of arguments that were asked for, each once (const char *). */
+    buffer asked, errors;
+};
+
+struct chain;
+
+struct tdm_instance {
+    tdm_host host;
+    /* What lives as long as the instance, and what lives as long as a record. */
+    arena plan, scratch;
+    node **nodes;
+    size_t nodes_len, nodes_room;
+    struct chain **chains;
+    size_t chains_len;
+    /* The call in progress. */
+    tdm_moment at;
+    uint32_t operator_id, row;
+    bool has_row;
+    /* A port is full, to be looked after when the record in hand is through. */
+    bool attention;
+    buffer failures, messages, failure_list, timers, cleared, unchanged, seen;
+    builder exported;
+    bool has_exported;
+    tdm_outcome outcome;
+};
+
+/* The instance that the host is in: there is one at a time. */
+static tdm_instance *current;
+/* What is left of the plan's text or error. */
+static buffer plan_text;
+
+static void note(tdm_job *job, const char *format, ...) TDM_PRINTF_(2, 3);
+static void note(tdm_job *job, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    if (job->errors.len) append(&job->errors, "\n", 1);
+    append_list(&job->errors, format, args);
+    va_end(args);
+}
+
+tdm_status tdm_job_error(tdm_job *job, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    if (job->errors.len) append(&job->errors, "\n", 1);
+    append_list(&job->errors, format, args);
+    va_end(args);
+    return TDM_REFUSED;
+}
+
+void tdm_job_name(tdm_job *job, const char *name) { job->name = arena_string(&job->instance->plan, name); }
+
+static const char *find_arg(tdm_job *job, const char *name) {
+    const char **asked = (const char **)job->asked.at;
+    size_t count = job->asked.len / sizeof *asked;
+    bool known = false;
+    for (size_t i = 0; i < count; i++) known = known || strcmp(asked[i], name) == 0;
+    if (!known) {
+        const char *kept = arena_string(&job->instance->plan, name);
+        append(&job->asked, &kept, sizeof kept);
+    }
+    for (size_t i = 0; i < job->args_len; i++) {
+        const tdm_argument *arg = &job->args[i];
+        if (!tdm_equal(arg->name, tdm_str(name))) continue;
+        if (memchr(arg->value.ptr, 0, arg->value.len)) note(job, "argument %s holds a zero byte, which no text in C can", name);
+        return arena_text(&job->instance->plan, arg->value.ptr, arg->value.len);
+    }
+    return NULL;
+}
+
+const char *tdm_arg_or(tdm_job *job, const char *name, const char *otherwise) {
+    const char *value = find_arg(job, name);
+    return value ? value : otherwise;
+}
+
+const char *tdm_arg(tdm_job *job, const char *name) {
+    const char *value = find_arg(job, name);
+    if (!value) note(job, "missing argument \"%s\": give it as --arg %s=VALUE", name, name);
+    return value ? value : "";
+}
+
+static int64_t parse_i64(tdm_job *job, const char *name, const char *text) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (*end || end == text || errno) note(job, "argument %s=\"%s\": not a whole number of 64 bits", name, text);
+    return value;
+}
+
+static double parse_f64(tdm_job *job, const char *name, const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (*end || end == text) note(job, "argument %s=\"%s\": not a number", name, text);
+    return value;
+}
+
+int64_t tdm_arg_i64(tdm_job *job, const char *name) {
+    const char *text = find_arg(job, name);
+    return text ? parse_i64(job, name, text) : (tdm_arg(job, name), 0);
+}
+
+int64_t tdm_arg_i64_or(tdm_job *job, const char *name, int64_t otherwise) {
+    const char *text = find_arg(job, name);
+    return text ? parse_i64(job, name, text) : otherwise;
+}
+
+double tdm_arg_f64(tdm_job *job, const char *name) {
+    const char *text = find_arg(job, name);
+    return text ? parse_f64(job, name, text) : (tdm_arg(job, name), 0);
+}
+
+double tdm_arg_f64_or(tdm_job *job, const char *name, double otherwise) {
+    const char *text = find_arg(job, name);
+    return text ? parse_f64(job, name, text) : otherwise;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static void check_args(tdm_job *job) {
+    const char **asked = (const char **)job->asked.at;
+    size_t count = job->asked.len / sizeof *asked;
+    if (count) qsort(asked, count, sizeof *asked, by_text);
+    for (size_t i = 0; i < job->args_len; i++) {
+        tdm_text name = job->args[i].name;
+        bool known = false;
+        for (size_t k = 0; k < count; k++) known = known || tdm_equal(name, tdm_str(asked[k]));
+        if (known) continue;
+        note(job, "unknown argument \"%.*s\": this job takes %s", TDM_ARG(name), count ? "" : "none");
+        for (size_t k = 0; k < count; k++) append_format(&job->errors, "%s%s", k ? ", " : "", asked[k]);
+    }
+}
+
+static void *plan_alloc(tdm_job *job, size_t size) { return arena_zeroed(&job->instance->plan, size); }
+
+static schema record_schema(tdm_job *job, const tdm_record *type) {
+    schema s = {plan_alloc(job, (type->count + 1) * sizeof(tdm_column)), type->count};
+    for (size_t i = 0; i < type->count; i++) s.columns[i] = (tdm_column){type->fields[i].name, type->fields[i].type};
+    return s;
+}
+
+static schema joined(tdm_job *job, schema a, schema b) {
+    schema s = {plan_alloc(job, (a.count + b.count + 1) * sizeof(tdm_column)), a.count + b.count};
+    for (size_t i = 0; i < s.count; i++) s.columns[i] = i < a.count ? a.columns[i] : b.columns[i - a.count];
+    return s;
+}
+
+static node *node_of(tdm_stream stream) { return stream.job->instance->nodes[stream.operator_id]; }
+
+static const output *output_of(const node *n, const char *port) {
+    for (size_t i = 0; i < n->outputs_len; i++) {
+        if (strcmp(n->outputs[i].name, port) == 0) return &n->outputs[i];
+    }
+    return NULL;
+}
+
+/* The columns of a stream; implied ports included. */
+static schema schema_of(tdm_stream stream) {
+    const node *n = node_of(stream);
+    const output *out = output_of(n, stream.port);
+    if (out) return out->schema;
+    if (strcmp(stream.port, DEAD_LETTER) == 0) return record_schema(stream.job, &tdm_dead_letter_record);
+    if (strcmp(stream.port, LATE) == 0) return schema_of((tdm_stream){stream.job, n->inputs[0].from, n->inputs[0].port, NULL, FORWARD, NULL});
+    return (schema){NULL, 0};
+}
+
+static node *add_node(tdm_job *job, const char *name, kind kind, size_t inputs) {
+    tdm_instance *instance = job->instance;
+    if (instance->nodes_len == instance->nodes_room) {
+        instance->nodes_room = instance->nodes_room ? 2 * instance->nodes_room : 16;
+        instance->nodes = checked(realloc(instance->nodes, instance->nodes_room * sizeof *instance->nodes));
+    }
+    node *n = plan_alloc(job, sizeof *n);
+    n->name = arena_string(&instance->plan, name ? name : NO_NAME);
+    n->kind = kind;
+    n->id = (uint32_t)instance->nodes_len;
+    n->inputs = plan_alloc(job, inputs * sizeof *n->inputs + 1);
+    n->inputs_len = inputs;
+    instance->nodes[instance->nodes_len++] = n;
+    if (!name) note(job, "a %s has no name: state, metrics and errors go by it", KIND_NAMES[kind]);
+    return n;
+}
+
+static input read_by(tdm_stream stream, bool keyed) {
+    return (input){stream.operator_id, stream.port, stream.field, keyed ? FORWARD : stream.partition};
+}
+
+static void add_output(tdm_job *job, node *n, const char *name, schema s, const tdm_record *record, const char *variant) {
+    output *all = plan_alloc(job, (n->outputs_len + 1) * sizeof *all);
+    if (n->outputs_len) memcpy(all, n->outputs, n->outputs_len * sizeof *all);
+    all[n->outputs_len] = (output){arena_string(&job->instance->plan, name), variant, s, record};
+    n->outputs = all;
+    n->outputs_len++;
+}
+
+static tdm_stream stream_of(tdm_job *job, const node *n, const char *port, const tdm_record *record) {
+    return (tdm_stream){job, n->id, port, record, FORWARD, NULL};
+}
+
+static tdm_stream main_stream(tdm_job *job, const node *n) {
+    return stream_of(job, n, n->outputs_len ? n->outputs[0].name : MAIN, n->outputs_len ? n->outputs[0].record : NULL);
+}
+
+/* Notes where the columns of a stream cannot be read as a record: they are its fields, perhaps with hidden columns behind, and have
+ * its names where a name is the job's. */
+static bool check_reads(tdm_stream stream, const tdm_record *type, const char *who, const char *name) {
+    schema s = schema_of(stream);
+    bool fits = type->count <= s.count;
+    for (size_t i = 0; fits && i < s.count; i++) {
+        bool hidden = s.columns[i].name[0] == '$';
+        if (i >= type->count) fits = hidden;
+        else fits = s.columns[i].type == type->fields[i].type && (hidden || strcmp(s.columns[i].name, type->fields[i].name) == 0);
+    }
+    if (fits) return true;
+    schema wanted = record_schema(stream.job, type);
+    buffer text = {NULL, 0, 0};
+    append_format(&text, "%s \"%s\" takes %s (", who, name, type->name);
+    append_schema(&text, wanted.columns, wanted.count);
+    append_format(&text, "), but \"%s\" gives it (", node_of(stream)->name);
+    append_schema(&text, s.columns, s.count);
+    append(&text, ")", 2);
+    note(stream.job, "%s", (const char *)text.at);
+    release(&text);
+    return false;
+}
+
+/* The index of the field, or -1 after noting that it is none of the stream's. */
+static int field_index(tdm_stream stream, tdm_field_of field, const char *what) {
+    if (same_record(field.record, stream.record)) {
+        for (size_t i = 0; i < field.record->count; i++) {
+            if (field.record->fields[i].offset == field.offset) return (int)i;
+        }
+        note(stream.job, "%s of \"%s\" is a member of %s that is no field of the record", what, node_of(stream)->name, field.record->name);
+        return -1;
+    }
+    note(stream.job, "%s of \"%s\" is a field of %s, but the records are %s", what, node_of(stream)->name, field.record ? field.record->name : "nothing",
+         stream.record ? stream.record->name : "unknown");
+    return -1;
+}
+
+/* ==== 8 streams =============================================================================================== */
+
+static void start_ports(tdm_job *job, node *n);
+static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, size_t count);
+static const tdm_record *record_of(const tdm_state *piece) { return piece->native ? piece->native->record : piece->record; }
+
+tdm_windows tdm_tumbling(int64_t size) { return (tdm_windows){TDM_TUMBLING, size, 0, 0, 0, 0, false}; }
+tdm_windows tdm_sliding(int64_t size, int64_t slide) { return (tdm_windows){TDM_SLIDING, size, slide, 0, 0, 0, false}; }
+tdm_windows tdm_session(int64_t gap) { return (tdm_windows){TDM_SESSION, 0, 0, 0, gap, 0, false}; }
+tdm_watermarks tdm_monotonic(void) { return (tdm_watermarks){false, 0}; }
+tdm_watermarks tdm_out_of_order(int64_t bound) { return (tdm_watermarks){true, bound}; }
+tdm_format tdm_json(const char *url) { return (tdm_format){"json", url}; }
+tdm_format tdm_csv(const char *url) { return (tdm_format){"csv", url}; }
+tdm_format tdm_lines(const char *url) { return (tdm_format){"text", url}; }
+
+static node *add_binding(tdm_job *job, const char *name, kind kind, size_t inputs, tdm_format format) {
+    node *n = add_node(job, name, kind, inputs);
+    n->format = format.name ? format.name : "json";
+    n->url = format.url ? arena_string(&job->instance->plan, format.url) : NULL;
+    return n;
+}
+
+tdm_stream tdm_add_source(tdm_job *job, const char *name, const tdm_record *record, tdm_format format) {
+    node *n = add_binding(job, name, SOURCE, 0, format);
+    add_output(job, n, MAIN, record_schema(job, record), record, NULL);
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_tagged_source(tdm_job *job, const char *name, const char *tag, tdm_format format) {
+    node *n = add_binding(job, name, SOURCE, 0, format);
+    n->tag = arena_string(&job->instance->plan, tag);
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_add_variant(tdm_stream source, const char *value, const tdm_record *record) {
+    node *n = node_of(source);
+    if (n->kind != SOURCE || !n->tag) note(source.job, "\"%s\" has no variants: only a tagged source has", n->name);
+    if (output_of(n, value)) note(source.job, "variant \"%s\" is asked for twice: use one stream twice", value);
+    const char *kept = arena_string(&source.job->instance->plan, value);
+    add_output(source.job, n, kept, record_schema(source.job, record), record, kept);
+    return stream_of(source.job, n, kept, record);
+}
+
+tdm_stream tdm_event_time_field(tdm_stream source, const char *name, tdm_watermarks watermarks) {
+    node *n = node_of(source);
+    if (n->kind != SOURCE) {
+        note(source.job, "\"%s\" is no source: its records get an event time by tdm_assign_event_time", n->name);
+        return source;
+    }
+    n->time = arena_string(&source.job->instance->plan, name);
+    n->watermarks = watermarks;
+    n->has_watermarks = true;
+    return source;
+}
+
+tdm_stream tdm_event_time(tdm_stream source, tdm_field_of field, tdm_watermarks watermarks) {
+    int index = field_index(source, field, "the event time");
+    if (index < 0) return source;
+    if (field.record->fields[index].type != TDM_I64) {
+        note(source.job, "the event time of \"%s\" is an int64_t, which %s.%s is not", node_of(source)->name, field.record->name, field.record->fields[index].name);
+    }
+    return tdm_event_time_field(source, schema_of(source).columns[index].name, watermarks);
+}
+
+/* Adds a stateless operator whose results have the columns of `out`, and of `extra` behind them. */
+static tdm_stream add_stateless(tdm_stream stream, const char *name, kind kind, const tdm_function *function, const tdm_record *out, schema extra) {
+    tdm_job *job = stream.job;
+    node *n = add_node(job, name, kind, 1);
+    n->inputs[0] = read_by(stream, false);
+    n->function = function;
+    n->in = function->in;
+    check_reads(stream, function->in, KIND_NAMES[kind], n->name);
+    add_output(job, n, MAIN, joined(job, record_schema(job, out), extra), out, NULL);
+    for (size_t i = 0; i < TDM_DECLARED_MAX && function->sides[i]; i++) {
+        const tdm_side *side = function->sides[i];
+        if (output_of(n, side->name)) note(job, "operator \"%s\" has two outputs called \"%s\"", n->name, side->name);
+        add_output(job, n, side->name, record_schema(job, side->record), side->record, NULL);
+    }
+    start_ports(job, n);
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_add_map(tdm_stream stream, const char *name, const tdm_map_function *map) {
+    return add_stateless(stream, name, MAP, &map->function, map->function.out, (schema){NULL, 0});
+}
+
+tdm_stream tdm_add_filter(tdm_stream stream, const char *name, const tdm_filter_function *filter) {
+    return add_stateless(stream, name, FILTER, &filter->function, filter->function.out, (schema){NULL, 0});
+}
+
+tdm_stream tdm_add_flat_map(tdm_stream stream, const char *name, const tdm_flat_map_function *flat_map) {
+    return add_stateless(stream, name, FLAT_MAP, &flat_map->function, flat_map->function.out, (schema){NULL, 0});
+}
+
+tdm_stream tdm_add_timestamps(tdm_stream stream, const char *name, const tdm_number_function *number, tdm_watermarks watermarks) {
+    tdm_stream out = add_stateless(stream, name, TIMESTAMPS, &number->function, number->function.in, (schema){NULL, 0});
+    node_of(out)->watermarks = watermarks;
+    return out;
+}
+
+tdm_stream tdm_add_union(tdm_job *job, const char *name, const tdm_stream *streams, size_t count) {
+    node *n = add_node(job, name, UNION, count);
+    for (size_t i = 0; i < count; i++) {
+        n->inputs[i] = read_by(streams[i], false);
+        if (!same_record(streams[i].record, streams[0].record)) {
+            note(job, "union \"%s\" joins different records: %s and %s", n->name, streams[0].record ? streams[0].record->name : "unknown",
+                 streams[i].record ? streams[i].record->name : "unknown");
+        }
+    }
+    if (count) add_output(job, n, MAIN, schema_of(streams[0]), streams[0].record, NULL);
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_side_output(tdm_stream stream, const tdm_side *side) {
+    const node *n = node_of(stream);
+    const output *out = output_of(n, side->name);
+    if (!out || out == n->outputs) note(stream.job, "operator \"%s\" declares no side output \"%s\"", n->name, side->name);
+    else if (!same_record(out->record, side->record)) note(stream.job, "side output \"%s\" of \"%s\" has other records than %s", side->name, n->name, side->record->name);
+    return stream_of(stream.job, n, side->name, side->record);
+}
+
+static tdm_stream partitioned(tdm_stream stream, int partition) {
+    stream.partition = partition;
+    return stream;
+}
+
+tdm_stream tdm_rebalance(tdm_stream stream) { return partitioned(stream, REBALANCE); }
+tdm_stream tdm_shuffle(tdm_stream stream) { return partitioned(stream, SHUFFLE); }
+tdm_stream tdm_rescale(tdm_stream stream) { return partitioned(stream, RESCALE); }
+tdm_stream tdm_broadcast(tdm_stream stream) { return partitioned(stream, BROADCAST); }
+tdm_stream tdm_global(tdm_stream stream) { return partitioned(stream, GLOBAL); }
+
+tdm_stream tdm_add_partition(tdm_stream stream, const char *name, const tdm_number_function *number) {
+    static tdm_column worker[] = {{"$partition", TDM_I64}};
+    tdm_stream out = add_stateless(stream, name, KEY_BY, &number->function, number->function.in, (schema){worker, 1});
+    out.field = worker[0].name;
+    return partitioned(out, CUSTOM);
+}
+
+static tdm_keyed keyed_by(tdm_stream stream, const size_t *columns, size_t count) {
+    tdm_keyed keyed = {stream, (uint32_t)count, {NULL, NULL, NULL, NULL}};
+    schema s = schema_of(stream);
+    for (size_t i = 0; i < count; i++) {
+        keyed.names[i] = s.columns[columns[i]].name;
+        if (base(s.columns[columns[i]].type) == TDM_F64) note(stream.job, "\"%s\" of \"%s\" cannot be a key: it is a double; round it to an int64_t", keyed.names[i], node_of(stream)->name);
+    }
+    return keyed;
+}
+
+tdm_keyed tdm_keyed_by(tdm_stream stream, const tdm_field_of *fields, size_t count) {
+    size_t columns[KEYS_MAX] = {0};
+    if (count > KEYS_MAX) note(stream.job, "a key of \"%s\" has %zu fields, more than %d", node_of(stream)->name, count, KEYS_MAX);
+    for (size_t i = 0; i < count && i < KEYS_MAX; i++) {
+        int index = field_index(stream, fields[i], "a key field");
+        if (index < 0) return (tdm_keyed){stream, 0, {NULL, NULL, NULL, NULL}};
+        columns[i] = (size_t)index;
+    }
+    return keyed_by(stream, columns, count < KEYS_MAX ? count : KEYS_MAX);
+}
+
+tdm_keyed tdm_add_key(tdm_stream stream, const char *name, const tdm_key_function *key_function) {
+    const tdm_function *function = &key_function->function;
+    schema extra = record_schema(stream.job, function->out);
+    size_t columns[KEYS_MAX] = {0};
+    if (extra.count > KEYS_MAX) note(stream.job, "the key %s has %zu fields, more than %d", function->out->name, extra.count, KEYS_MAX);
+    if (extra.count > KEYS_MAX) extra.count = KEYS_MAX;
+    for (size_t i = 0; i < extra.count; i++) {
+        static const char *const names[KEYS_MAX] = {"$key0", "$key1", "$key2", "$key3"};
+        extra.columns[i].name = names[i];
+        columns[i] = function->in->count + i;
+    }
+    return keyed_by(add_stateless(stream, name, KEY_BY, function, function->in, extra), columns, extra.count);
+}
+
+/* Adds an operator with a key. */
+static node *add_keyed(const char *name, kind kind, const tdm_keyed *inputs, size_t count) {
+    tdm_job *job = inputs[0].stream.job;
+    node *n = add_node(job, name, kind, count);
+    n->keys = plan_alloc(job, count * sizeof *n->keys);
+    for (size_t i = 0; i < count; i++) {
+        const tdm_keyed *keyed = &inputs[i];
+        schema s = schema_of(keyed->stream);
+        n->inputs[i] = read_by(keyed->stream, true);
+        n->keys[i].count = keyed->count;
+        for (size_t k = 0; k < keyed->count; k++) {
+            n->keys[i].names[k] = keyed->names[k];
+            for (size_t c = 0; c < s.count; c++) {
+                if (strcmp(s.columns[c].name, keyed->names[k]) != 0) continue;
+                n->keys[i].columns[k] = c;
+                n->keys[i].types[k] = s.columns[c].type;
+            }
+        }
+    }
+    return n;
+}
+
+tdm_stream tdm_add_process(const char *name, const tdm_process *process, const tdm_keyed *inputs, size_t count) {
+    tdm_job *job = inputs[0].stream.job;
+    node *n = add_keyed(name, PROCESS, inputs, count);
+    n->process = process;
+    size_t functions = 0, pieces = 0;
+    while (functions < TDM_DECLARED_MAX && process->inputs[functions]) functions++;
+    while (pieces < TDM_DECLARED_MAX && process->state[pieces]) pieces++;
+    if (functions != count) note(job, "process \"%s\" has functions for %zu inputs, but is given %zu", n->name, functions, count);
+    for (size_t i = 0; i < count && i < functions; i++) check_reads(inputs[i].stream, process->inputs[i]->in, "process", n->name);
+    if (!process->out) note(job, "process \"%s\" does not say what it emits: set .out", n->name);
+    const tdm_record *out = process->out ? process->out : &int64_t_record;
+    if (process->timers[0] && !process->on_timer) note(job, "process \"%s\" has timers, but no .on_timer", n->name);
+    add_output(job, n, MAIN, record_schema(job, out), out, NULL);
+    for (size_t i = 0; i < TDM_DECLARED_MAX && process->sides[i]; i++) {
+        const tdm_side *side = process->sides[i];
+        if (output_of(n, side->name) || strcmp(side->name, DEAD_LETTER) == 0) note(job, "operator \"%s\" has two outputs called \"%s\"", n->name, side->name);
+        add_output(job, n, side->name, record_schema(job, side->record), side->record, NULL);
+    }
+    start_ports(job, n);
+    start_tables(job, n, process->state, pieces);
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *process) { return tdm_add_process(name, process, &keyed, 1); }
+
+tdm_stream tdm_add_reduce(tdm_keyed keyed, const char *name, const tdm_reduce_function *function) {
+    tdm_job *job = keyed.stream.job;
+    node *n = add_keyed(name, PROCESS, &keyed, 1);
+    n->reduce = function;
+    check_reads(keyed.stream, function->record, "reduce", n->name);
+    add_output(job, n, MAIN, record_schema(job, function->record), function->record, NULL);
+    start_ports(job, n);
+    tdm_state *so_far = plan_alloc(job, sizeof *so_far);
+    *so_far = (tdm_state){"so-far", TDM_KIND_VALUE, NULL, function->record, NULL};
+    const tdm_state *pieces[] = {so_far};
+    start_tables(job, n, pieces, 1);
+    return main_stream(job, n);
+}
+
+static schema key_schema(tdm_job *job, const node *n) {
+    const key *k = &n->keys[0];
+    schema s = {plan_alloc(job, (k->count + 1) * sizeof(tdm_column)), k->count};
+    for (size_t i = 0; i < k->count; i++) s.columns[i] = (tdm_column){k->names[i], k->types[i]};
+    return s;
+}
+
+/* The column that an aggregate of the host gives, after noting its field. */
+static schema aggregate_schema(tdm_stream stream, node *n, const char *aggregate, tdm_field_of field) {
+    tdm_job *job = stream.job;
+    schema s = {plan_alloc(job, sizeof(tdm_column)), 1};
+    n->aggregate = aggregate;
+    s.columns[0] = (tdm_column){"count", TDM_I64};
+    if (strcmp(aggregate, "count") == 0) return s;
+    int index = field_index(stream, field, "the field of an aggregate");
+    if (index < 0) return s;
+    s.columns[0] = schema_of(stream).columns[index];
+    n->aggregate_field = s.columns[0].name;
+    if (strcmp(aggregate, "sum") == 0 && s.columns[0].type == TDM_I32) s.columns[0].type = TDM_I64;
+    return strncmp(aggregate + 3, "-by", 3) == 0 ? schema_of(stream) : s;
+}
+
+tdm_stream tdm_add_rolling(tdm_keyed keyed, const char *name, const char *aggregate, tdm_field_of field, const tdm_record *out) {
+    tdm_job *job = keyed.stream.job;
+    node *n = add_keyed(name, ROLLING, &keyed, 1);
+    schema column = aggregate_schema(keyed.stream, n, aggregate, field);
+    schema s = out ? joined(job, key_schema(job, n), column) : column;
+    if (!out) out = keyed.stream.record;
+    add_output(job, n, MAIN, s, out, NULL);
+    tdm_stream stream = main_stream(job, n);
+    check_reads(stream, out, "the reader of", n->name);
+    return stream;
+}
+
+tdm_windowed tdm_window_by(tdm_keyed keyed, tdm_windows windows) { return (tdm_windowed){keyed, windows}; }
+
+tdm_windowed tdm_window_all(tdm_stream stream, tdm_windows windows) {
+    return (tdm_windowed){{stream, 0, {NULL, NULL, NULL, NULL}}, windows};
+}
+
+/* Adds a window that is computed here. */
+static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_record *in, tdm_kind state, const tdm_record *acc, const tdm_native *native, const tdm_record *out,
+                             node **made) {
+    tdm_job *job = windowed.keyed.stream.job;
+    node *n = add_keyed(name, WINDOW, &windowed.keyed, 1);
+    n->windows = windowed.windows;
+    n->in = in;
+    check_reads(windowed.keyed.stream, in, "window", n->name);
+    add_output(job, n, MAIN, record_schema(job, out), out, NULL);
+    start_ports(job, n);
+    tdm_state *piece = plan_alloc(job, sizeof *piece);
+    *piece = (tdm_state){ACC, state, NULL, acc, native};
+    const tdm_state *pieces[] = {piece};
+    start_tables(job, n, pieces, 1);
+    *made = n;
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_add_aggregate(tdm_windowed windowed, const char *name, tdm_aggregator aggregator, const tdm_finish *finish) {
+    node *n;
+    bool ready = aggregator.add != NULL;
+    if (!ready) {
+        note(windowed.keyed.stream.job, "window \"%s\" aggregates a field of %s that is no int32_t, int64_t or double: turn it into one by a map before", name, aggregator.in->name);
+        aggregator.acc = finish->result;
+    }
+    tdm_stream stream = add_window(windowed, name, aggregator.in, TDM_KIND_ACCUMULATOR, aggregator.acc, aggregator.native, finish->out, &n);
+    n->aggregator = aggregator;
+    n->finish = finish;
+    const tdm_record *result = aggregator.result ? aggregator.result : aggregator.acc;
+    if (ready && (aggregator.native != finish->native || (!finish->native && !same_record(result, finish->result)))) {
+        note(stream.job, "window \"%s\" finishes %s, but its aggregate gives %s", n->name, finish->result ? finish->result->name : "a native accumulator",
+             result ? result->name : "a native accumulator");
+    }
+    return stream;
+}
+
+tdm_stream tdm_add_window_process(tdm_windowed windowed, const char *name, const tdm_finish *process) {
+    node *n;
+    tdm_stream stream = add_window(windowed, name, process->result, TDM_KIND_LIST, process->result, NULL, process->out, &n);
+    n->finish = process;
+    return stream;
+}
+
+tdm_stream tdm_add_window_reduce(tdm_windowed windowed, const char *name, const tdm_reduce_function *function) {
+    node *n;
+    tdm_stream stream = add_window(windowed, name, function->record, TDM_KIND_ACCUMULATOR, function->record, NULL, function->record, &n);
+    n->reduce = function;
+    return stream;
+}
+
+tdm_stream tdm_add_host_window(tdm_windowed windowed, const char *name, const char *aggregate, tdm_field_of field, const tdm_record *out) {
+    static tdm_column bounds[] = {{"start", TDM_I64}, {"end", TDM_I64}};
+    tdm_job *job = windowed.keyed.stream.job;
+    node *n = add_keyed(name, WINDOW, &windowed.keyed, 1);
+    n->windows = windowed.windows;
+    schema column = aggregate_schema(windowed.keyed.stream, n, aggregate, field), both = {bounds, 2};
+    bool whole = strncmp(aggregate + 3, "-by", 3) == 0;
+    schema s = whole ? joined(job, both, column) : joined(job, joined(job, key_schema(job, n), both), column);
+    add_output(job, n, MAIN, s, out, NULL);
+    tdm_stream stream = main_stream(job, n);
+    check_reads(stream, out, "the reader of", n->name);
+    return stream;
+}
+
+tdm_stream tdm_late_as(tdm_stream results, const tdm_record *record) {
+    const node *n = node_of(results);
+    tdm_stream late = stream_of(results.job, n, LATE, record);
+    if (n->kind != WINDOW) note(results.job, "\"%s\" is no window: only windows have late records", n->name);
+    else if (n->windows.processing_time) note(results.job, "window \"%s\" is in processing time, where nothing is late", n->name);
+    else check_reads(late, record, "the reader of the late records of", n->name);
+    return late;
+}
+
+tdm_stream tdm_parallelism(tdm_stream stream, uint32_t workers) {
+    node_of(stream)->parallelism = workers;
+    return stream;
+}
+
+tdm_stream tdm_on_errors(tdm_stream stream, tdm_on_error policy) {
+    node_of(stream)->policy = policy;
+    return stream;
+}
+
+tdm_stream tdm_dead_letters(tdm_stream stream) {
+    node_of(stream)->policy = TDM_DEAD_LETTER;
+    return stream_of(stream.job, node_of(stream), DEAD_LETTER, &tdm_dead_letter_record);
+}
+
+void tdm_sink(tdm_stream stream, const char *name, tdm_format format) {
+    node *n = add_binding(stream.job, name, SINK, 1, format);
+    n->inputs[0] = read_by(stream, false);
+}
+
+/* Ready aggregators. */
+
+typedef struct mean_acc {
+    double f0;
+    int64_t f1;
+} mean_acc;
+TDM_RECORD(mean_acc, f0, f1);
+
+static double number_at(const tdm_aggregator *self, const void *in) {
+    const uint8_t *at = (const uint8_t *)in + self->offset;
+    return self->type == TDM_F64 ? *(const double *)at : self->type == TDM_I64 ? (double)*(const int64_t *)at : (double)*(const int32_t *)at;
+}
+
+static int64_t integer_at(const tdm_aggregator *self, const void *in) {
+    const uint8_t *at = (const uint8_t *)in + self->offset;
+    return self->type == TDM_I64 ? *(const int64_t *)at : *(const int32_t *)at;
+}
+
+static void count_add(const tdm_aggregator *self, void *acc, const void *in, bool first) {
+    (void)self, (void)in, (void)first;
+    ++*(int64_t *)acc;
+}
+
+/* Integers wrap around, as Flink's do. */
+static void sum_merge(const tdm_aggregator *self, void *into, const void *from) {
+    if (self->type == TDM_F64) *(double *)into += *(const double *)from;
+    else *(int64_t *)into = (int64_t)((uint64_t)*(int64_t *)into + (uint64_t)*(const int64_t *)from);
+}
+
+static void sum_add(const tdm_aggregator *self, void *acc, const void *in, bool first) {
+    (void)first;
+    int64_t integer = self->type == TDM_F64 ? 0 : integer_at(self, in);
+    double number = self->type == TDM_F64 ? number_at(self, in) : 0;
+    sum_merge(self, acc, self->type == TDM_F64 ? (const void *)&number : &integer);
+}
+
+static void mean_add(const tdm_aggregator *self, void *acc, const void *in, bool first) {
+    (void)first;
+    mean_acc *mean = acc;
+    mean->f0 += number_at(self, in);
+    mean->f1++;
+}
+
+static void mean_merge(const tdm_aggregator *self, void *into, const void *from) {
+    (void)self;
+    mean_acc *mean = into;
+    const mean_acc *more = from;
+    mean->f0 += more->f0;
+    mean->f1 += more->f1;
+}
+
+static void mean_finish(const tdm_aggregator *self, const void *acc, void *result) {
+    (void)self;
+    const mean_acc *mean = acc;
+    *(double *)result = mean->f0 / (double)mean->f1;
+}
+
+/* Whether `a` lies beyond `b`, downwards for the least and upwards for the greatest. */
+static bool beyond(const tdm_aggregator *self, bool least, const void *a, const void *b) {
+    if (self->type == TDM_F64) return least ? *(const double *)a < *(const double *)b : *(const double *)a > *(const double *)b;
+    if (self->type == TDM_I64) return least ? *(const int64_t *)a < *(const int64_t *)b : *(const int64_t *)a > *(const int64_t *)b;
+    return least ? *(const int32_t *)a < *(const int32_t *)b : *(const int32_t *)a > *(const int32_t *)b;
+}
+
+static void least_merge(const tdm_aggregator *self, void *into, const void *from) {
+    if (beyond(self, true, from, into)) memcpy(into, from, self->acc->size);
+}
+
+static void greatest_merge(const tdm_aggregator *self, void *into, const void *from) {
+    if (beyond(self, false, from, into)) memcpy(into, from, self->acc->size);
+}
+
+/* A number that is none (NaN) is never the least or the greatest, so that of floats the first has to pass infinity. */
+static void extreme_add(const tdm_aggregator *self, void *acc, const void *in, bool first) {
+    bool least = self->merge == least_merge;
+    const uint8_t *value = (const uint8_t *)in + self->offset;
+    if (first && self->type == TDM_F64) *(double *)acc = least ? __builtin_inf() : -__builtin_inf();
+    else if (first) memcpy(acc, value, self->acc->size);
+    self->merge(self, acc, value);
+}
+
+static int numeric_type(tdm_field_of field) {
+    for (size_t i = 0; i < field.record->count; i++) {
+        int type = field.record->fields[i].type;
+        if (field.record->fields[i].offset == field.offset) return type == TDM_I32 || type == TDM_I64 || type == TDM_F64 ? type : 0;
+    }
+    return 0;
+}
+
+static const tdm_record *number_record(int type) { return type == TDM_F64 ? &double_record : type == TDM_I64 ? &int64_t_record : &int32_t_record; }
+
+tdm_aggregator tdm_counting(const tdm_record *in) { return (tdm_aggregator){in, &int64_t_record, NULL, NULL, count_add, sum_merge, NULL, 0, TDM_I64}; }
+
+tdm_aggregator tdm_summing(tdm_field_of field) {
+    int type = numeric_type(field);
+    const tdm_record *acc = type == TDM_F64 ? &double_record : &int64_t_record;
+    return (tdm_aggregator){field.record, acc, NULL, NULL, type ? sum_add : NULL, sum_merge, NULL, field.offset, type};
+}
+
+tdm_aggregator tdm_averaging(tdm_field_of field) {
+    int type = numeric_type(field);
+    return (tdm_aggregator){field.record, &mean_acc_record, NULL, &double_record, type ? mean_add : NULL, mean_merge, mean_finish, field.offset, type};
+}
+
+tdm_aggregator tdm_least(tdm_field_of field) {
+    int type = numeric_type(field);
+    return (tdm_aggregator){field.record, number_record(type), NULL, NULL, type ? extreme_add : NULL, least_merge, NULL, field.offset, type};
+}
+
+tdm_aggregator tdm_greatest(tdm_field_of field) {
+    int type = numeric_type(field);
+    return (tdm_aggregator){field.record, number_record(type), NULL, NULL, type ? extreme_add : NULL, greatest_merge, NULL, field.offset, type};
+}
+
+/* ==== 9 the plan ============================================================================================== */
+
+static void json_text(buffer *b, const char *text) {
+    append(b, "\"", 1);
+    for (const char *at = text; *at; at++) {
+        uint8_t c = (uint8_t)*at;
+        if (c == '"' || c == '\\') append_format(b, "\\%c", c);
+        else if (c < 0x20) append_format(b, "\\u%04x", c);
+        else append(b, at, 1);
+    }
+    append(b, "\"", 1);
+}
+
+static void json_field(buffer *b, const char *name, const char *text) {
+    json_text(b, name);
+    append(b, ":", 1);
+    json_text(b, text);
+}
+
+static void json_schema(buffer *b, const tdm_column *columns, size_t count) {
+    append_string(b, "\"schema\":\"");
+    append_schema(b, columns, count);
+    append(b, "\"", 1);
+}
+
+static void json_watermarks(buffer *b, tdm_watermarks w) {
+    if (w.bounded) append_format(b, "{\"bounded\":{\"ms\":%lld}}", (long long)w.bound);
+    else append_string(b, "\"monotonic\"");
+}
+
+static void json_names(buffer *b, const key *k) {
+    append(b, "[", 1);
+    for (size_t i = 0; i < k->count; i++) {
+        if (i) append(b, ",", 1);
+        json_text(b, k->names[i]);
+    }
+    append(b, "]", 1);
+}
+
+static void json_aggregate(buffer *b, const node *n) {
+    if (!n->aggregate_field) {
+        json_text(b, n->aggregate);
+        return;
+    }
+    append(b, "{", 1);
+    json_field(b, n->aggregate, n->aggregate_field);
+    append(b, "}", 1);
+}
+
+static const tdm_state *piece_of(const node *n, size_t index);
+
+static void json_state(buffer *b, const node *n) {
+    if (!n->tables_len) return;
+    static const char *const kinds[] = {"value", "list", "map", "accumulator"};
+    append_string(b, ",\"state\":[");
+    for (size_t i = 0; i < n->tables_len; i++) {
+        const tdm_state *piece = piece_of(n, i);
+        append_string(b, i ? ",{" : "{");
+        json_field(b, "name", piece->name);
+        append_format(b, ",\"kind\":\"%s\",", kinds[piece->kind]);
+        if (piece->kind == TDM_KIND_LIST || piece->kind == TDM_KIND_MAP) {
+            append_string(b, "\"schema\":\"block:bytes\"");
+        } else {
+            const tdm_record *type = record_of(piece);
+            append_string(b, "\"schema\":\"");
+            for (size_t c = 0; c < type->count; c++) {
+                const tdm_column one = {type->fields[c].name, type->fields[c].type};
+                if (c) append(b, ",", 1);
+                append_schema(b, &one, 1);
+            }
+            append(b, "\"", 1);
+        }
+        append(b, "}", 1);
+    }
+    append(b, "]", 1);
+}
+
+static void json_binding(buffer *b, const node *n) {
+    json_field(b, "binding", n->name);
+    if (n->url) append(b, ",", 1), json_field(b, "default", n->url);
+    append(b, ",", 1);
+    json_field(b, "format", n->format);
+    if (n->tag) append(b, ",", 1), json_field(b, "tag", n->tag);
+    if (n->time) append(b, ",", 1), json_field(b, "time", n->time);
+    if (n->has_watermarks) append_string(b, ",\"watermarks\":"), json_watermarks(b, n->watermarks);
+}
+
+static void json_process(buffer *b, const node *n) {
+    append_string(b, "\"keys\":[");
+    for (size_t i = 0; i < n->inputs_len; i++) {
+        if (i) append(b, ",", 1);
+        json_names(b, &n->keys[i]);
+    }
+    append(b, "]", 1);
+    json_state(b, n);
+    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->timers[i]; i++) {
+        append_string(b, i ? "," : ",\"timers\":[");
+        append(b, "{", 1);
+        json_field(b, "name", n->process->timers[i]->name);
+        append_format(b, ",\"domain\":\"%s\"}", n->process->timers[i]->processing_time ? "processing" : "event");
+    }
+    if (n->process && n->process->timers[0]) append(b, "]", 1);
+}
+
+static void json_window(buffer *b, const node *n) {
+    const tdm_windows *w = &n->windows;
+    append_string(b, "\"key\":");
+    json_names(b, &n->keys[0]);
+    append_string(b, ",\"assigner\":");
+    long long size = w->size, slide = w->slide, offset = w->offset, gap = w->gap;
+    if (w->assigner == TDM_TUMBLING) append_format(b, "{\"tumbling\":{\"size_ms\":%lld,\"offset_ms\":%lld}}", size, offset);
+    if (w->assigner == TDM_SLIDING) append_format(b, "{\"sliding\":{\"size_ms\":%lld,\"slide_ms\":%lld,\"offset_ms\":%lld}}", size, slide, offset);
+    if (w->assigner == TDM_SESSION) append_format(b, "{\"session\":{\"gap_ms\":%lld}}", gap);
+    append_format(b, ",\"domain\":\"%s\",\"lateness-ms\":%lld,\"compute\":", w->processing_time ? "processing" : "event", (long long)w->lateness);
+    if (n->aggregate) append_string(b, "{\"host\":"), json_aggregate(b, n), append(b, "}", 1);
+    else append_string(b, "\"guest\"");
+    json_state(b, n);
+}
+
+static void json_kind(buffer *b, const node *n) {
+    switch (n->kind) {
+    case MAP: case FILTER: case FLAT_MAP: case KEY_BY: case UNION: json_text(b, KIND_NAMES[n->kind]); return;
+    case TIMESTAMPS:
+        append_string(b, "{\"timestamps\":");
+        json_watermarks(b, n->watermarks);
+        append(b, "}", 1);
+        return;
+    default: break;
+    }
+    append_format(b, "{\"%s\":{", KIND_NAMES[n->kind]);
+    if (n->kind == SOURCE || n->kind == SINK) json_binding(b, n);
+    if (n->kind == PROCESS) json_process(b, n);
+    if (n->kind == WINDOW) json_window(b, n);
+    if (n->kind == ROLLING) append_string(b, "\"key\":"), json_names(b, &n->keys[0]), append_string(b, ",\"aggregate\":"), json_aggregate(b, n);
+    append_string(b, "}}");
+}
+
+static void json_node(buffer *b, const tdm_instance *instance, const node *n) {
+    append(b, "{", 1);
+    json_field(b, "name", n->name);
+    append_string(b, ",\"kind\":");
+    json_kind(b, n);
+    for (size_t i = 0; i < n->inputs_len; i++) {
+        const input *in = &n->inputs[i];
+        append_string(b, i ? ",{" : ",\"inputs\":[{");
+        json_field(b, "from", instance->nodes[in->from]->name);
+        if (strcmp(in->port, MAIN) != 0) append(b, ",", 1), json_field(b, "port", in->port);
+        if (in->partition == CUSTOM) append_string(b, ",\"partition\":{"), json_field(b, "custom", in->field), append(b, "}", 1);
+        else if (in->partition != FORWARD) append(b, ",", 1), json_field(b, "partition", PARTITION_NAMES[in->partition]);
+        append(b, "}", 1);
+    }
+    if (n->inputs_len) append(b, "]", 1);
+    for (size_t i = 0; i < n->outputs_len; i++) {
+        const output *out = &n->outputs[i];
+        append_string(b, i ? ",{" : ",\"outputs\":[{");
+        if (strcmp(out->name, MAIN) != 0) json_field(b, "name", out->name), append(b, ",", 1);
+        json_schema(b, out->schema.columns, out->schema.count);
+        if (out->variant) append(b, ",", 1), json_field(b, "variant", out->variant);
+        append(b, "}", 1);
+    }
+    if (n->outputs_len) append(b, "]", 1);
+    if (n->parallelism) append_format(b, ",\"parallelism\":%u", n->parallelism);
+    if (n->policy != TDM_FAIL) append_format(b, ",\"on-error\":\"%s\"", n->policy == TDM_SKIP ? "skip" : DEAD_LETTER);
+    append(b, "}", 1);
+}
+
+static void json_plan(buffer *b, const tdm_job *job) {
+    const tdm_instance *instance = job->instance;
+    append_string(b, "{\"contract\":\"" TDM_CONTRACT "\",");
+    if (job->name) json_field(b, "name", job->name), append(b, ",", 1);
+    append_string(b, "\"operators\":[");
+    for (size_t i = 0; i < instance->nodes_len; i++) {
+        if (i) append(b, ",", 1);
+        json_node(b, instance, instance->nodes[i]);
+    }
+    append_string(b, "]}");
+}
+
+/* ==== 10 state ================================================================================================ */
+
+/* What the record in hand did to its slot: it changed it, it emptied a piece of it. LISTED is for sort_out. */
+enum { CHANGED = 1, CLEARED = 2, LISTED = 128 };
+
+/* A text or bytes member of an item. */
+typedef struct text_at {
+    size_t offset;
+    /* Where its `present` is, or SIZE_MAX. */
+    size_t present;
+    bool utf8;
+    const char *name;
+} text_at;
+
+typedef struct list {
+    uint8_t *items;
+    uint32_t room;
+} list;
+
+/* One declared piece of state for all slots: items in memory, one at most for a value, whose texts are owned (each malloc'ed).
+ *
+ * While a record is in hand its slot may be SHADOWED: `shadow` then holds the items as they were and with them owns their texts, and
+ * what has been put into the slot since is in the arena. The end of the record commits (the slot gets texts of its own) or rolls
+ * back. A flat item without undoing is changed in place; a list that only grew is APPENDED and remembers its length. */
+typedef struct table {
+    const tdm_state *piece;
+    size_t size, value_at;
+    text_at *texts;
+    size_t texts_len;
+    uint32_t room;
+    uint32_t *counts;
+    /* Values, side by side; or lists. */
+    uint8_t *values;
+    list *lists;
+    enum { CLEAN, APPENDED, SHADOWED } state;
+    uint32_t slot, old_count;
+    buffer shadow;
+} table;
+
+struct tdm_ctx {
+    tdm_instance *instance;
+    struct chain *chain;
+    node *node;
+    uint32_t member;
+    int64_t time;
+    /* Why the record is refused; `forced` when it is so whatever the function returns. */
+    const char *refusal;
+    bool forced;
+    /* Operators with a key. */
+    uint32_t slot, key_row;
+    const key *key;
+    const column *key_columns;
+};
+
+static const tdm_state *piece_of(const node *n, size_t index) { return n->tables[index].piece; }
+
+static size_t aligned(size_t size) { return (size + 7) & ~(size_t)7; }
+
+static void add_texts(table *t, const tdm_record *type, size_t at) {
+    for (size_t i = 0; i < type->count; i++) {
+        const tdm_field *field = &type->fields[i];
+        if (!variable(field->type)) continue;
+        bool may = optional(field->type);
+        size_t cell = at + field->offset;
+        t->texts[t->texts_len++] = (text_at){may ? cell + VALUE_AT[base(field->type)] : cell, may ? cell : SIZE_MAX, base(field->type) == TDM_STRING, field->name};
+    }
+}
+
+static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, size_t count) {
+    n->tables = plan_alloc(job, (count + 1) * sizeof *n->tables);
+    n->tables_len = count;
+    for (size_t i = 0; i < count; i++) {
+        table *t = &n->tables[i];
+        const tdm_state *piece = t->piece = pieces[i];
+        const tdm_record *type = piece->native ? NULL : piece->record;
+        t->value_at = piece->key ? aligned(piece->key->size) : 0;
+        t->size = piece->native ? piece->native->size : piece->key ? aligned(t->value_at + type->size) : type->size;
+        size_t most = (type ? type->count : 0) + (piece->key ? piece->key->count : 0);
+        t->texts = plan_alloc(job, (most + 1) * sizeof *t->texts);
+        for (size_t c = 0; piece->key && c < piece->key->count; c++) {
+            if (base(piece->key->fields[c].type) == TDM_F64) note(job, "map \"%s\" of \"%s\" has a double in its key: round it to an int64_t", piece->name, n->name);
+        }
+        if (piece->key) add_texts(t, piece->key, 0);
+        if (type) add_texts(t, type, t->value_at);
+    }
+}
+
+static bool is_list(const table *t) { return t->piece->kind == TDM_KIND_LIST || t->piece->kind == TDM_KIND_MAP; }
+
+static uint8_t *items_of(const table *t, uint32_t slot) { return is_list(t) ? t->lists[slot].items : t->values + slot * t->size; }
+
+/* Makes room for slots below `slots`. */
+static void reserve_slots(table *t, uint32_t slots) {
+    if (slots <= t->room) return;
+    uint32_t room = t->room ? t->room : 16;
+    while (room < slots) room *= 2;
+    t->counts = checked(realloc(t->counts, room * sizeof *t->counts));
+    memset(t->counts + t->room, 0, (room - t->room) * sizeof *t->counts);
+    if (is_list(t)) {
+        t->lists = checked(realloc(t->lists, room * sizeof *t->lists));
+        memset(t->lists + t->room, 0, (room - t->room) * sizeof *t->lists);
+    } else {
+        t->values = checked(realloc(t->values, room * t->size));
+    }
+    t->room = room;
+}
+
+static uint32_t reserve_all(node *n, tdm_numbers slots) {
+    uint32_t room = 0;
+    for (size_t i = 0; i < slots.len; i++) room = slots.at[i] >= room ? slots.at[i] + 1 : room;
+    for (size_t i = 0; i < n->tables_len; i++) reserve_slots(&n->tables[i], room);
+    return room;
+}
+
+static tdm_text *text_in(const text_at *at, uint8_t *item) {
+    tdm_text *text = (tdm_text *)(void *)(item + at->offset);
+    bool absent = at->present != SIZE_MAX && !item[at->present];
+    if (absent || text->len == 0) *text = (tdm_text){"", 0};
+    return text;
+}
+
+/* The first field of an item whose text is not UTF-8. */
+static const char *bad_item(const table *t, uint8_t *item) {
+    for (size_t i = 0; i < t->texts_len; i++) {
+        const tdm_text *text = text_in(&t->texts[i], item);
+        if (t->texts[i].utf8 && !tdm_is_utf8(text->ptr, text->len)) return t->texts[i].name;
+    }
+    return NULL;
+}
+
+/* Gives an item texts of its own. */
+static void own(const table *t, uint8_t *item) {
+    for (size_t i = 0; i < t->texts_len; i++) {
+        tdm_text *text = text_in(&t->texts[i], item);
+        if (text->len) text->ptr = memcpy(checked(malloc(text->len)), text->ptr, text->len);
+    }
+}
+
+static void disown(const table *t, uint8_t *item) {
+    if (t->piece->native) {
+        if (t->piece->native->free) t->piece->native->free(item);
+        return;
+    }
+    for (size_t i = 0; i < t->texts_len; i++) {
+        const tdm_text *text = text_in(&t->texts[i], item);
+        if (text->len) free((void *)(uintptr_t)text->ptr);
+    }
+}
+
+/* Gives an item texts that live as long as the record in hand. */
+static void lend(const table *t, uint8_t *item, arena *a) {
+    for (size_t i = 0; i < t->texts_len; i++) {
+        tdm_text *text = text_in(&t->texts[i], item);
+        if (text->len) text->ptr = arena_copy(a, text->ptr, text->len);
+    }
+}
+
+static void disown_all(const table *t, uint8_t *items, size_t count) {
+    for (size_t i = 0; (t->texts_len || t->piece->native) && i < count; i++) disown(t, items + i * t->size);
+}
+
+static void copy_item(const table *t, void *to, const void *from) {
+    if (t->piece->native && t->piece->native->copy) t->piece->native->copy(to, from);
+    else memcpy(to, from, t->size);
+}
+
+static void empty_slot(table *t, uint32_t slot) {
+    if (t->counts[slot]) disown_all(t, items_of(t, slot), t->counts[slot]);
+    t->counts[slot] = 0;
+    if (is_list(t)) {
+        free(t->lists[slot].items);
+        t->lists[slot] = (list){NULL, 0};
+    }
+}
+
+static void free_table(table *t) {
+    if (t->state == SHADOWED) disown_all(t, t->shadow.at, t->old_count);
+    for (uint32_t slot = 0; slot < t->room; slot++) {
+        /* What lies over a shadow is in the arena. */
+        if (t->state == SHADOWED && slot == t->slot && !t->piece->native) t->counts[slot] = 0;
+        empty_slot(t, slot);
+    }
+    free(t->counts);
+    free(t->values);
+    free(t->lists);
+    release(&t->shadow);
+}
+
+/* Room for `count` items in a slot. */
+static uint8_t *reserve_items(table *t, uint32_t slot, uint32_t count) {
+    if (!is_list(t)) return t->values + slot * t->size;
+    list *l = &t->lists[slot];
+    if (count > l->room) {
+        l->room = l->room * 2 > count ? l->room * 2 : count < 4 ? 4 : count;
+        l->items = checked(realloc(l->items, l->room * t->size));
+    }
+    return l->items;
+}
+
+/* From here on the slot's items are the record's, and the shadow's the slot's. */
+static void begin_shadow(tdm_ctx *ctx, table *t) {
+    if (t->state == SHADOWED) return;
+    uint32_t slot = t->slot = ctx->slot, count = t->counts[slot];
+    uint8_t *items = items_of(t, slot);
+    if (t->state == CLEAN) t->old_count = count;
+    for (uint32_t i = t->old_count; i < count; i++) {
+        _Alignas(8) uint8_t lent[t->size];
+        memcpy(lent, items + i * t->size, t->size);
+        lend(t, lent, &ctx->instance->scratch);
+        disown(t, items + i * t->size);
+        memcpy(items + i * t->size, lent, t->size);
+    }
+    t->shadow.len = 0;
+    reserve(&t->shadow, t->old_count * t->size);
+    for (uint32_t i = 0; i < t->old_count; i++) copy_item(t, t->shadow.at + i * t->size, items + i * t->size);
+    t->shadow.len = t->old_count * t->size;
+    t->state = SHADOWED;
+}
+
+/* Whether an item has the same owned texts as another. */
+static bool same_texts(const table *t, uint8_t *a, uint8_t *b) {
+    for (size_t i = 0; i < t->texts_len; i++) {
+        const tdm_text *x = text_in(&t->texts[i], a), *y = text_in(&t->texts[i], b);
+        if (x->len != y->len || (x->len && x->ptr != y->ptr)) return false;
+    }
+    return true;
+}
+
+/* The text that keeps the record in hand from being committed. */
+static const char *bad_table(table *t) {
+    for (uint32_t i = 0; t->state == SHADOWED && t->texts_len && i < t->counts[t->slot]; i++) {
+        const char *bad = bad_item(t, items_of(t, t->slot) + i * t->size);
+        if (bad) return bad;
+    }
+    return NULL;
+}
+
+static void commit(table *t) {
+    if (t->state == SHADOWED && t->piece->native) disown_all(t, t->shadow.at, t->old_count);
+    if (t->state == SHADOWED && t->texts_len) {
+        uint8_t *items = items_of(t, t->slot), *old = t->shadow.at;
+        size_t count = t->counts[t->slot], old_count = t->old_count, size = t->size;
+        /* Items at the front and at the back that have not been touched keep their texts. */
+        size_t front = 0, back = 0;
+        while (front < count && front < old_count && same_texts(t, items + front * size, old + front * size)) front++;
+        while (back < count - front && back < old_count - front && same_texts(t, items + (count - 1 - back) * size, old + (old_count - 1 - back) * size)) back++;
+        for (size_t i = front; i < count - back; i++) own(t, items + i * size);
+        disown_all(t, old + front * size, old_count - back - front);
+    }
+    t->state = CLEAN;
+}
+
+static void roll_back(table *t) {
+    if (t->state == CLEAN) return;
+    uint32_t slot = t->slot;
+    uint8_t *items = reserve_items(t, slot, t->old_count);
+    if (t->state == APPENDED) disown_all(t, items + t->old_count * t->size, t->counts[slot] - t->old_count);
+    if (t->state == SHADOWED) {
+        if (t->piece->native) disown_all(t, items, t->counts[slot]);
+        if (t->old_count) memcpy(items, t->shadow.at, t->old_count * t->size);
+    }
+    t->counts[slot] = t->old_count;
+    t->state = CLEAN;
+}
+
+static void force_refusal(tdm_ctx *ctx, const char *format, ...) TDM_PRINTF_(2, 3);
+
+/* Notes a change of the slot in hand, and makes it one that can be undone where it may have to be. */
+static void change(tdm_ctx *ctx, table *t, uint8_t flags) {
+    ctx->node->touched |= CHANGED | flags;
+    if (ctx->node->undo) begin_shadow(ctx, t);
+}
+
+/* Puts an item into memory that holds none, with texts that live long enough; false when a text of it is none. */
+static bool place(tdm_ctx *ctx, table *t, uint8_t *at, const void *key_or_item, const void *value) {
+    _Alignas(8) uint8_t item[t->size];
+    if (value) zero(item, t->size);
+    copy(item, key_or_item, value ? t->piece->key->size : t->size);
+    if (value) memcpy(item + t->value_at, value, t->piece->record->size);
+    const char *bad = bad_item(t, item);
+    if (bad) {
+        force_refusal(ctx, "field \"%s\" of state \"%s\" is given a text that is not UTF-8", bad, t->piece->name);
+        return false;
+    }
+    if (t->state == SHADOWED) lend(t, item, &ctx->instance->scratch);
+    else own(t, item);
+    copy(at, item, t->size);
+    return true;
+}
+
+static int compare_cells(int type, const uint8_t *a, const uint8_t *b) {
+    if (optional(type)) {
+        bool x = *(const bool *)a, y = *(const bool *)b;
+        if (!x || !y) return x - y;
+        a += VALUE_AT[base(type)];
+        b += VALUE_AT[base(type)];
+    }
+    if (variable(type)) return tdm_compare(*(const tdm_text *)(const void *)a, *(const tdm_text *)(const void *)b);
+    int64_t x, y;
+    if (base(type) == TDM_BOOL) x = *a, y = *b;
+    else if (base(type) == TDM_I32) x = (int32_t)load32(a), y = (int32_t)load32(b);
+    else x = (int64_t)load64(a), y = (int64_t)load64(b);
+    return (x > y) - (x < y);
+}
+
+static int compare_keys(const tdm_record *type, const void *a, const void *b) {
+    for (size_t i = 0; i < type->count; i++) {
+        size_t at = type->fields[i].offset;
+        int order = compare_cells(type->fields[i].type, (const uint8_t *)a + at, (const uint8_t *)b + at);
+        if (order) return order;
+    }
+    return 0;
+}
+
+/* Where a key stands in a map, or would. */
+static bool find_key(const table *t, uint32_t slot, const void *key, uint32_t *index) {
+    uint32_t low = 0, high = t->counts[slot];
+    const uint8_t *items = high ? items_of(t, slot) : NULL;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = compare_keys(t->piece->key, items + middle * t->size, key);
+        if (order == 0) return *index = middle, true;
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return *index = low, false;
+}
+
+/* Opens a gap for an item. */
+static uint8_t *insert_gap(table *t, uint32_t slot, uint32_t index) {
+    uint8_t *items = reserve_items(t, slot, t->counts[slot] + 1), *at = items + index * t->size;
+    memmove(at + t->size, at, (t->counts[slot] - index) * t->size);
+    t->counts[slot]++;
+    return at;
+}
+
+static void close_gap(table *t, uint32_t slot, uint32_t index) {
+    uint8_t *at = items_of(t, slot) + index * t->size;
+    t->counts[slot]--;
+    memmove(at, at + t->size, (t->counts[slot] - index) * t->size);
+}
+
+/* Writes the items of a slot as a block of its own; a map's are keys and values. */
+static tdm_bytes pack_items(builder *b, const table *t, uint32_t slot) {
+    const uint8_t *items = items_of(t, slot);
+    size_t keys = t->piece->key ? t->piece->key->count : 0;
+    for (uint32_t i = 0; i < t->counts[slot]; i++) {
+        const uint8_t *item = items + i * t->size;
+        if (t->piece->key) write_record(b, 0, t->piece->key, item);
+        write_record(b, keys, t->piece->record, item + t->value_at);
+        end_row(b, 0);
+    }
+    return lay_out(b);
+}
+
+static void export_table(tdm_ctx *ctx, builder *b, size_t first, table *t, tdm_numbers slots, builder *nested) {
+    tdm_instance *instance = ctx->instance;
+    const tdm_record *type = record_of(t->piece);
+    b->rows = 0;
+    for (size_t i = 0; i < slots.len; i++, b->rows++) {
+        uint32_t slot = slots.at[i];
+        const void *value = t->counts[slot] ? items_of(t, slot) : NULL;
+        if (is_list(t)) {
+            tdm_bytes bytes = value ? pack_items(nested, t, slot) : (tdm_bytes){NULL, 0};
+            write_value(b, &b->writers[first], value ? &bytes : NULL);
+            continue;
+        }
+        arena_mark mark = arena_here(&instance->scratch);
+        if (value && t->piece->native) {
+            void *record = arena_zeroed(&instance->scratch, type->size);
+            t->piece->native->save(ctx, value, record);
+            value = record;
+        }
+        write_record(b, first, type, value);
+        arena_release(&instance->scratch, mark);
+    }
+}
+
+static size_t columns_of(const table *t) { return is_list(t) ? 1 : record_of(t->piece)->count; }
+
+/* The columns of an operator's state, all optional and named NAME.COLUMN. */
+static tdm_column *state_columns(arena *a, const node *n, size_t *count) {
+    *count = 0;
+    for (size_t i = 0; i < n->tables_len; i++) *count += columns_of(&n->tables[i]);
+    tdm_column *columns = arena_zeroed(a, (*count + 1) * sizeof *columns);
+    size_t at = 0;
+    for (size_t i = 0; i < n->tables_len; i++) {
+        const table *t = &n->tables[i];
+        for (size_t c = 0; c < columns_of(t); c++, at++) {
+            const tdm_field *field = is_list(t) ? NULL : &record_of(t->piece)->fields[c];
+            const char *column = field ? field->name : "block";
+            char *name = arena_take(a, strlen(t->piece->name) + strlen(column) + 2);
+            strcat(strcat(strcpy(name, t->piece->name), "."), column);
+            columns[at] = (tdm_column){name, (field ? field->type : TDM_BYTES) | TDM_OPTIONAL};
+        }
+    }
+    return columns;
+}
+
+/* Loads the items of one list or map; what is wrong with them, or NULL. */
+static const char *import_items(tdm_ctx *ctx, table *t, uint32_t slot, tdm_bytes bytes) {
+    arena *a = &ctx->instance->scratch;
+    const tdm_record *key = t->piece->key, *type = t->piece->record;
+    size_t keys = key ? key->count : 0;
+    column *columns = arena_zeroed(a, (keys + type->count + 1) * sizeof *columns);
+    tdm_column *wanted = arena_zeroed(a, (keys + type->count + 1) * sizeof *wanted);
+    for (size_t i = 0; i < keys + type->count; i++) {
+        const tdm_field *field = i < keys ? &key->fields[i] : &type->fields[i - keys];
+        wanted[i] = (tdm_column){field->name, field->type};
+    }
+    block b;
+    const char *error = tdm_block_check(bytes, wanted, keys + type->count);
+    if (!error) error = open_block(&b, bytes);
+    if (!error && key) error = open_record(&b, key, 0, false, columns);
+    if (!error) error = open_record(&b, type, keys, false, columns + keys);
+    if (error) return error;
+    uint8_t *item = arena_zeroed(a, t->size);
+    for (uint32_t row = 0; row < b.rows; row++) {
+        if (key) read_record(key, columns, row, item);
+        read_record(type, columns + keys, row, item + t->value_at);
+        uint32_t index = t->counts[slot];
+        if (key && find_key(t, slot, item, &index)) return wrong("map \"%s\" has a key twice", t->piece->name);
+        uint8_t *at = insert_gap(t, slot, index);
+        memcpy(at, item, t->size);
+        own(t, at);
+    }
+    return NULL;
+}
+
+static const char *import_table(tdm_ctx *ctx, table *t, tdm_numbers slots, const block *b, size_t first) {
+    arena *a = &ctx->instance->scratch;
+    size_t count = columns_of(t);
+    column *columns = arena_zeroed(a, (count + 1) * sizeof *columns);
+    const tdm_record *type = is_list(t) ? &tdm_bytes_record : record_of(t->piece);
+    const char *error = open_record(b, type, first, true, columns);
+    uint8_t *record = arena_zeroed(a, type->size);
+    for (uint32_t row = 0; !error && row < slots.len; row++) {
+        uint32_t slot = slots.at[row];
+        empty_slot(t, slot);
+        bool any = false;
+        for (size_t c = 0; c < count; c++) any = any || present(&columns[c], row);
+        if (!any) continue;
+        arena_mark mark = arena_here(a);
+        if (is_list(t)) {
+            tdm_text bytes = text_of(&columns[0], row);
+            error = bytes.len ? import_items(ctx, t, slot, (tdm_bytes){(const uint8_t *)bytes.ptr, bytes.len}) : NULL;
+        } else {
+            read_record(type, columns, row, record);
+            uint8_t *at = reserve_items(t, slot, 1);
+            if (t->piece->native) {
+                memset(at, 0, t->size);
+                if (!t->piece->native->load(ctx, at, record)) error = wrong("state \"%s\" cannot be loaded", t->piece->name);
+            } else {
+                memcpy(at, record, t->size);
+                own(t, at);
+            }
+            t->counts[slot] = error ? 0 : 1;
+        }
+        arena_release(a, mark);
+    }
+    return error;
+}
+
+/* ==== 11 calls ================================================================================================ */
+
+/* Rows and bytes of text after which a block is handed on: the cost of a call is spread thin, and the block stays in cache; and those after
+ * which it is handed on in the middle of a record that emits very many. */
+enum { ROWS_FLUSH = 4096, HEAP_FLUSH = 1 << 20, ROWS_HARD = 1 << 18, HEAP_HARD = 16 << 20 };
+
+/* In `log` and `report-failure`: the job as a whole. */
+#define WHOLE_JOB UINT32_MAX
+
+/* An output of an operator. */
+typedef struct port {
+    uint32_t operator_id, index;
+    builder builder;
+} port;
+
+/* A member of a chain. */
+typedef struct stage {
+    tdm_ctx ctx;
+    /* What a map, a key or a time is written to. */
+    uint8_t *out;
+    /* Its ports and those of the members behind it, and their rows before the record in hand. */
+    size_t first_port;
+    uint32_t *marks;
+    size_t failures, messages;
+} stage;
+
+typedef struct chain {
+    tdm_instance *instance;
+    stage *stages;
+    size_t len;
+    port **ports;
+    size_t ports_len;
+    /* Whether a refused record is taken back: not where it fails the job anyway. */
+    bool undo;
+    /* For reading the head's records: columns, their struct, the key's columns. */
+    column *columns, *key_columns;
+    uint8_t *record;
+} chain;
+
+/* A refused record; its message is a part of `messages`. */
+typedef struct refusal {
+    uint32_t row, operator_id;
+    size_t at, len;
+} refusal;
+
+static void log_text(tdm_level level, const char *text, size_t len) {
+    if (current && current->host.log) current->host.log(current->host.data, level, current->operator_id, text, len);
+    else fprintf(stderr, "%.*s\n", (int)len, text);
+}
+
+void tdm_log(tdm_level level, const char *format, ...) {
+    buffer text = {NULL, 0, 0};
+    va_list args;
+    va_start(args, format);
+    append_list(&text, format, args);
+    va_end(args);
+    log_text(level, text.at ? (const char *)text.at : "", text.len);
+    release(&text);
+}
+
+_Noreturn void tdm_abort_at(const char *file, int line, const char *format, ...) {
+    /* No memory is asked for: there may be none. */
+    char text[1024];
+    int len = file ? snprintf(text, sizeof text, "%s:%d: ", file, line) : 0;
+    if (len < 0 || (size_t)len >= sizeof text) len = 0;
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(text + len, sizeof text - (size_t)len, format, args);
+    va_end(args);
+    size_t all = (size_t)len + (more < 0 ? 0 : (size_t)more);
+    if (all >= sizeof text) all = sizeof text - 1;
+    tdm_instance *instance = current;
+    if (instance && instance->has_row && instance->host.report_failure) {
+        instance->host.report_failure(instance->host.data, instance->operator_id, instance->row, text, all);
+    } else {
+        log_text(TDM_ERROR, text, all);
+    }
+    current = NULL;
+    if (instance && instance->host.trap) instance->host.trap(instance->host.data);
+#ifdef __wasm__
+    __builtin_trap();
+#else
+    abort();
+#endif
+}
+
+static void force_refusal(tdm_ctx *ctx, const char *format, ...) {
+    if (ctx->forced) return;
+    va_list args;
+    va_start(args, format);
+    ctx->refusal = arena_list(&ctx->instance->scratch, format, args).ptr;
+    va_end(args);
+    ctx->forced = true;
+}
+
+tdm_status tdm_refuse(tdm_ctx *ctx, const char *format, ...) {
+    if (ctx->forced) return TDM_REFUSED;
+    va_list args;
+    va_start(args, format);
+    ctx->refusal = arena_list(&ctx->instance->scratch, format, args).ptr;
+    va_end(args);
+    return TDM_REFUSED;
+}
+
+static void start_ports(tdm_job *job, node *n) {
+    n->ports = plan_alloc(job, (n->outputs_len + 1) * sizeof *n->ports);
+    n->ports_len = n->outputs_len;
+    for (size_t i = 0; i < n->outputs_len; i++) {
+        schema s = n->outputs[i].schema;
+        port *p = &n->ports[i];
+        *p = (port){n->id, (uint32_t)i, {NULL, 0, 0, 0, 0, {NULL, 0, 0}, {NULL, 0, 0}}};
+        start_builder(&p->builder, s.count, schema_id(s.columns, s.count));
+        for (size_t c = 0; c < s.count; c++) p->builder.writers[c].type = s.columns[c].type;
+    }
+}
+
+static void send(tdm_instance *instance, port *p) {
+    if (!p->builder.rows) return;
+    tdm_bytes block = lay_out(&p->builder);
+    if (instance->host.emit) instance->host.emit(instance->host.data, p->operator_id, p->index, block.ptr, block.len);
+}
+
+static bool is_full(const port *p) { return p->builder.rows >= ROWS_FLUSH || p->builder.heap >= HEAP_FLUSH; }
+
+/* The first field of a record whose text is not UTF-8. */
+static const char *bad_field(const tdm_record *type, const void *record) {
+    for (size_t i = 0; i < type->count; i++) {
+        const tdm_field *field = &type->fields[i];
+        if ((field->type & (TDM_OPTIONAL - 1)) != TDM_STRING) continue;
+        const tdm_text *text = value_of(field->type, (const uint8_t *)record + field->offset);
+        if (text && text->len && !tdm_is_utf8(text->ptr, text->len)) return field->name;
+    }
+    return NULL;
+}
+
+/* Writes a record, and perhaps another one's fields behind it, into a port. */
+static void push(tdm_ctx *ctx, port *p, const tdm_record *type, const void *record, const tdm_record *extra, const void *behind, int64_t time) {
+    tdm_instance *instance = ctx->instance;
+    const char *bad = bad_field(type, record);
+    if (!bad && extra) bad = bad_field(extra, behind);
+    if (bad) {
+        force_refusal(ctx, "field \"%s\" of what it emits is not UTF-8", bad);
+        return;
+    }
+    write_record(&p->builder, 0, type, record);
+    if (extra) write_record(&p->builder, type->count, extra, behind);
+    end_row(&p->builder, time);
+    if (!is_full(p)) return;
+    instance->attention = true;
+    if (p->builder.rows < ROWS_HARD && p->builder.heap < HEAP_HARD) return;
+    if (ctx->chain->undo) tdm_abort("one record emitted more than %d records or %d bytes, which cannot be undone should it be refused", ROWS_HARD, HEAP_HARD);
+    send(instance, p);
+}
+
+static void begin_stage(stage *s, int64_t time) {
+    tdm_ctx *ctx = &s->ctx;
+    const chain *c = ctx->chain;
+    ctx->time = time;
+    ctx->refusal = NULL;
+    ctx->forced = false;
+    ctx->instance->operator_id = ctx->node->id;
+    if (!c->undo) return;
+    for (size_t i = s->first_port; i < c->ports_len; i++) s->marks[i] = c->ports[i]->builder.rows;
+    s->failures = ctx->instance->failures.len;
+    s->messages = ctx->instance->messages.len;
+}
+
+/* Ends what begin_stage began; false when the record was refused, and what came of it here and behind has been taken back. */
+static bool end_stage(stage *s, tdm_status status) {
+    tdm_ctx *ctx = &s->ctx;
+    bool fine = status == TDM_OK || (status == TDM_DROP && ctx->node->kind == FILTER);
+    if (fine && !ctx->forced) return true;
+    tdm_instance *instance = ctx->instance;
+    if (ctx->chain->undo) {
+        for (size_t i = s->first_port; i < ctx->chain->ports_len; i++) truncate_rows(&ctx->chain->ports[i]->builder, s->marks[i]);
+        instance->failures.len = s->failures;
+        instance->messages.len = s->messages;
+    }
+    const char *message = ctx->refusal;
+    char text[64];
+    if (!message && status == TDM_REFUSED) message = "refused without a reason: return tdm_refuse(ctx, ...)";
+    if (!message) snprintf(text, sizeof text, "its function returned %d, which is no status here", (int)status), message = text;
+    refusal failed = {instance->row, ctx->node->id, instance->messages.len, strlen(message)};
+    append(&instance->messages, message, failed.len);
+    append(&instance->failures, &failed, sizeof failed);
+    return false;
+}
+
+static void pass_on(tdm_ctx *ctx, const tdm_record *type, const void *record, int64_t time);
+
+/* Runs a stateless member over a record. */
+static void run_stage(stage *s, const void *in, int64_t time) {
+    tdm_ctx *ctx = &s->ctx;
+    arena *scratch = &ctx->instance->scratch;
+    arena_mark mark = arena_here(scratch);
+    const tdm_function *f = ctx->node->function;
+    bool last = ctx->member + 1 == ctx->chain->len;
+    begin_stage(s, time);
+    zero(s->out, f->out->size);
+    tdm_status status = f->call(ctx, in, s->out);
+    if (status == TDM_OK) {
+        switch (ctx->node->kind) {
+        case MAP: pass_on(ctx, f->out, s->out, time); break;
+        case FILTER: pass_on(ctx, f->in, in, time); break;
+        case TIMESTAMPS: pass_on(ctx, f->in, in, *(const int64_t *)(const void *)s->out); break;
+        case KEY_BY:
+            if (last) push(ctx, &ctx->node->ports[0], f->in, in, f->out, s->out, time);
+            else pass_on(ctx, f->in, in, time);
+            break;
+        default: break;
+        }
+    }
+    end_stage(s, status);
+    arena_release(scratch, mark);
+}
+
+/* Hands a record to the next member, or to the port where there is none. */
+static void pass_on(tdm_ctx *ctx, const tdm_record *type, const void *record, int64_t time) {
+    if (ctx->member + 1 == ctx->chain->len) {
+        push(ctx, &ctx->node->ports[0], type, record, NULL, NULL, time);
+        return;
+    }
+    run_stage(&ctx->chain->stages[ctx->member + 1], record, time);
+    ctx->instance->operator_id = ctx->node->id;
+}
+
+static void begin_row(chain *c, uint32_t row) {
+    c->instance->row = row;
+    c->instance->has_row = true;
+}
+
+static void end_row_of(chain *c) {
+    if (!c->instance->attention) return;
+    c->instance->attention = false;
+    for (size_t i = 0; i < c->ports_len; i++) {
+        if (is_full(c->ports[i])) send(c->instance, c->ports[i]);
+    }
+}
+
+/* ==== 12 context ============================================================================================== */
+
+int64_t tdm_time(const tdm_ctx *ctx) { return ctx->time; }
+int64_t tdm_watermark(const tdm_ctx *ctx) { return ctx->instance->at.watermark; }
+int64_t tdm_now(const tdm_ctx *ctx) { return ctx->instance->at.now; }
+void *tdm_alloc(tdm_ctx *ctx, size_t size) { return arena_zeroed(&ctx->instance->scratch, size); }
+
+tdm_text tdm_format_text(tdm_ctx *ctx, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    tdm_text text = arena_list(&ctx->instance->scratch, format, args);
+    va_end(args);
+    return text;
+}
+
+tdm_text tdm_ascii_lower(tdm_ctx *ctx, tdm_text text) {
+    char *copy = arena_take(&ctx->instance->scratch, text.len);
+    for (size_t i = 0; i < text.len; i++) copy[i] = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char)(text.ptr[i] + 32) : text.ptr[i];
+    return (tdm_text){copy, text.len};
+}
+
+tdm_bytes tdm_pack_as(tdm_ctx *ctx, const tdm_record *type, const void *items, size_t count) {
+    if (!count) return (tdm_bytes){NULL, 0};
+    size_t len;
+    uint8_t *block = tdm_block_write(type, items, NULL, count, false, &len);
+    tdm_bytes bytes = {arena_copy(&ctx->instance->scratch, block, len), len};
+    free(block);
+    return bytes;
+}
+
+const void *tdm_unpack_as(tdm_ctx *ctx, const tdm_record *type, tdm_bytes bytes, size_t *count) {
+    arena *a = &ctx->instance->scratch;
+    *count = 0;
+    block b;
+    column *columns = arena_zeroed(a, (type->count + 1) * sizeof *columns);
+    if (!bytes.len || open_block(&b, bytes) || open_record(&b, type, 0, false, columns)) return NULL;
+    uint8_t *records = arena_zeroed(a, b.rows * type->size + 1);
+    for (uint32_t row = 0; row < b.rows; row++) read_record(type, columns, row, records + row * type->size);
+    *count = b.rows;
+    return records;
+}
+
+void tdm_emit_record_at(tdm_ctx *ctx, int64_t time, const tdm_record *type, const void *record) {
+    const tdm_record *out = ctx->node->outputs[0].record;
+    kind k = ctx->node->kind;
+    if (k != FLAT_MAP && k != PROCESS && k != WINDOW) tdm_abort("a %s emits what its function returns, nothing else", KIND_NAMES[k]);
+    if (!same_record(out, type)) tdm_abort("operator \"%s\" emits %s, not %s", ctx->node->name, out->name, type->name);
+    pass_on(ctx, type, record, time);
+}
+
+void tdm_emit_record(tdm_ctx *ctx, const tdm_record *type, const void *record) { tdm_emit_record_at(ctx, ctx->time, type, record); }
+
+void tdm_emit_record_to(tdm_ctx *ctx, const tdm_side *side, const tdm_record *type, const void *record) {
+    const node *n = ctx->node;
+    if (!same_record(side->record, type)) tdm_abort("side output \"%s\" takes %s, not %s", side->name, side->record->name, type->name);
+    for (size_t i = 1; i < n->outputs_len; i++) {
+        if (strcmp(n->outputs[i].name, side->name) != 0) continue;
+        push(ctx, &n->ports[i], type, record, NULL, NULL, ctx->time);
+        return;
+    }
+    tdm_abort("operator \"%s\" declares no side output \"%s\"", n->name, side->name);
+}
+
+const void *tdm_key_as(tdm_ctx *ctx, const tdm_record *type) {
+    const key *k = ctx->key;
+    if (!k) tdm_abort("operator \"%s\" has no key", ctx->node->name);
+    bool fits = k->count == type->count;
+    for (size_t i = 0; fits && i < k->count; i++) fits = k->types[i] == type->fields[i].type;
+    if (!fits) tdm_abort("the key of operator \"%s\" is no %s", ctx->node->name, type->name);
+    void *out = arena_zeroed(&ctx->instance->scratch, type->size);
+    read_record(type, ctx->key_columns, ctx->key_row, out);
+    return out;
+}
+
+/* The table of a piece that the operator in hand declares. A piece that stands in a header has an address in every source file that
+ * includes it, so the name decides where the address does not. */
+static table *table_of(tdm_ctx *ctx, const tdm_state *piece, tdm_kind kind, const tdm_record *key, const tdm_record *type) {
+    node *n = ctx->node;
+    table *found = NULL;
+    for (size_t i = 0; !found && i < n->tables_len; i++) found = n->tables[i].piece == piece ? &n->tables[i] : NULL;
+    for (size_t i = 0; !found && i < n->tables_len; i++) found = strcmp(n->tables[i].piece->name, piece->name) == 0 ? &n->tables[i] : NULL;
+    if (!found) tdm_abort("operator \"%s\" does not declare state \"%s\"", n->name, piece->name);
+    const tdm_state *declared = found->piece;
+    if (declared->kind != kind) tdm_abort("state \"%s\" is used as what it is not: a value, list or map", piece->name);
+    if (!same_record(declared->record, type) || !same_record(declared->key, key)) tdm_abort("state \"%s\" is used with another type than it has", piece->name);
+    return found;
+}
+
+static const void *get(tdm_ctx *ctx, const table *t) { return t->counts[ctx->slot] ? items_of(t, ctx->slot) : NULL; }
+
+/* The one item of a slot for changing, a fresh one where there is none. */
+static void *edit(tdm_ctx *ctx, table *t) {
+    change(ctx, t, 0);
+    if (t->texts_len) begin_shadow(ctx, t);
+    uint8_t *at = items_of(t, ctx->slot);
+    if (!t->counts[ctx->slot]) {
+        memset(at, 0, t->size);
+        if (t->piece->native && t->piece->native->init) t->piece->native->init(at);
+        t->counts[ctx->slot] = 1;
+    }
+    return at;
+}
+
+static void clear(tdm_ctx *ctx, table *t) {
+    if (!t->counts[ctx->slot]) return;
+    change(ctx, t, CLEARED);
+    if (t->state != SHADOWED) empty_slot(t, ctx->slot);
+    else if (t->piece->native) disown_all(t, items_of(t, ctx->slot), t->counts[ctx->slot]);
+    t->counts[ctx->slot] = 0;
+}
+
+const void *tdm_get_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) { return get(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, type)); }
+void *tdm_edit_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) { return edit(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, type)); }
+const void *tdm_get_native(tdm_ctx *ctx, const tdm_state *piece) { return get(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, NULL)); }
+void *tdm_edit_native(tdm_ctx *ctx, const tdm_state *piece) { return edit(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, NULL)); }
+
+void tdm_set_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, const void *value) {
+    table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, type);
+    change(ctx, t, 0);
+    _Alignas(8) uint8_t placed[t->size];
+    uint8_t *at = items_of(t, ctx->slot);
+    if (!place(ctx, t, placed, value, NULL)) return;
+    if (t->counts[ctx->slot] && t->state != SHADOWED) disown(t, at);
+    memcpy(at, placed, t->size);
+    t->counts[ctx->slot] = 1;
+}
+
+const void *tdm_take_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) {
+    table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, type);
+    if (!t->counts[ctx->slot]) return NULL;
+    uint8_t *copy = arena_copy(&ctx->instance->scratch, items_of(t, ctx->slot), t->size);
+    lend(t, copy, &ctx->instance->scratch);
+    clear(ctx, t);
+    return copy;
+}
+
+void tdm_clear(tdm_ctx *ctx, const tdm_state *piece) {
+    clear(ctx, table_of(ctx, piece, piece->kind, piece->key, piece->record));
+}
+
+size_t tdm_length(tdm_ctx *ctx, const tdm_state *piece) {
+    return table_of(ctx, piece, piece->kind, piece->key, piece->record)->counts[ctx->slot];
+}
+
+const void *tdm_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, size_t *count) {
+    const table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
+    *count = t->counts[ctx->slot];
+    return *count ? items_of(t, ctx->slot) : NULL;
+}
+
+void tdm_push_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, const void *item) {
+    table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
+    uint32_t slot = ctx->slot;
+    ctx->node->touched |= CHANGED;
+    if (ctx->node->undo && t->state == CLEAN) t->state = APPENDED, t->slot = slot, t->old_count = t->counts[slot];
+    _Alignas(8) uint8_t placed[t->size];
+    if (!place(ctx, t, placed, item, NULL)) return;
+    memcpy(insert_gap(t, slot, t->counts[slot]), placed, t->size);
+}
+
+void *tdm_edit_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, size_t *count) {
+    table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
+    *count = t->counts[ctx->slot];
+    if (!*count) return NULL;
+    change(ctx, t, CLEARED);
+    if (t->texts_len) begin_shadow(ctx, t);
+    return items_of(t, ctx->slot);
+}
+
+void tdm_truncate(tdm_ctx *ctx, const tdm_state *piece, size_t count) {
+    table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, piece->record);
+    uint32_t slot = ctx->slot;
+    if (count >= t->counts[slot]) return;
+    change(ctx, t, CLEARED);
+    if (t->state != SHADOWED) disown_all(t, items_of(t, slot) + count * t->size, t->counts[slot] - count);
+    t->counts[slot] = (uint32_t)count;
+}
+
+void tdm_set_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, const void *items, size_t count) {
+    table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
+    change(ctx, t, CLEARED);
+    /* The new items may be views of the old ones. */
+    if (t->texts_len || t->counts[ctx->slot]) begin_shadow(ctx, t);
+    const void *kept = count ? arena_copy(&ctx->instance->scratch, items, count * t->size) : NULL;
+    t->counts[ctx->slot] = 0;
+    for (size_t i = 0; i < count; i++) {
+        _Alignas(8) uint8_t placed[t->size];
+        if (!place(ctx, t, placed, (const uint8_t *)kept + i * t->size, NULL)) return;
+        memcpy(insert_gap(t, ctx->slot, (uint32_t)i), placed, t->size);
+    }
+}
+
+const void *tdm_lookup_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type) {
+    const table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
+    uint32_t index;
+    return find_key(t, ctx->slot, key, &index) ? items_of(t, ctx->slot) + index * t->size + t->value_at : NULL;
+}
+
+void tdm_put_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type, const void *value) {
+    table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
+    change(ctx, t, 0);
+    _Alignas(8) uint8_t placed[t->size];
+    if (!place(ctx, t, placed, key, value)) return;
+    uint32_t index;
+    bool found = find_key(t, ctx->slot, key, &index);
+    uint8_t *at = found ? items_of(t, ctx->slot) + index * t->size : insert_gap(t, ctx->slot, index);
+    if (found && t->state != SHADOWED) disown(t, at);
+    memcpy(at, placed, t->size);
+}
+
+void *tdm_edit_entry_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type) {
+    table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
+    change(ctx, t, 0);
+    for (size_t i = 0; i < t->texts_len; i++) {
+        if (t->texts[i].offset >= t->value_at) begin_shadow(ctx, t);
+    }
+    uint32_t index;
+    if (!find_key(t, ctx->slot, key, &index)) {
+        _Alignas(8) uint8_t placed[t->size];
+        void *fresh = arena_zeroed(&ctx->instance->scratch, type->size);
+        /* Of a key that is none the entry is made all the same, so that the function has something to write to; it is undone. */
+        if (!place(ctx, t, placed, key, fresh)) return fresh;
+        memcpy(insert_gap(t, ctx->slot, index), placed, t->size);
+    }
+    return items_of(t, ctx->slot) + index * t->size + t->value_at;
+}
+
+bool tdm_remove_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key) {
+    table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, piece->record);
+    uint32_t index;
+    if (!find_key(t, ctx->slot, key, &index)) return false;
+    change(ctx, t, CLEARED);
+    if (t->state != SHADOWED) disown(t, items_of(t, ctx->slot) + index * t->size);
+    close_gap(t, ctx->slot, index);
+    return true;
+}
+
+const void *tdm_entry_as(tdm_ctx *ctx, const tdm_state *piece, size_t index, const tdm_record *type, bool value) {
+    const table *t = table_of(ctx, piece, TDM_KIND_MAP, value ? piece->key : type, value ? type : piece->record);
+    if (index >= t->counts[ctx->slot]) return NULL;
+    return items_of(t, ctx->slot) + index * t->size + (value ? t->value_at : 0);
+}
+
+static void change_timer(tdm_ctx *ctx, const tdm_timer *timer, tdm_action action, int64_t time) {
+    const tdm_process *process = ctx->node->process;
+    for (uint32_t i = 0; process && i < TDM_DECLARED_MAX && process->timers[i]; i++) {
+        if (process->timers[i] != timer && strcmp(process->timers[i]->name, timer->name) != 0) continue;
+        tdm_timer_op op;
+        memset(&op, 0, sizeof op);
+        op.slot = ctx->slot;
+        op.timer = i;
+        op.action = (uint8_t)action;
+        op.time = time;
+        append(&ctx->instance->timers, &op, sizeof op);
+        return;
+    }
+    tdm_abort("operator \"%s\" does not declare timer \"%s\"", ctx->node->name, timer->name);
+}
+
+void tdm_timer_add(tdm_ctx *ctx, const tdm_timer *timer, int64_t time) { change_timer(ctx, timer, TDM_TIMER_ADD, time); }
+void tdm_timer_replace(tdm_ctx *ctx, const tdm_timer *timer, int64_t time) { change_timer(ctx, timer, TDM_TIMER_REPLACE, time); }
+void tdm_timer_delete(tdm_ctx *ctx, const tdm_timer *timer, int64_t time) { change_timer(ctx, timer, TDM_TIMER_DELETE, time); }
+void tdm_timer_clear(tdm_ctx *ctx, const tdm_timer *timer) { change_timer(ctx, timer, TDM_TIMER_CLEAR, 0); }
+
+/* ==== 13 an instance ========================================================================================== */
+
+static void check_names(tdm_job *job) {
+    const tdm_instance *instance = job->instance;
+    for (size_t i = 0; i < instance->nodes_len; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const char *name = instance->nodes[i]->name;
+            if (strcmp(name, instance->nodes[k]->name) != 0) continue;
+            note(job, "two operators are called \"%s\": names are how state is found, so each is used once", name);
+            break;
+        }
+    }
+}
+
+tdm_instance *tdm_plan(tdm_build build, const tdm_argument *args, size_t count, const tdm_host *host, tdm_text *text) {
+    tdm_instance *instance = checked(calloc(1, sizeof *instance));
+    instance->host = *host;
+    instance->operator_id = WHOLE_JOB;
+    tdm_job job = {instance, NULL, args, count, {NULL, 0, 0}, {NULL, 0, 0}};
+    current = instance;
+    tdm_status status = build(&job);
+    if (status != TDM_OK && !job.errors.len) note(&job, "the job refuses its arguments without saying why: return tdm_job_error(job, ...)");
+    if (status == TDM_OK) {
+        check_args(&job);
+        check_names(&job);
+    }
+    plan_text.len = 0;
+    bool fine = !job.errors.len;
+    if (fine) json_plan(&plan_text, &job);
+    else append(&plan_text, job.errors.at, job.errors.len);
+    current = NULL;
+    release(&job.errors);
+    release(&job.asked);
+    *text = (tdm_text){(const char *)plan_text.at, plan_text.len};
+    if (fine) return instance;
+    tdm_instance_free(instance);
+    return NULL;
+}
+
+static void free_chain(chain *c) {
+    if (!c) return;
+    for (size_t i = 0; i < c->len; i++) {
+        free(c->stages[i].out);
+        free(c->stages[i].marks);
+    }
+    free(c->stages);
+    free(c->ports);
+    free(c->columns);
+    free(c->key_columns);
+    free(c->record);
+    free(c);
+}
+
+void tdm_instance_free(tdm_instance *instance) {
+    if (!instance) return;
+    for (size_t i = 0; i < instance->chains_len; i++) free_chain(instance->chains[i]);
+    for (size_t i = 0; i < instance->nodes_len; i++) {
+        node *n = instance->nodes[i];
+        for (size_t p = 0; p < n->ports_len; p++) free_builder(&n->ports[p].builder);
+        for (size_t t = 0; t < n->tables_len; t++) free_table(&n->tables[t]);
+    }
+    free(instance->nodes);
+    free(instance->chains);
+    buffer *buffers[] = {&instance->failures, &instance->messages, &instance->failure_list, &instance->timers, &instance->cleared, &instance->unchanged, &instance->seen};
+    for (size_t i = 0; i < LENGTH(buffers); i++) release(buffers[i]);
+    free_builder(&instance->exported);
+    arena_free(&instance->plan);
+    arena_free(&instance->scratch);
+    free(instance);
+}
+
+/* An operator that this component computes. */
+static node *guest(tdm_instance *instance, uint32_t id) {
+    node *n = id < instance->nodes_len ? instance->nodes[id] : NULL;
+    if (!n || !(n->function || n->process || n->reduce || n->finish)) tdm_abort("operator %u is not one that this component computes", id);
+    return n;
+}
+
+static size_t max_columns(const node *n) {
+    size_t most = n->in ? n->in->count : n->reduce ? n->reduce->record->count : 0;
+    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->inputs[i]; i++) {
+        size_t count = n->process->inputs[i]->in->count;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+static size_t max_size(const node *n) {
+    size_t most = n->in ? n->in->size : n->reduce ? n->reduce->record->size : 1;
+    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->inputs[i]; i++) {
+        size_t size = n->process->inputs[i]->in->size;
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
+void tdm_link(tdm_instance *instance, uint32_t id, tdm_numbers members) {
+    current = instance;
+    if (!members.len) tdm_abort("a chain has members");
+    if (id >= instance->chains_len) {
+        instance->chains = checked(realloc(instance->chains, (id + 1) * sizeof *instance->chains));
+        while (instance->chains_len <= id) instance->chains[instance->chains_len++] = NULL;
+    }
+    free_chain(instance->chains[id]);
+    chain *c = instance->chains[id] = checked(calloc(1, sizeof *c));
+    c->instance = instance;
+    c->len = members.len;
+    c->stages = checked(calloc(c->len, sizeof *c->stages));
+    for (size_t i = 0; i < c->len; i++) {
+        const node *n = guest(instance, members.at[i]);
+        if (i && !n->function) tdm_abort("operator %u has state and cannot stand behind another in a chain", members.at[i]);
+        c->ports_len += n->ports_len;
+        c->undo = c->undo || n->policy != TDM_FAIL;
+    }
+    c->ports = checked(calloc(c->ports_len + 1, sizeof(port *)));
+    size_t at = 0;
+    for (size_t i = 0; i < c->len; i++) {
+        node *n = guest(instance, members.at[i]);
+        stage *s = &c->stages[i];
+        s->ctx = (tdm_ctx){instance, c, n, (uint32_t)i, 0, NULL, false, 0, 0, NULL, NULL};
+        s->first_port = at;
+        s->marks = checked(calloc(c->ports_len + 1, sizeof *s->marks));
+        s->out = checked(calloc(1, n->function && n->function->out->size > 8 ? n->function->out->size : 8));
+        for (size_t p = 0; p < n->ports_len; p++) c->ports[at++] = &n->ports[p];
+    }
+    node *head = c->stages[0].ctx.node;
+    head->undo = c->undo && head->kind == PROCESS;
+    c->columns = checked(calloc(max_columns(head) + 1, sizeof *c->columns));
+    c->key_columns = checked(calloc(KEYS_MAX + 3, sizeof *c->key_columns));
+    c->record = checked(calloc(1, max_size(head)));
+    current = NULL;
+}
+
+/* Begins a call: the chain, and the block opened. */
+static chain *begin_call(tdm_instance *instance, uint32_t id, tdm_moment at, tdm_bytes bytes, block *b) {
+    current = instance;
+    instance->at = at;
+    instance->operator_id = WHOLE_JOB;
+    instance->has_row = false;
+    instance->attention = false;
+    instance->failures.len = instance->messages.len = instance->timers.len = instance->cleared.len = instance->unchanged.len = 0;
+    chain *c = id < instance->chains_len ? instance->chains[id] : NULL;
+    if (!c) tdm_abort("the host calls chain %u, which it has not linked", id);
+    const char *error = open_block(b, bytes);
+    if (error) tdm_abort("the host gave a wrong block: %s", error);
+    instance->operator_id = c->stages[0].ctx.node->id;
+    return c;
+}
+
+static void expect(const char *error) {
+    if (error) tdm_abort("the host gave a wrong block: %s", error);
+}
+
+/* Ends a call: hands on what is left, and says what the call did. */
+static const tdm_outcome *end_call(chain *c) {
+    tdm_instance *instance = c->instance;
+    for (size_t i = 0; i < c->ports_len; i++) send(instance, c->ports[i]);
+    arena_release(&instance->scratch, (arena_mark){NULL, 0});
+    size_t count = instance->failures.len / sizeof(refusal);
+    const refusal *refusals = (const refusal *)(const void *)instance->failures.at;
+    instance->failure_list.len = 0;
+    for (size_t i = 0; i < count; i++) {
+        const refusal *r = &refusals[i];
+        tdm_failure failure = {r->row, r->operator_id, {(const char *)instance->messages.at + r->at, r->len}};
+        append(&instance->failure_list, &failure, sizeof failure);
+    }
+    instance->outcome = (tdm_outcome){
+        (const tdm_timer_op *)(const void *)instance->timers.at,      instance->timers.len / sizeof(tdm_timer_op),
+        (const uint32_t *)(const void *)instance->cleared.at,         instance->cleared.len / 4,
+        (const uint32_t *)(const void *)instance->unchanged.at,       instance->unchanged.len / 4,
+        (const tdm_failure *)(const void *)instance->failure_list.at, count,
+    };
+    instance->has_row = false;
+    current = NULL;
+    return &instance->outcome;
+}
+
+static void open_key(chain *c, const block *b, const key *k, bool in_front) {
+    for (size_t i = 0; i < k->count; i++) expect(open_column(b, in_front ? i : k->columns[i], k->types[i], false, &c->key_columns[i]));
+    c->stages[0].ctx.key = k;
+    c->stages[0].ctx.key_columns = c->key_columns;
+}
+
+/* Adds a record to the result so far and emits it. */
+static tdm_status reduce_record(tdm_ctx *ctx, const void *in) {
+    table *t = &ctx->node->tables[0];
+    bool first = !t->counts[ctx->slot];
+    void *so_far = edit(ctx, t);
+    if (first) memcpy(so_far, in, t->size);
+    else ctx->node->reduce->call(so_far, in);
+    tdm_emit_record(ctx, ctx->node->reduce->record, so_far);
+    return TDM_OK;
+}
+
+/* Runs one entry of a call to a process function; `timer` is NULL for a record. Answers what it did to its slot. */
+static uint8_t run_entry(stage *s, uint32_t row, uint32_t slot, int64_t time, const tdm_input *input, const tdm_timer *timer) {
+    tdm_ctx *ctx = &s->ctx;
+    chain *c = ctx->chain;
+    node *n = ctx->node;
+    tdm_instance *instance = ctx->instance;
+    size_t timers = instance->timers.len;
+    begin_row(c, row);
+    begin_stage(s, time);
+    ctx->slot = slot;
+    ctx->key_row = row;
+    n->touched = 0;
+    tdm_status status;
+    if (timer) status = n->process->on_timer(ctx, timer);
+    else if (input) status = input->call(ctx, c->record);
+    else status = reduce_record(ctx, c->record);
+    for (size_t i = 0; status == TDM_OK && i < n->tables_len; i++) {
+        const char *bad = bad_table(&n->tables[i]);
+        if (bad) force_refusal(ctx, "field \"%s\" of state \"%s\" is given a text that is not UTF-8", bad, n->tables[i].piece->name);
+    }
+    bool kept = end_stage(s, status);
+    for (size_t i = 0; i < n->tables_len; i++) {
+        if (kept) commit(&n->tables[i]);
+        else roll_back(&n->tables[i]);
+    }
+    if (!kept && c->undo) {
+        instance->timers.len = timers;
+        n->touched = 0;
+    }
+    arena_release(&instance->scratch, (arena_mark){NULL, 0});
+    end_row_of(c);
+    return n->touched;
+}
+
+/* Lists the slots that are empty or unchanged, each once, and forgets what was seen. */
+static void sort_out(tdm_instance *instance, const node *n, tdm_numbers slots, bool uneven) {
+    uint8_t *seen = instance->seen.at;
+    for (size_t i = 0; uneven && i < slots.len; i++) {
+        uint32_t slot = slots.at[i];
+        uint8_t flags = seen[slot];
+        seen[slot] = LISTED;
+        if (flags == CHANGED || flags & LISTED) continue;
+        bool empty = true;
+        for (size_t t = 0; t < n->tables_len; t++) empty = empty && !n->tables[t].counts[slot];
+        if (empty) append_u32(&instance->cleared, slot);
+        else if (!(flags & (CHANGED | CLEARED))) append_u32(&instance->unchanged, slot);
+    }
+    for (size_t i = 0; i < slots.len; i++) seen[slots.at[i]] = 0;
+}
+
+static void reserve_seen(tdm_instance *instance, uint32_t room) {
+    if (instance->seen.len < room) append_zeros(&instance->seen, room - instance->seen.len);
+}
+
+static void process_keyed(chain *c, uint32_t index, const block *b, tdm_numbers rows, tdm_numbers slots) {
+    stage *s = &c->stages[0];
+    node *n = s->ctx.node;
+    if (index >= n->inputs_len) tdm_abort("operator \"%s\" has no input %u", n->name, index);
+    const tdm_input *input = n->process ? n->process->inputs[index] : NULL;
+    const tdm_record *in = input ? input->in : n->reduce->record;
+    expect(open_record(b, in, 0, false, c->columns));
+    open_key(c, b, &n->keys[index], false);
+    reserve_seen(c->instance, reserve_all(n, slots));
+    bool uneven = false;
+    for (size_t i = 0; i < slots.len; i++) {
+        uint32_t row = rows.len ? rows.at[i] : (uint32_t)i;
+        read_record(in, c->columns, row, c->record);
+        uint8_t touched = run_entry(s, row, slots.at[i], time_of(b, row), input, NULL);
+        uneven = uneven || touched != CHANGED;
+        c->instance->seen.at[slots.at[i]] |= touched;
+    }
+    sort_out(c->instance, n, slots, uneven);
+}
+
+/* Adds a record to an accumulator. */
+static void add_to(tdm_ctx *ctx, uint32_t slot, const void *record) {
+    node *n = ctx->node;
+    table *t = &n->tables[0];
+    ctx->slot = slot;
+    if (is_list(t)) {
+        _Alignas(8) uint8_t placed[t->size];
+        if (!place(ctx, t, placed, record, NULL)) tdm_abort("%s", ctx->refusal);
+        memcpy(insert_gap(t, slot, t->counts[slot]), placed, t->size);
+        return;
+    }
+    bool first = !t->counts[slot];
+    void *acc = edit(ctx, t);
+    if (!n->reduce) n->aggregator.add(&n->aggregator, acc, record, first);
+    else if (first) memcpy(acc, record, t->size);
+    else n->reduce->call(acc, record);
+    const char *bad = bad_table(t);
+    if (bad) tdm_abort("field \"%s\" of the accumulator is given a text that is not UTF-8", bad);
+    commit(t);
+}
+
+static void merge_into(const node *n, void *into, const void *from) {
+    if (n->reduce) n->reduce->call(into, from);
+    else n->aggregator.merge(&n->aggregator, into, from);
+}
+
+static void process_window(chain *c, const block *b, tdm_numbers rows, tdm_numbers slots) {
+    tdm_ctx *ctx = &c->stages[0].ctx;
+    node *n = ctx->node;
+    expect(open_record(b, n->in, 0, false, c->columns));
+    reserve_all(n, slots);
+    uint32_t read = UINT32_MAX;
+    for (size_t i = 0; i < slots.len; i++) {
+        uint32_t row = rows.len ? rows.at[i] : (uint32_t)i;
+        if (row != read) read_record(n->in, c->columns, row, c->record);
+        read = row;
+        begin_row(c, row);
+        add_to(ctx, slots.at[i], c->record);
+        arena_release(&c->instance->scratch, (arena_mark){NULL, 0});
+    }
+}
+
+const tdm_outcome *tdm_process_block(tdm_instance *instance, uint32_t id, uint32_t input, tdm_moment at, tdm_bytes bytes, tdm_numbers rows, tdm_numbers slots) {
+    block b;
+    chain *c = begin_call(instance, id, at, bytes, &b);
+    node *n = c->stages[0].ctx.node;
+    if (n->kind == PROCESS) {
+        process_keyed(c, input, &b, rows, slots);
+    } else if (n->kind == WINDOW) {
+        process_window(c, &b, rows, slots);
+    } else {
+        expect(open_record(&b, n->in, 0, false, c->columns));
+        for (uint32_t row = 0; row < b.rows; row++) {
+            begin_row(c, row);
+            read_record(n->in, c->columns, row, c->record);
+            run_stage(&c->stages[0], c->record, time_of(&b, row));
+            end_row_of(c);
+        }
+    }
+    return end_call(c);
+}
+
+const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t id, tdm_moment at, tdm_bytes bytes, tdm_numbers slots) {
+    block b;
+    chain *c = begin_call(instance, id, at, bytes, &b);
+    stage *s = &c->stages[0];
+    node *n = s->ctx.node;
+    if (n->kind != PROCESS || !n->process || !n->process->timers[0]) tdm_abort("the host fires a timer of operator \"%s\", which has none", n->name);
+    const key *k = &n->keys[0];
+    column *timers = &c->key_columns[KEYS_MAX];
+    open_key(c, &b, k, true);
+    expect(open_column(&b, k->count, TDM_I32, false, timers));
+    reserve_seen(instance, reserve_all(n, slots));
+    bool uneven = false;
+    for (uint32_t row = 0; row < b.rows && row < slots.len; row++) {
+        int32_t index;
+        read_value(TDM_I32, timers, row, &index);
+        if (index < 0 || index >= TDM_DECLARED_MAX || !n->process->timers[index]) tdm_abort("operator \"%s\" has no timer %d", n->name, (int)index);
+        uint8_t touched = run_entry(s, row, slots.at[row], time_of(&b, row), NULL, n->process->timers[index]);
+        uneven = uneven || touched != CHANGED;
+        instance->seen.at[slots.at[row]] |= touched;
+    }
+    sort_out(instance, n, slots, uneven);
+    return end_call(c);
+}
+
+/* The merge of the accumulators in some slots, in memory of the record in hand; NULL when all are empty. Texts in it are the slots'. */
+static void *merged(tdm_ctx *ctx, tdm_numbers slots, size_t *count) {
+    node *n = ctx->node;
+    table *t = &n->tables[0];
+    arena *a = &ctx->instance->scratch;
+    *count = 0;
+    size_t filled = 0, last = 0;
+    for (size_t i = 0; i < slots.len; i++) {
+        if (!t->counts[slots.at[i]]) continue;
+        *count += t->counts[slots.at[i]];
+        filled++;
+        last = i;
+    }
+    if (!filled) return NULL;
+    if (filled == 1) return items_of(t, slots.at[last]);
+    uint8_t *all = arena_zeroed(a, is_list(t) ? *count * t->size : t->size), *end = all;
+    for (size_t i = 0; i < slots.len; i++) {
+        uint32_t slot = slots.at[i];
+        if (!t->counts[slot]) continue;
+        if (is_list(t)) {
+            memcpy(end, items_of(t, slot), t->counts[slot] * t->size);
+            end += t->counts[slot] * t->size;
+        } else if (end == all) {
+            copy_item(t, all, items_of(t, slot));
+            end = all + t->size;
+        } else {
+            merge_into(n, all, items_of(t, slot));
+        }
+    }
+    return all;
+}
+
+/* Emits the result of one window. */
+static tdm_status finish_window(tdm_ctx *ctx, const tdm_window *window, tdm_numbers slots) {
+    node *n = ctx->node;
+    table *t = &n->tables[0];
+    size_t count;
+    void *acc = merged(ctx, slots, &count);
+    if (!acc) return TDM_OK;
+    tdm_status status = TDM_OK;
+    if (n->reduce) {
+        tdm_emit_record(ctx, n->reduce->record, acc);
+    } else if (n->aggregator.finish && !is_list(t)) {
+        void *result = arena_zeroed(&ctx->instance->scratch, n->aggregator.result->size);
+        n->aggregator.finish(&n->aggregator, acc, result);
+        status = n->finish->call(ctx, window, result, 1);
+    } else {
+        status = n->finish->call(ctx, window, acc, count);
+    }
+    /* Of several, a native one was copied. */
+    bool owned = true;
+    for (size_t i = 0; i < slots.len; i++) owned = owned && acc != (t->counts[slots.at[i]] ? items_of(t, slots.at[i]) : NULL);
+    if (owned && t->piece->native) disown(t, acc);
+    return status;
+}
+
+const tdm_outcome *tdm_fire_windows(tdm_instance *instance, uint32_t id, tdm_moment at, tdm_bytes bytes, tdm_numbers offsets, tdm_numbers slots) {
+    block b;
+    chain *c = begin_call(instance, id, at, bytes, &b);
+    stage *s = &c->stages[0];
+    node *n = s->ctx.node;
+    if (n->kind != WINDOW) tdm_abort("the host fires a window of operator \"%s\", which has none", n->name);
+    if (offsets.len != (size_t)b.rows + 1) tdm_abort("the host fires %u windows with %zu offsets", b.rows, offsets.len);
+    const key *k = &n->keys[0];
+    open_key(c, &b, k, true);
+    column *bounds = &c->key_columns[KEYS_MAX];
+    for (size_t i = 0; i < 3; i++) expect(open_column(&b, k->count + i, i < 2 ? TDM_I64 : TDM_I32, false, &bounds[i]));
+    reserve_all(n, slots);
+    for (uint32_t row = 0; row < b.rows; row++) {
+        tdm_window window;
+        read_value(TDM_I64, &bounds[0], row, &window.start);
+        read_value(TDM_I64, &bounds[1], row, &window.end);
+        read_value(TDM_I32, &bounds[2], row, &window.firing);
+        begin_row(c, row);
+        begin_stage(s, time_of(&b, row));
+        s->ctx.key_row = row;
+        end_stage(s, finish_window(&s->ctx, &window, (tdm_numbers){slots.at + offsets.at[row], offsets.at[row + 1] - offsets.at[row]}));
+        arena_release(&instance->scratch, (arena_mark){NULL, 0});
+        end_row_of(c);
+    }
+    return end_call(c);
+}
+
+/* A context outside of any chain, for state alone. */
+static tdm_ctx begin_state(tdm_instance *instance, node *n) {
+    current = instance;
+    instance->operator_id = n->id;
+    instance->has_row = false;
+    return (tdm_ctx){instance, NULL, n, 0, 0, NULL, false, 0, 0, NULL, NULL};
+}
+
+static void end_state(tdm_instance *instance) {
+    arena_release(&instance->scratch, (arena_mark){NULL, 0});
+    current = NULL;
+}
+
+void tdm_merge(tdm_instance *instance, uint32_t id, tdm_numbers targets, tdm_numbers sources) {
+    node *n = guest(instance, id);
+    tdm_ctx ctx = begin_state(instance, n);
+    reserve_all(n, targets);
+    reserve_all(n, sources);
+    if (n->kind != WINDOW) tdm_abort("the host merges accumulators of operator \"%s\", which is no window", n->name);
+    table *t = &n->tables[0];
+    for (size_t i = 0; i < targets.len && i < sources.len; i++) {
+        uint32_t from = sources.at[i], to = ctx.slot = targets.at[i];
+        if (!t->counts[from] || from == to) continue;
+        if (is_list(t)) {
+            uint32_t count = t->counts[to], more = t->counts[from];
+            uint8_t *items = reserve_items(t, to, count + more);
+            memcpy(items + count * t->size, t->lists[from].items, more * t->size);
+            t->counts[to] += more;
+            t->counts[from] = 0;
+        } else if (!t->counts[to]) {
+            memcpy(items_of(t, to), items_of(t, from), t->size);
+            t->counts[to] = 1;
+            t->counts[from] = 0;
+        } else {
+            merge_into(n, edit(&ctx, t), items_of(t, from));
+            if (bad_table(t)) tdm_abort("field \"%s\" of the accumulator is given a text that is not UTF-8", bad_table(t));
+            commit(t);
+        }
+        empty_slot(t, from);
+        arena_release(&instance->scratch, (arena_mark){NULL, 0});
+    }
+    end_state(instance);
+}
+
+tdm_bytes tdm_export_state(tdm_instance *instance, uint32_t id, tdm_numbers slots) {
+    node *n = guest(instance, id);
+    tdm_ctx ctx = begin_state(instance, n);
+    free_builder(&instance->exported);
+    tdm_bytes bytes = {NULL, 0};
+    if (n->tables_len) {
+        reserve_all(n, slots);
+        builder *b = &instance->exported;
+        size_t count, first = 0;
+        const tdm_column *columns = state_columns(&instance->scratch, n, &count);
+        start_builder(b, count, schema_id(columns, count));
+        for (size_t i = 0; i < count; i++) b->writers[i].type = columns[i].type;
+        for (size_t i = 0; i < n->tables_len; i++) {
+            table *t = &n->tables[i];
+            builder nested = {NULL, 0, 0, 0, 0, {NULL, 0, 0}, {NULL, 0, 0}};
+            if (is_list(t)) {
+                size_t keys = t->piece->key ? t->piece->key->count : 0;
+                start_builder(&nested, keys + t->piece->record->count, 0);
+                if (t->piece->key) set_types(&nested, 0, t->piece->key, 0);
+                set_types(&nested, keys, t->piece->record, 0);
+            }
+            export_table(&ctx, b, first, t, slots, &nested);
+            first += columns_of(t);
+            free_builder(&nested);
+        }
+        append_zeros(&b->times, 8 * slots.len);
+        b->rows = (uint32_t)slots.len;
+        bytes = lay_out(b);
+    }
+    end_state(instance);
+    return bytes;
+}
+
+const char *tdm_import_state(tdm_instance *instance, uint32_t id, tdm_numbers slots, tdm_bytes bytes) {
+    node *n = guest(instance, id);
+    if (!n->tables_len) return NULL;
+    tdm_ctx ctx = begin_state(instance, n);
+    reserve_all(n, slots);
+    block b;
+    const char *error = open_block(&b, bytes);
+    if (!error && b.rows != slots.len) error = wrong("a block of %u rows does not fit %zu slots", b.rows, slots.len);
+    size_t first = 0, count;
+    const tdm_column *columns = state_columns(&instance->scratch, n, &count);
+    for (size_t i = 0; !error && i < count; i++) {
+        column opened;
+        error = open_column(&b, i, base(columns[i].type), true, &opened);
+    }
+    if (!error) error = tdm_block_check(bytes, columns, count);
+    for (size_t i = 0; !error && i < n->tables_len; i++) {
+        error = import_table(&ctx, &n->tables[i], slots, &b, first);
+        first += columns_of(&n->tables[i]);
+    }
+    end_state(instance);
+    return error;
+}
+
+void tdm_drop_state(tdm_instance *instance, uint32_t id, tdm_numbers slots) {
+    node *n = guest(instance, id);
+    begin_state(instance, n);
+    reserve_all(n, slots);
+    for (size_t i = 0; i < slots.len; i++) {
+        for (size_t t = 0; t < n->tables_len; t++) empty_slot(&n->tables[t], slots.at[i]);
+    }
+    end_state(instance);
+}
+
+/* ==== 14 the component ======================================================================================== */
+
+#ifdef __wasm__
+
+/* The canonical ABI: names, the order of arguments and the layout of results follow from job.wit. */
+#define EXPORT(name) __attribute__((export_name("tidemill:job/operators@0.1.0#" name)))
+#define IMPORT(name) __attribute__((import_module("tidemill:job/host@0.1.0"), import_name(name)))
+
+IMPORT("log") void host_log(uint32_t level, uint32_t operator_id, const char *message, size_t len);
+IMPORT("emit") void host_emit(uint32_t operator_id, uint32_t port, const uint8_t *block, size_t len);
+IMPORT("report-failure") void host_report_failure(uint32_t operator_id, uint32_t row, const char *message, size_t len);
+
+typedef struct result {
+    uint8_t is_error;
+    tdm_text text;
+} result;
+
+_Static_assert(sizeof(tdm_argument) == 16 && sizeof(tdm_failure) == 16 && sizeof(tdm_outcome) == 32 && sizeof(result) == 12, "as wasm32 lays them out");
+_Static_assert(sizeof(tdm_timer_op) == 24 && offsetof(tdm_timer_op, time) == 16, "as wasm32 lays them out");
+
+static tdm_instance *the_instance;
+
+static void component_log(void *data, tdm_level level, uint32_t operator_id, const char *message, size_t len) {
+    (void)data;
+    host_log(level, operator_id, message, len);
+}
+
+static void component_emit(void *data, uint32_t operator_id, uint32_t index, const uint8_t *bytes, size_t len) {
+    (void)data;
+    host_emit(operator_id, index, bytes, len);
+}
+
+static void component_report_failure(void *data, uint32_t operator_id, uint32_t row, const char *message, size_t len) {
+    (void)data;
+    host_report_failure(operator_id, row, message, len);
+}
+
+/* The host calls this for every list that it hands over. Blocks may lie at any address for all that reads them. */
+__attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size) {
+    (void)old_size;
+    if (size == 0) return (void *)align;
+    return checked(realloc(old, size));
+}
+
+static void give_back(const void *ptr, size_t len) {
+    if (len) free((void *)(uintptr_t)ptr);
+}
+
+/* Standard output and error, line by line. */
+static struct { char text[4096]; size_t len; } lines[2];
+
+static void flush_line(size_t which) {
+    tdm_instance *instance = the_instance ? the_instance : current;
+    if (lines[which].len) host_log(which ? TDM_WARN : TDM_INFO, instance ? instance->operator_id : WHOLE_JOB, lines[which].text, lines[which].len);
+    lines[which].len = 0;
+}
+
+static void flush_lines(void) {
+    fflush(stdout);
+    flush_line(0);
+    flush_line(1);
+}
+
+EXPORT("plan") result *component_plan(tdm_argument *args, size_t len) {
+    static const tdm_host host = {NULL, component_log, component_emit, component_report_failure, NULL};
+    static result answer;
+    setvbuf(stdout, NULL, _IOLBF, 1024);
+    the_instance = tdm_plan(tdm_the_job, args, len, &host, &answer.text);
+    answer.is_error = !the_instance;
+    for (size_t i = 0; i < len; i++) {
+        give_back(args[i].name.ptr, args[i].name.len);
+        give_back(args[i].value.ptr, args[i].value.len);
+    }
+    give_back(args, len);
+    flush_lines();
+    return &answer;
+}
+
+EXPORT("link") void component_link(uint32_t id, const uint32_t *members, size_t len) {
+    tdm_link(the_instance, id, (tdm_numbers){members, len});
+    give_back(members, len);
+}
+
+EXPORT("process")
+const tdm_outcome *component_process(uint32_t id, uint32_t input, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *rows, size_t rows_len,
+                                     const uint32_t *slots, size_t slots_len) {
+    const tdm_outcome *outcome =
+        tdm_process_block(the_instance, id, input, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){rows, rows_len}, (tdm_numbers){slots, slots_len});
+    give_back(bytes, len);
+    give_back(rows, rows_len);
+    give_back(slots, slots_len);
+    flush_lines();
+    return outcome;
+}
+
+EXPORT("on-timer")
+const tdm_outcome *component_on_timer(uint32_t id, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *slots, size_t slots_len) {
+    const tdm_outcome *outcome = tdm_fire_timers(the_instance, id, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){slots, slots_len});
+    give_back(bytes, len);
+    give_back(slots, slots_len);
+    flush_lines();
+    return outcome;
+}
+
+EXPORT("fire")
+const tdm_outcome *component_fire(uint32_t id, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *offsets, size_t offsets_len, const uint32_t *slots,
+                                  size_t slots_len) {
+    const tdm_outcome *outcome =
+        tdm_fire_windows(the_instance, id, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){offsets, offsets_len}, (tdm_numbers){slots, slots_len});
+    give_back(bytes, len);
+    give_back(offsets, offsets_len);
+    give_back(slots, slots_len);
+    flush_lines();
+    return outcome;
+}
+
+EXPORT("merge") void component_merge(uint32_t id, const uint32_t *targets, size_t targets_len, const uint32_t *sources, size_t sources_len) {
+    tdm_merge(the_instance, id, (tdm_numbers){targets, targets_len}, (tdm_numbers){sources, sources_len});
+    give_back(targets, targets_len);
+    give_back(sources, sources_len);
+    flush_lines();
+}
+
+EXPORT("export-state") const tdm_bytes *component_export_state(uint32_t id, const uint32_t *slots, size_t len) {
+    static tdm_bytes bytes;
+    bytes = tdm_export_state(the_instance, id, (tdm_numbers){slots, len});
+    give_back(slots, len);
+    return &bytes;
+}
+
+EXPORT("import-state") result *component_import_state(uint32_t id, const uint32_t *slots, size_t len, const uint8_t *bytes, size_t bytes_len) {
+    static result answer;
+    const char *error = tdm_import_state(the_instance, id, (tdm_numbers){slots, len}, (tdm_bytes){bytes, bytes_len});
+    answer = (result){error != NULL, tdm_str(error ? error : "")};
+    give_back(slots, len);
+    give_back(bytes, bytes_len);
+    return &answer;
+}
+
+EXPORT("drop-state") void component_drop_state(uint32_t id, const uint32_t *slots, size_t len) {
+    tdm_drop_state(the_instance, id, (tdm_numbers){slots, len});
+    give_back(slots, len);
+}
+
+/* The C library's own calls out of the component, which would be imports from WASI, end here: what is written to standard output and
+ * error goes to the log of the job, there are no other files and no environment, and leaving is a trap that says so. */
+
+typedef struct io_part {
+    const char *ptr;
+    size_t len;
+} io_part;
+
+#define WASI(name) __imported_wasi_snapshot_preview1_##name
+enum { WASI_BAD_FILE = 8, WASI_NO_SEEK = 70 };
+
+int32_t WASI(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written);
+int32_t WASI(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written) {
+    if (fd != 1 && fd != 2) return WASI_BAD_FILE;
+    size_t which = fd == 2, all = 0;
+    const io_part *part = (const io_part *)(uintptr_t)parts;
+    for (int32_t i = 0; i < count; i++, part++) {
+        for (size_t at = 0; at < part->len; at++) {
+            if (part->ptr[at] == '\n') flush_line(which);
+            else lines[which].text[lines[which].len++] = part->ptr[at];
+            if (lines[which].len == sizeof lines[which].text) flush_line(which);
+        }
+        all += part->len;
+    }
+    *(uint32_t *)(uintptr_t)written = (uint32_t)all;
+    return 0;
+}
+
+int32_t WASI(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t at);
+int32_t WASI(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t at) { return (void)fd, (void)offset, (void)whence, (void)at, WASI_NO_SEEK; }
+
+int32_t WASI(fd_close)(int32_t fd);
+int32_t WASI(fd_close)(int32_t fd) { return (void)fd, 0; }
+
+/* Where the C library has this in another form (zig's), it would import fd_close by itself. */
+int close(int fd);
+int close(int fd) { return (void)fd, 0; }
+
+int32_t WASI(fd_fdstat_get)(int32_t fd, int32_t stat);
+int32_t WASI(fd_fdstat_get)(int32_t fd, int32_t stat) { return (void)fd, (void)stat, WASI_BAD_FILE; }
+
+int32_t WASI(environ_sizes_get)(int32_t count, int32_t size);
+int32_t WASI(environ_sizes_get)(int32_t count, int32_t size) { return *(uint32_t *)(uintptr_t)count = *(uint32_t *)(uintptr_t)size = 0, 0; }
+
+int32_t WASI(environ_get)(int32_t environ, int32_t texts);
+int32_t WASI(environ_get)(int32_t environ, int32_t texts) { return (void)environ, (void)texts, 0; }
+
+_Noreturn void WASI(proc_exit)(int32_t code);
+_Noreturn void WASI(proc_exit)(int32_t code) {
+    flush_lines();
+    tdm_abort_at(NULL, 0, "the job's code left with code %d: a job ends with its input", (int)code);
+}
+
+/* assert() and abort() arrive as tdm_abort does. */
+
+_Noreturn void __assert_fail(const char *condition, const char *file, int line, const char *function);
+_Noreturn void __assert_fail(const char *condition, const char *file, int line, const char *function) {
+    flush_lines();
+    tdm_abort_at(file, line, "assertion failed in %s: %s", function, condition);
+}
+
+_Noreturn void abort(void) {
+    flush_lines();
+    tdm_abort_at(NULL, 0, "the job's code called abort()");
+}
+
+/* With -fsanitize=null,integer-divide-by-zero,..., which `tidemill build` gives for the job's own files, the compiler calls these where it would
+ * trap or go astray. The first member of what they are given is the place in the source. */
+
+typedef struct place_in_source {
+    const char *file;
+    uint32_t line, column;
+} place_in_source;
+
+#define CHECK_ARGS0
+#define CHECK_ARGS1 , uintptr_t a
+#define CHECK_ARGS2 , uintptr_t a, uintptr_t b
+#define CHECK_USED0
+#define CHECK_USED1 (void)a
+#define CHECK_USED2 (void)a, (void)b
+#define CHECK(name, args, words)                                                 \
+    _Noreturn void name(const place_in_source *at CHECK_ARGS##args);             \
+    _Noreturn void name(const place_in_source *at CHECK_ARGS##args) {            \
+        CHECK_USED##args;                                                        \
+        flush_lines();                                                           \
+        tdm_abort_at(at->file ? at->file : "?", (int)at->line, "%s", words);     \
+    }
+CHECK(__ubsan_handle_type_mismatch_v1_abort, 1, "a null pointer is used")
+CHECK(__ubsan_handle_divrem_overflow_abort, 2, "division by zero, or its result does not fit")
+CHECK(__ubsan_handle_out_of_bounds_abort, 1, "an index lies outside of its array")
+CHECK(__ubsan_handle_builtin_unreachable, 0, "a place is reached that cannot be")
+CHECK(__ubsan_handle_missing_return, 0, "a function ends without a result")
+CHECK(__ubsan_handle_vla_bound_not_positive_abort, 1, "an array has no or a negative length")
+CHECK(__ubsan_handle_add_overflow_abort, 2, "a sum does not fit its type")
+CHECK(__ubsan_handle_sub_overflow_abort, 2, "a difference does not fit its type")
+CHECK(__ubsan_handle_mul_overflow_abort, 2, "a product does not fit its type")
+CHECK(__ubsan_handle_negate_overflow_abort, 1, "a negated number does not fit its type")
+CHECK(__ubsan_handle_shift_out_of_bounds_abort, 2, "a shift is longer than its type")
+CHECK(__ubsan_handle_pointer_overflow_abort, 2, "a pointer leaves the memory")
+
+#endif
