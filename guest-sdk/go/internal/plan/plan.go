@@ -301,7 +301,7 @@ const (
 // Timer is a declared timer.
 type Timer struct {
 	Name   string `json:"name"`
-	Domain string `json:"domain"`
+	Domain string `json:"domain,omitempty"`
 }
 
 // Window is a stream cut into windows.

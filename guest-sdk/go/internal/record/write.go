@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"unsafe"
@@ -191,4 +192,20 @@ func (l *Layout) Export(count int, at func(int) unsafe.Pointer) []block.Writer {
 		}
 	}
 	return writers
+}
+
+// BlockOf lays out one record of a type that is only known now, and gives its columns.
+func BlockOf(value any, time int64) ([]byte, schema.Schema, error) {
+	if value == nil {
+		return nil, nil, errors.New("nil is no record")
+	}
+	layout, err := of(reflect.TypeOf(value))
+	if err != nil {
+		return nil, nil, err
+	}
+	record := reflect.New(layout.Type)
+	record.Elem().Set(reflect.ValueOf(value))
+	rows := newRows(layout, layout.Schema.ID())
+	rows.push(record.UnsafePointer(), time)
+	return rows.finish(), layout.Schema, nil
 }
