@@ -14,7 +14,8 @@
   (global $desk (mut i32) (i32.const 0))
 
   ;; An SDK hands over a place in its memory: u32 address of the operator that runs, u32 length of the line begun on standard output, u32 the same
-  ;; of standard error, u32 capacity of a line, and the two lines. Lines then come whole and name their operator.
+  ;; of standard error, u32 capacity of a line, u32 address and u32 length of what is to be said when the module ends itself,
+  ;; and the two lines. Lines then come whole and name their operator.
   (func (export "tidemill_desk") (param $desk i32)
     (global.set $desk (local.get $desk)))
 
@@ -24,7 +25,7 @@
 
   (func $line_at (param $fd i32) (result i32)
     (i32.add
-      (i32.add (global.get $desk) (i32.const 16))
+      (i32.add (global.get $desk) (i32.const 24))
       (i32.mul (i32.sub (local.get $fd) (i32.const 1)) (i32.load offset=12 (global.get $desk)))))
 
   (func $length_at (param $fd i32) (result i32)
@@ -176,7 +177,13 @@
   (func (export "proc_exit") (param i32)
     (if (global.get $desk) (then
       (if (i32.load (call $length_at (i32.const 1))) (then (call $end_line (i32.const 1))))
-      (if (i32.load (call $length_at (i32.const 2))) (then (call $end_line (i32.const 2))))))
+      (if (i32.load (call $length_at (i32.const 2))) (then (call $end_line (i32.const 2))))
+      (if (i32.load offset=20 (global.get $desk)) (then
+        (call $log
+          (i32.const 4) ;; error
+          (i32.load (i32.load (global.get $desk)))
+          (i32.load offset=16 (global.get $desk))
+          (i32.load offset=20 (global.get $desk)))))))
     (unreachable))
   (func (export "proc_raise") (param i32) (result i32) (unreachable))
 

@@ -54,6 +54,7 @@ func guard() {
 	if recovered := recover(); recovered != nil {
 		endLines()
 		inHand.Report(recovered)
+		desk.farewellLength = 0
 		os.Exit(1)
 	}
 	endLines()

@@ -24,6 +24,9 @@ func setDesk(at unsafe.Pointer)
 
 const lineMax = 4096
 
+// farewell is for what ends a component other than a panic that was reported.
+const farewell = "the component ended itself: os.Exit, or an error of the Go runtime that stands above"
+
 // wholeJob is the operator while none runs.
 var wholeJob = runtime.WholeJob
 
@@ -32,8 +35,14 @@ var desk = struct {
 	operator uint32
 	lengths  [2]uint32
 	capacity uint32
-	lines    [2][lineMax]byte
-}{operator: address(&wholeJob), capacity: lineMax}
+	// What is said when the component ends itself.
+	farewell       uint32
+	farewellLength uint32
+	lines          [2][lineMax]byte
+}{
+	operator: address(&wholeJob), capacity: lineMax,
+	farewell: address(unsafe.StringData(farewell)), farewellLength: uint32(len(farewell)),
+}
 
 // endLines writes the lines that were begun and not ended, for standard output and standard error.
 func endLines() {
