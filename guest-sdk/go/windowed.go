@@ -124,32 +124,24 @@ func AggregateEach[K, T, Acc, R, Out any](
 	folding := &runtime.Folding[T, Acc]{
 		Values:  runtime.NewValueTable[Acc](&runtime.Cursor{}, plan.Accumulator, layoutOf[Acc](g)),
 		Start:   aggregator.Start,
-		AddTo:   func(acc *Acc, record *T, _ bool) { aggregator.Add(acc, *record) },
+		AddTo:   aggregator.Add,
 		MergeTo: aggregator.Merge,
 	}
-	return guestWindow(windowed, name, folding, func(emit results[K, Out]) {
-		folding.Done = func(acc Acc) {
-			emit(func(window Window[K], out *Emitter[Out]) { finish(window, aggregator.Result(acc), out) })
-		}
+	return guestWindow(windowed, name, folding, func(window func() Window[K], out *Emitter[Out]) {
+		folding.Done = func(acc Acc) { finish(window(), aggregator.Result(acc), out) }
 	})
 }
 
 // Reduce combines the records of each window two by two into one of the same type.
 func (w *WindowedStream[K, T]) Reduce(name string, f func(a, b T) T) *Stream[T] {
 	folding := &runtime.Folding[T, T]{
-		Values: runtime.NewValueTable[T](&runtime.Cursor{}, plan.Accumulator, w.keyed.stream.layout),
-		Start:  func() (zero T) { return zero },
-		AddTo: func(acc *T, record *T, first bool) {
-			if first {
-				*acc = *record
-			} else {
-				*acc = f(*acc, *record)
-			}
-		},
+		Values:  runtime.NewValueTable[T](&runtime.Cursor{}, plan.Accumulator, w.keyed.stream.layout),
+		First:   func(record T) T { return record },
+		AddTo:   func(acc *T, record T) { *acc = f(*acc, record) },
 		MergeTo: func(acc *T, other T) { *acc = f(*acc, other) },
 	}
-	return guestWindow(w, name, folding, func(emit results[K, T]) {
-		folding.Done = func(acc T) { emit(func(_ Window[K], out *Emitter[T]) { out.Emit(acc) }) }
+	return guestWindow(w, name, folding, func(_ func() Window[K], out *Emitter[T]) {
+		folding.Done = func(acc T) { out.Emit(acc) }
 	})
 }
 
@@ -159,27 +151,24 @@ func ProcessWindow[K, T, Out any](
 	windowed *WindowedStream[K, T], name string, f func(window Window[K], records []T, out *Emitter[Out]),
 ) *Stream[Out] {
 	buffering := &runtime.Buffering[T]{Lists: runtime.NewListTable[T](&runtime.Cursor{}, windowed.keyed.stream.layout)}
-	return guestWindow(windowed, name, buffering, func(emit results[K, Out]) {
-		buffering.Done = func(records []T) { emit(func(window Window[K], out *Emitter[Out]) { f(window, records, out) }) }
+	return guestWindow(windowed, name, buffering, func(window func() Window[K], out *Emitter[Out]) {
+		buffering.Done = func(records []T) { f(window(), records, out) }
 	})
 }
 
-// results calls a function with the window in hand and where its results go.
-type results[K, Out any] func(func(Window[K], *Emitter[Out]))
-
-// guestWindow adds a window that the component computes.
+// guestWindow adds a window that the component computes; `done` is told how to see the window in hand and where its results go.
 func guestWindow[K, T, Acc, Out any](
-	w *WindowedStream[K, T], name string, compute runtime.Compute[T, Acc], done func(results[K, Out]),
+	w *WindowedStream[K, T], name string, compute runtime.Compute[T, Acc], done func(func() Window[K], *Emitter[Out]),
 ) *Stream[Out] {
 	g := w.keyed.stream.graph
 	id := g.nextID()
 	layout := layoutOf[Out](g)
-	inHand := runtime.NewWindow[K, Out](g.call, id, w.keyed.key)
-	emitter := &Emitter[Out]{call: g.call, id: id, down: func(out *Out, _ int64) { inHand.Emit(*out) }}
+	inHand := runtime.NewWindow[K, Out](w.keyed.key)
+	emitter := &Emitter[Out]{call: g.call, id: id, down: func(out *Out, _ int64) { inHand.Emit(out) }}
 	key := inHand.Key
-	done(func(finish func(Window[K], *Emitter[Out])) {
-		finish(Window[K]{Start: inHand.Start, End: inHand.End, Firing: int(inHand.Firing), key: key}, emitter)
-	})
+	done(func() Window[K] {
+		return Window[K]{Start: inHand.Start, End: inHand.End, Firing: int(inHand.Firing), key: key}
+	}, emitter)
 	states := []plan.State{compute.Table().Declare(acc)}
 	guest := &runtime.Windowed[K, T, Acc, Out]{
 		Call: g.call, ID: id, In: w.keyed.stream.layout, Key: w.keyed.key, Keeps: keeps[Acc](), Compute: compute, Window: inHand,

@@ -58,6 +58,8 @@ type Reader[T any] struct {
 	// The rows that are in the buffer.
 	from, to int
 	rows     int
+	// one is where One makes its record.
+	one T
 	// keeps says that records may be kept: their text is not cut from that of the whole block, which would be kept with it.
 	keeps bool
 }
@@ -120,11 +122,10 @@ func (r *Reader[T]) load(row int) {
 
 // One makes the record of a single row, not to be overwritten.
 func (r *Reader[T]) One(row int) T {
-	record := new(T)
 	for i := range r.columns {
-		r.columns[i].read(unsafe.Pointer(record), 0, row, row+1)
+		r.columns[i].read(unsafe.Pointer(&r.one), 0, row, row+1)
 	}
-	return *record
+	return r.one
 }
 
 // Any says whether a row has a value in any column.

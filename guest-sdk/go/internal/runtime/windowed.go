@@ -49,29 +49,22 @@ type Window[K, Out any] struct {
 	// Firing is how often it has fired before.
 	Firing int32
 
-	call *Call
-	id   uint32
 	time int64
 	down Push[Out]
-	out  Out
 	row  int
 	keys *record.Reader[K]
 }
 
 // NewWindow makes the window in hand of an operator.
-func NewWindow[K, Out any](call *Call, id uint32, key *record.Layout) *Window[K, Out] {
-	return &Window[K, Out]{call: call, id: id, keys: record.NewReader[K](key, true)}
+func NewWindow[K, Out any](key *record.Layout) *Window[K, Out] {
+	return &Window[K, Out]{keys: record.NewReader[K](key, true)}
 }
 
 // Key is the key of the window in hand.
 func (w *Window[K, Out]) Key() K { return w.keys.One(w.row) }
 
 // Emit hands a result on.
-func (w *Window[K, Out]) Emit(out Out) {
-	w.out = out
-	w.down(&w.out, w.time)
-	w.call.Operator = w.id
-}
+func (w *Window[K, Out]) Emit(out *Out) { w.down(out, w.time) }
 
 // Ports are its outputs.
 func (o *Windowed[K, T, Acc, Out]) Ports() []AnyPort { return []AnyPort{o.Out} }
@@ -174,8 +167,10 @@ type Folding[T, Acc any] struct {
 	Values *ValueTable[Acc]
 	// Start makes the accumulator of no records.
 	Start func() Acc
-	// AddTo adds a record; the first one of a slot is told apart.
-	AddTo func(acc *Acc, record *T, first bool)
+	// First makes the accumulator of one record, where that is not Start and AddTo.
+	First func(record T) Acc
+	// AddTo adds a record.
+	AddTo func(acc *Acc, record T)
 	// MergeTo adds an accumulator to another.
 	MergeTo func(acc *Acc, from Acc)
 	// Done emits the results.
@@ -194,11 +189,15 @@ func (f *Folding[T, Acc]) At(slot uint32) (*Acc, bool) {
 // Add adds a record to the accumulator of a slot.
 func (f *Folding[T, Acc]) Add(slot uint32, record *T) {
 	entry := &f.Values.slots[slot]
-	first := !entry.present
-	if first {
-		entry.value, entry.present = f.Start(), true
+	if !entry.present {
+		entry.present = true
+		if f.First != nil {
+			entry.value = f.First(*record)
+			return
+		}
+		entry.value = f.Start()
 	}
-	f.AddTo(&entry.value, record, first)
+	f.AddTo(&entry.value, *record)
 }
 
 // MergeInto adds an accumulator to another. The first is copied, since what it holds stays as it is.
