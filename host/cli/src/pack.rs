@@ -3,8 +3,14 @@
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata, metadata};
 use wit_parser::Resolve;
 
-/// The contract, packed with modules that do not carry it themselves (C, Zig, AssemblyScript without bindings).
+/// The contract, packed with modules that do not carry it themselves (C, Go, Zig, AssemblyScript without bindings).
 const CONTRACT_WIT: &str = include_str!("../../../wit/tidemill-job@0.1.0/job.wit");
+/// Answers WASI of the first generation inside of the component, for modules of compilers that have no other target.
+const WASI_STUB: &str = include_str!("wasi-stub.wat");
+/// What the stub imports.
+const WASI_STUB_WIT: &str = "package tidemill:stub; world stub { import tidemill:job/host@0.1.0; }";
+/// The module that the stub stands for.
+const WASI: &str = "wasi_snapshot_preview1";
 /// How a core module begins: magic, version 1, layer 0.
 const CORE_MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 /// How a component begins: magic, version 13, layer 1.
@@ -22,7 +28,7 @@ pub(crate) enum Unpackable {
     IsComponent,
     /// It is something else altogether.
     NotWasm,
-    /// It wants WASI of the first generation.
+    /// It wants what the stub of WASI does not have.
     Wasi,
     /// It exports nothing.
     NoJob,
@@ -40,24 +46,36 @@ pub(crate) fn component(core: &[u8]) -> Result<Vec<u8>, Unpackable> {
     }
     let unfit = |error: &dyn std::fmt::Display| {
         let text = format!("{error:#}");
-        // The encoder names the module it lacks an adapter for.
-        if text.contains("wasi_snapshot_preview1") { Unpackable::Wasi } else { Unpackable::Unfit(text) }
+        // The encoder names the adapter whose function is missing or of another type.
+        if text.contains(WASI) { Unpackable::Wasi } else { Unpackable::Unfit(text) }
     };
     let (stripped, _) = metadata::decode(core).map_err(|e| unfit(&e))?;
     let mut module = core.to_vec();
     if stripped.is_none() {
-        let mut resolve = Resolve::default();
-        let package = resolve.push_str("job.wit", CONTRACT_WIT).map_err(|e| unfit(&e))?;
-        let world = resolve.select_world(&[package], Some("job")).map_err(|e| unfit(&e))?;
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).map_err(|e| unfit(&e))?;
+        describe(&mut module, None, "job").map_err(|e| unfit(&e))?;
     }
+    let mut stub = wat::parse_str(WASI_STUB).map_err(|e| unfit(&e))?;
+    describe(&mut stub, Some(WASI_STUB_WIT), "stub").map_err(|e| unfit(&e))?;
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).map_err(|e| unfit(&e))?;
+    // Left out of the component where the module imports nothing of it.
+    encoder.adapter(WASI, &stub).map_err(|e| unfit(&e))?;
     let component = encoder.encode().map_err(|e| unfit(&e))?;
     match wit_component::decode(&component) {
         Ok(DecodedWasm::Component(resolve, world)) if resolve.worlds[world].exports.is_empty() => Err(Unpackable::NoJob),
         _ => Ok(component),
     }
+}
+
+/// Writes a world of the contract, or of a package beside it, into a module.
+fn describe(module: &mut Vec<u8>, beside: Option<&str>, world: &str) -> Result<(), String> {
+    let mut resolve = Resolve::default();
+    let mut package = resolve.push_str("job.wit", CONTRACT_WIT).map_err(|e| format!("{e:#}"))?;
+    if let Some(text) = beside {
+        package = resolve.push_str("beside.wit", text).map_err(|e| format!("{e:#}"))?;
+    }
+    let world = resolve.select_world(&[package], Some(world)).map_err(|e| format!("{e:#}"))?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false).map_err(|e| format!("{e:#}"))
 }
 
 #[cfg(test)]
@@ -76,18 +94,43 @@ mod tests {
         assert!(why.contains("tidemill:job/operators"), "{why}");
     }
 
+    /// A job of which every call traps, with one more import.
+    fn job(import: &str) -> Vec<u8> {
+        let exports = [
+            ("plan", "i32 i32", "i32"),
+            ("link", "i32 i32 i32", ""),
+            ("process", "i32 i32 i64 i64 i32 i32 i32 i32 i32 i32", "i32"),
+            ("on-timer", "i32 i64 i64 i32 i32 i32 i32", "i32"),
+            ("fire", "i32 i64 i64 i32 i32 i32 i32 i32 i32", "i32"),
+            ("merge", "i32 i32 i32 i32 i32", ""),
+            ("export-state", "i32 i32 i32", "i32"),
+            ("import-state", "i32 i32 i32 i32 i32", "i32"),
+            ("drop-state", "i32 i32 i32", ""),
+        ];
+        let function = |(name, params, result): &(&str, &str, &str)| {
+            let result = if result.is_empty() { String::new() } else { format!("(result {result})") };
+            format!("(func (export \"tidemill:job/operators@0.1.0#{name}\") (param {params}) {result} unreachable)")
+        };
+        let functions: String = exports.iter().map(function).collect();
+        let realloc = "(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) unreachable)";
+        let text = format!("(module {import} (memory (export \"memory\") 1) {realloc} {functions})");
+        wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
     #[test]
-    fn a_module_that_wants_wasi_is_told_apart() {
-        // (module (import "wasi_snapshot_preview1" "fd_write" (func)))
-        let mut core = CORE_MAGIC.to_vec();
-        core.extend([1, 4, 1, 0x60, 0, 0]);
-        let mut import = vec![1, 22];
-        import.extend(b"wasi_snapshot_preview1");
-        import.push(8);
-        import.extend(b"fd_write");
-        import.extend([0, 0]);
-        core.extend([2, import.len() as u8]);
-        core.extend(import);
-        assert_eq!(component(&core), Err(Unpackable::Wasi));
+    fn wasi_is_answered_inside_of_the_component() {
+        let core = job("(import \"wasi_snapshot_preview1\" \"fd_write\" (func (param i32 i32 i32 i32) (result i32)))");
+        let component = component(&core).unwrap_or_else(|why| panic!("{why:?}"));
+        let Ok(DecodedWasm::Component(resolve, world)) = wit_component::decode(&component) else { panic!("not a component") };
+        let imports: Vec<String> = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key)).collect();
+        assert!(!imports.is_empty() && imports.iter().all(|import| import.starts_with("tidemill:job/")), "{imports:?}");
+    }
+
+    #[test]
+    fn what_the_stub_does_not_have_is_told_apart() {
+        assert_eq!(component(&job("(import \"wasi_snapshot_preview1\" \"fd_fly\" (func))")), Err(Unpackable::Wasi));
+        assert_eq!(component(&job("(import \"wasi_snapshot_preview1\" \"fd_write\" (func))")), Err(Unpackable::Wasi));
+        let Err(Unpackable::Unfit(why)) = component(&job("(import \"env\" \"fly\" (func))")) else { panic!("packed") };
+        assert!(why.contains("env"), "{why}");
     }
 }

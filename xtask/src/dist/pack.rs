@@ -8,6 +8,11 @@ use wit_parser::Resolve;
 
 use crate::workspace::WORLD;
 
+/// Answers WASI of the first generation inside of the component, as `tidemill build` does it.
+pub(super) const STUB: &str = include_str!("../../../host/cli/src/wasi-stub.wat");
+/// What the stub imports.
+const STUB_WIT: &str = "package tidemill:stub; world stub { import tidemill:job/host@0.1.0; }";
+
 /// A component of a module that carries its world in a custom section, as bindings made by wit-bindgen do.
 pub(super) fn component(module: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = ComponentEncoder::default();
@@ -19,6 +24,21 @@ pub(super) fn component(module: &[u8]) -> Result<Vec<u8>> {
         bail!("the component exports nothing; mark the function that builds the job with `#[tidemill::job]`");
     }
     Ok(component)
+}
+
+/// The same for a module with hand-written bindings that imports WASI of the first generation.
+pub(super) fn component_of_wasi(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(wit).map_err(|error| anyhow!("cannot read {}: {error:#}", wit.display()))?;
+    let world = resolve.select_world(&[package], Some(WORLD)).map_err(|error| anyhow!("no world {WORLD}: {error:#}"))?;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    let mut stub = wat::parse_str(STUB).context("the stub of WASI does not parse")?;
+    let package = resolve.push_str("stub.wit", STUB_WIT).map_err(|error| anyhow!("{error:#}"))?;
+    let world = resolve.select_world(&[package], Some("stub")).map_err(|error| anyhow!("{error:#}"))?;
+    wit_component::embed_component_metadata(&mut stub, &resolve, world, StringEncoding::UTF8, false)?;
+    let mut encoder = ComponentEncoder::default();
+    encoder.module(&module)?.adapter("wasi_snapshot_preview1", &stub)?;
+    encoder.validate(true).encode().context("the module does not fit its world")
 }
 
 /// The same for a module with hand-written bindings: the world is read from the folder `wit`.

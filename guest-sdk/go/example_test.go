@@ -1,0 +1,116 @@
+package tidemill_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	tidemill "github.com/tidemill/tidemill/guest-sdk/go"
+	"github.com/tidemill/tidemill/guest-sdk/go/tidemilltest"
+)
+
+type Reading struct {
+	Sensor  string
+	Celsius float64
+	At      int64
+}
+
+type Average struct {
+	Sensor  string
+	Celsius float64
+	Until   int64
+}
+
+func averages(job *tidemill.Job) error {
+	readings := tidemill.Source[Reading](job, "readings", tidemill.JSON().Default("stdin:")).
+		EventTime("at", tidemill.OutOfOrder(2*time.Second))
+	windows := tidemill.KeyBy[string](readings, "sensor").Window(tidemill.Tumbling(10 * time.Second))
+	celsius := tidemill.Mean(func(r Reading) float64 { return r.Celsius })
+	tidemill.Aggregate(windows, "average", celsius, func(w tidemill.Window[string], celsius float64) Average {
+		return Average{Sensor: w.Key(), Celsius: celsius, Until: w.End}
+	}).Sink("averages", tidemill.JSON().Default("stdout:"))
+	return nil
+}
+
+// The whole of a job. In a project, `func init() { tidemill.Export(averages) }` makes a component of it.
+func Example() {
+	t := &testing.T{}
+	test := tidemilltest.Start(t, averages)
+	test.Push("readings", Reading{Sensor: "cellar", Celsius: 20, At: 1_000}, Reading{Sensor: "cellar", Celsius: 22, At: 9_999})
+	test.Finish()
+	fmt.Println(test.SinkLines("averages"))
+	// Output: [{"sensor":"cellar","celsius":21.0,"until":10000}]
+}
+
+type Visit struct {
+	User string
+	At   int64
+}
+
+type Visits struct {
+	User  string
+	Count int64
+}
+
+// visits emits a user's number of visits when none has come for a minute.
+type visits struct {
+	count *tidemill.ValueState[int64]
+	quiet *tidemill.Timer
+}
+
+func newVisits(d *tidemill.Declare) *visits {
+	return &visits{count: tidemill.NewValue[int64](d, "count"), quiet: d.EventTimer("quiet")}
+}
+
+func (v *visits) OnRecord(ctx *tidemill.Context[string, Visits], visit Visit) error {
+	v.count.Update(func(count *int64) { *count++ })
+	v.quiet.Replace(visit.At + time.Minute.Milliseconds())
+	return nil
+}
+
+func (v *visits) OnTimer(ctx *tidemill.Context[string, Visits], _ tidemill.TimerEvent) error {
+	if count, found := v.count.Take(); found {
+		ctx.Emit(Visits{User: ctx.Key(), Count: count})
+	}
+	return nil
+}
+
+// A process function, alone under test.
+func ExampleProcess() {
+	t := &testing.T{}
+	test := tidemilltest.StartProcess(t, newVisits)
+	test.Push("ada", Visit{User: "ada", At: 1_000}, 1_000)
+	test.Push("ada", Visit{User: "ada", At: 30_000}, 30_000)
+	fmt.Println(test.Timers())
+	test.Watermark(90_000)
+	fmt.Println(test.Emitted())
+	// Output:
+	// [{quiet 90000}]
+	// [{{ada 2} 90000}]
+}
+
+// What README.md shows is what runs here.
+func TestTheReadmeShowsThisCode(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(readme), "```go\n")
+	if !found {
+		t.Fatal("README.md shows no code")
+	}
+	for found {
+		var code string
+		code, rest, _ = strings.Cut(rest, "```")
+		if !strings.Contains(string(source), code) {
+			t.Errorf("README.md shows code that example_test.go does not have:\n%s", code)
+		}
+		_, rest, found = strings.Cut(rest, "```go\n")
+	}
+}

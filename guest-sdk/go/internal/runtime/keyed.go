@@ -1,0 +1,241 @@
+package runtime
+
+import (
+	"github.com/tidemill/tidemill/guest-sdk/go/internal/block"
+	"github.com/tidemill/tidemill/guest-sdk/go/internal/record"
+)
+
+// Input is an input of a process function: records of a type that only it knows.
+type Input interface {
+	// open begins with a block.
+	open(b block.Block) error
+	// handle calls the user's function with the record of a row.
+	handle(row int) error
+}
+
+type input[T any] struct {
+	reader   *record.Reader[T]
+	function func(T) error
+}
+
+// NewInput makes an input whose records go to a function.
+func NewInput[T any](layout *record.Layout, keeps bool, function func(T) error) Input {
+	return &input[T]{reader: record.NewReader[T](layout, keeps), function: function}
+}
+
+func (i *input[T]) open(b block.Block) error { return i.reader.Open(b, record.Source{}) }
+func (i *input[T]) handle(row int) error     { return i.function(*i.reader.At(row)) }
+
+// Keyed is the operator of a process function.
+type Keyed[K, Out any] struct {
+	// Call that it reports to.
+	Call *Call
+	// ID of the operator.
+	ID uint32
+	// Inputs, and where in each the columns of the key are.
+	Inputs []Input
+	Keys   [][]int
+	// Key has the columns of the key.
+	Key *record.Layout
+	// Out is its main output.
+	Out *Port[Out]
+	// Sides are its other outputs.
+	Sides []AnyPort
+	// Slots are its state.
+	Slots *Slots
+	// Context is what the user's function sees.
+	Context *Context[K, Out]
+	// Timer calls the user's function with a timer that is due.
+	Timer func(timer uint32, time int64) error
+}
+
+// Context is what a process function sees besides the record: the runtime's part of it.
+type Context[K, Out any] struct {
+	// Time of the record or timer.
+	Time int64
+	// At is the moment of the call.
+	At Moment
+
+	call *Call
+	id   uint32
+	down Push[Out]
+	out  Out
+	row  int
+	keys *record.Reader[K]
+}
+
+// NewContext makes the context of an operator.
+func NewContext[K, Out any](call *Call, id uint32, key *record.Layout) *Context[K, Out] {
+	return &Context[K, Out]{call: call, id: id, keys: record.NewReader[K](key, true)}
+}
+
+// Key is the key of the record or timer in hand.
+func (c *Context[K, Out]) Key() K { return c.keys.One(c.row) }
+
+// Emit hands a record on.
+func (c *Context[K, Out]) Emit(out Out, time int64) {
+	c.out = out
+	c.down(&c.out, time)
+	c.call.Operator = c.id
+}
+
+// Ports are its outputs.
+func (o *Keyed[K, Out]) Ports() []AnyPort { return append([]AnyPort{o.Out}, o.Sides...) }
+
+// Tail is a Push into its main output.
+func (o *Keyed[K, Out]) Tail() any { return o.Out.push }
+
+// Stage is none: it has state.
+func (o *Keyed[K, Out]) Stage(any, *Exits) any { return nil }
+
+// State is what it keeps.
+func (o *Keyed[K, Out]) State() *Slots { return o.Slots }
+
+// Merge has nothing to do: only accumulators are merged.
+func (o *Keyed[K, Out]) Merge(uint32, uint32) {}
+
+// Head is the operator as the first of a chain.
+func (o *Keyed[K, Out]) Head(down any, _ bool, exits *Exits) Head {
+	o.Context.down = restore[Out](down)
+	timerKeys := make([]int, len(o.Key.Schema))
+	for i := range timerKeys {
+		timerKeys[i] = i
+	}
+	return &keyedHead[K, Out]{operator: o, exits: exits, timerKeys: timerKeys}
+}
+
+// keyedHead gives each record its slot's state and collects timer changes.
+type keyedHead[K, Out any] struct {
+	noHead
+	operator  *Keyed[K, Out]
+	exits     *Exits
+	timerKeys []int
+	// seen is what the records of the current call did to each slot; all zero between calls.
+	seen []uint8
+	// uneven says that some slot of the call may be unchanged or empty now.
+	uneven bool
+}
+
+func (h *keyedHead[K, Out]) Process(index uint32, at Moment, b block.Block, rows, slots []uint32) {
+	input := h.operator.Inputs[index]
+	if err := input.open(b); err != nil {
+		panic(wrongBlock(err))
+	}
+	h.begin(at, b, h.operator.Keys[index], slots)
+	times := b.Times()
+	for i, slot := range slots {
+		row := i
+		if len(rows) > 0 {
+			row = int(rows[i])
+		}
+		h.enter(row, slot, times[row])
+		h.leave(slot, input.handle(row))
+	}
+	h.finish(slots)
+}
+
+func (h *keyedHead[K, Out]) OnTimer(at Moment, b block.Block, slots []uint32) {
+	column := len(h.timerKeys)
+	timers, err := b.Expect(column, 2, false)
+	if err != nil {
+		panic(wrongBlock(err))
+	}
+	h.begin(at, b, h.timerKeys, slots)
+	times := b.Times()
+	for row, slot := range slots {
+		h.enter(row, slot, times[row])
+		h.leave(slot, h.operator.Timer(uint32(block.View[int32](&timers)[row]), times[row]))
+	}
+	h.finish(slots)
+}
+
+func (h *keyedHead[K, Out]) begin(at Moment, b block.Block, keys []int, slots []uint32) {
+	context := h.operator.Context
+	if err := context.keys.Open(b, record.Source{Picked: keys}); err != nil {
+		panic(wrongBlock(err))
+	}
+	context.At = at
+	room := h.operator.Slots.reserve(slots)
+	if len(h.seen) < room {
+		h.seen = append(h.seen, make([]uint8, room-len(h.seen))...)
+	}
+	h.uneven = false
+	h.operator.Slots.at.active = true
+}
+
+// enter begins a record or timer.
+func (h *keyedHead[K, Out]) enter(row int, slot uint32, time int64) {
+	context, cursor := h.operator.Context, h.operator.Slots.at
+	context.row, context.Time = row, time
+	cursor.slot, cursor.flags = slot, 0
+	h.exits.row(row)
+	h.exits.mark()
+	h.exits.timers = len(h.exits.call.Outcome.Timers)
+	h.exits.call.Operator = h.operator.ID
+}
+
+// leave ends a record or timer.
+func (h *keyedHead[K, Out]) leave(slot uint32, err error) {
+	cursor := h.operator.Slots.at
+	switch {
+	case err != nil:
+		h.exits.refuse(h.operator.ID, err)
+		outcome := &h.exits.call.Outcome
+		outcome.Timers = outcome.Timers[:h.exits.timers]
+		if cursor.undo {
+			h.operator.Slots.rollBack()
+			cursor.flags = 0
+		}
+	case cursor.undo && cursor.flags != 0:
+		h.operator.Slots.commit()
+	}
+	h.uneven = h.uneven || cursor.flags != changed
+	h.seen[slot] |= cursor.flags
+	h.exits.end()
+}
+
+// finish lists the slots that are empty or unchanged, each once.
+func (h *keyedHead[K, Out]) finish(slots []uint32) {
+	state := h.operator.Slots
+	state.at.active = false
+	if h.uneven {
+		outcome := &h.exits.call.Outcome
+		for _, slot := range slots {
+			flags := h.seen[slot]
+			h.seen[slot] = listed
+			switch {
+			case flags == changed || flags&listed != 0:
+			case state.empty(slot):
+				outcome.Cleared = append(outcome.Cleared, slot)
+			case flags&(changed|cleared) == 0:
+				outcome.Unchanged = append(outcome.Unchanged, slot)
+			}
+		}
+	}
+	for _, slot := range slots {
+		h.seen[slot] = 0
+	}
+}
+
+func (s *Slots) rollBack() {
+	for _, table := range s.tables {
+		table.rollBack()
+	}
+}
+
+func (s *Slots) commit() {
+	for _, table := range s.tables {
+		table.commit()
+	}
+}
+
+// Timer notes a change to the timers of the key in hand.
+func (c *Cursor) Timer(call *Call, timer uint32, action TimerAction, time int64) {
+	if !c.active {
+		panic("timers belong to a key: they are there only while the function that declared them handles a record or a timer")
+	}
+	call.Outcome.Timers = append(call.Outcome.Timers, TimerOp{Slot: c.slot, Timer: timer, Action: action, Time: time})
+}
+
+// Active says whether a record or timer is in hand.
+func (c *Cursor) Active() bool { return c.active }

@@ -1,0 +1,57 @@
+//! The Go SDK's own checks: format, vet for the machine and for the component, its tests, and those of the examples in Go.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::setup::go;
+use crate::workspace::Workspace;
+
+const SDK: &str = "guest-sdk/go";
+const EXAMPLES: &str = "examples";
+
+/// Runs all of them, the SDK's first.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let Some(compiler) = go::compiler(workspace) else { bail!("no Go compiler: run `cargo xtask setup --lang go`") };
+    for module in modules(workspace)? {
+        let shown = workspace.shown(&module);
+        formatted(&compiler, &module, &shown)?;
+        // `-mod=readonly` is the default where no vendor folder is; a go.sum that lacks an entry fails here.
+        process::run(in_module(&compiler, &module).args(["mod", "verify"]), &format!("verifying the dependencies of {shown}"))?;
+        process::run(in_module(&compiler, &module).args(["vet", "./..."]), &format!("vetting {shown}"))?;
+        let mut vet = in_module(&compiler, &module);
+        vet.env("GOOS", "wasip1").env("GOARCH", "wasm").args(["vet", "./..."]);
+        process::run(&mut vet, &format!("vetting {shown} for the component"))?;
+        process::run(in_module(&compiler, &module).args(["test", "./..."]), &format!("testing {shown}"))?;
+    }
+    Ok(())
+}
+
+/// The SDK and the examples.
+fn modules(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let mut modules = vec![workspace.root().join(SDK)];
+    let examples = workspace.root().join(EXAMPLES);
+    let mut folders = examples.read_dir()?.collect::<std::io::Result<Vec<_>>>()?;
+    folders.sort_by_key(std::fs::DirEntry::file_name);
+    modules.extend(folders.iter().map(|folder| folder.path().join("go")).filter(|module| module.join("go.mod").is_file()));
+    Ok(modules)
+}
+
+fn in_module(compiler: &Path, module: &Path) -> Command {
+    let mut command = Command::new(compiler);
+    command.current_dir(module);
+    command
+}
+
+/// gofmt lists the files that it would change, and ends well either way.
+fn formatted(compiler: &Path, module: &Path, shown: &str) -> Result<()> {
+    let root = process::capture(in_module(compiler, module).args(["env", "GOROOT"]), "asking go for its root")?;
+    let mut gofmt = Command::new(Path::new(root.trim()).join("bin/gofmt"));
+    let unlike = process::capture(gofmt.arg("-l").arg(module), "running gofmt")?;
+    if !unlike.trim().is_empty() {
+        bail!("{shown} is not formatted; run `gofmt -w {shown}`:\n{}", unlike.trim());
+    }
+    Ok(())
+}
