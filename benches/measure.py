@@ -5,6 +5,8 @@ measure.py latency   [--queries q5,q11] [--rate 50000] [--seconds 60] [--systems
 measure.py load      [--queries q0,q5,..] [--rate 500000] [--rounds 3]
 measure.py startup   [--queries q1,q5] [--rounds 10]
 measure.py slow-sink [--seconds 120] [--slower 100] [--limit-mib 128]
+measure.py checkpoints [--queries q5,q11,timers,kv] [--rate 1000000] [--rounds 3] [--interval 1s]
+measure.py recovery  [--keys 1500000] [--rounds 5]
 
 All run `dist/tidemill` with `dist/guests/rust/nexmark.wasm` over events that the tool makes itself and keeps under $PEERS_WORK
 (default ~/.cache/tidemill-peers). With --out FILE every figure is appended as a line of JSON. Peers are found by $TIDEMILL_PEERS.
@@ -15,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.environ.get("PEERS_WORK", os.path.expanduser("~/.cache/tidemill-peers"))
 PEERS = os.environ.get("TIDEMILL_PEERS")
 BINARY, GUEST = f"{ROOT}/dist/tidemill", f"{ROOT}/dist/guests/rust/nexmark.wasm"
+KV = f"{ROOT}/dist/guests/test/kv.wasm"
 BASE_MS = 1_436_918_400_000       # the time of the first event
 OUT_OF_ORDER_MS = 4_000           # what the queries allow
 SETTLE_S = 10                     # results of the first seconds are left out: empty tables, first page faults
@@ -231,6 +234,82 @@ def slow_sink(args):
         sys.exit(f"the peak of {peak:.0f} MiB is over the limit of {args.limit_mib} MiB")
 
 
+# ------------------------------------------------------------------------------------------------------ checkpoints
+
+def kv_events(keys, count):
+    """Updates of so many keys in turn, in the order of a full cycle over all of them."""
+    path = f"{WORK}/data/kv-{keys}-{count}.json"
+    os.makedirs(f"{WORK}/data", exist_ok=True)
+    if not os.path.exists(path):
+        with open(path + ".new", "w") as lines:
+            for i in range(count):
+                lines.write('{"key":%d,"value":%d}\n' % (i * 7919 % keys, i * 31 % 499))
+        os.rename(path + ".new", path)
+    return path
+
+
+def kept_command(query, path, rate, folder, parallelism, *extra):
+    pace = f"?rate={rate}" if rate else ""
+    if query == "kv":
+        return [BINARY, "run", KV, "--bind", f"updates=file:{path}{pace}", "--bind", f"results=file:{folder}/out", "--parallelism", str(parallelism), *extra]
+    return command(query, f"file:{path}{pace}", f"file:{folder}/out", parallelism, *extra)
+
+
+def checkpoints(args):
+    """The cost of checkpoints: the same job at the same pace with and without, interleaved; Flink with both of its backends at full speed."""
+    for query in args.queries.split(","):
+        path = kv_events(args.keys, args.events) if query == "kv" else events(args.events, 10_000)
+        rows = {}
+        for _ in range(args.rounds):
+            for name in ("none", args.interval):
+                with tempfile.TemporaryDirectory() as folder:
+                    keeping = [] if name == "none" else ["--checkpoint-dir", f"{folder}/kept", "--checkpoint-interval", name]
+                    job = kept_command(query, path, args.rate, folder, args.parallelism, "--report", "json", "--report-file", f"{folder}/report", *keeping)
+                    subprocess.run(job, check=True, capture_output=True)
+                    report = json.load(open(f"{folder}/report"))
+                    written = sum(os.path.getsize(f) for f in glob.glob(f"{folder}/kept/parts/**", recursive=True) if os.path.isfile(f))
+                    rows.setdefault(name, []).append((report["cpu_us_per_event"], report["checkpoint_pause_us"], written))
+        cost = {name: statistics.median(row[0] for row in of) for name, of in rows.items()}
+        pauses = [row[1] for row in rows[args.interval]]
+        keep(args, {"measure": "checkpoints", "query": query, "rate": args.rate, "interval": args.interval, "none_us_per_event": cost["none"],
+                    "kept_us_per_event": cost[args.interval], "ratio": round(cost[args.interval] / cost["none"], 2),
+                    "pause_p99_us": statistics.median(p["p99"] for p in pauses), "pause_max_us": max(p["max"] for p in pauses),
+                    "parts_kept_mib": round(statistics.median(row[2] for row in rows[args.interval]) / 2**20, 1)})
+        if PEERS:
+            flink_checkpoints(args, query)
+
+
+def flink_checkpoints(args, query):
+    files = ",".join(glob.glob(f"{WORK}/data/{'kv4m' if query == 'kv' else 'bench5m'}.json.p*"))
+    for backend in ("none", "hashmap", "rocksdb"):
+        runs = []
+        for _ in range(args.rounds):
+            run = ["bash", f"{PEERS}/run_flink.sh", query, files, f"{WORK}/out/flink-kept", "--ckpt", backend, "--par", str(args.parallelism)]
+            done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=900)
+            runs.append(json.loads(done.stdout.strip().splitlines()[-1])["steady_cpu_us_per_ev"])
+        keep(args, {"measure": "checkpoints", "system": "flink", "query": query, "backend": backend, "us_per_event": statistics.median(runs)})
+
+
+def recovery(args):
+    """How long a killed job takes from its start to the first record it reads again, with all of its state."""
+    path, times = kv_events(args.keys, args.keys * 2), []
+    for _ in range(args.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            keeping = ["--checkpoint-dir", f"{folder}/kept", "--checkpoint-interval", "200ms"]
+            job = subprocess.Popen(kept_command("kv", path, args.keys // 4, folder, args.parallelism, *keeping, "--name", "kv"), stderr=subprocess.DEVNULL)
+            time.sleep(6)
+            job.kill()
+            job.wait()
+            # The runner ends by itself when its supervisor is gone.
+            listed = subprocess.run([BINARY, "checkpoint", "ls", f"{folder}/kept", "--json"], check=True, capture_output=True, text=True).stdout
+            begun = time.time()
+            again = kept_command("kv", path, 0, folder, args.parallelism, *keeping, "--name", "kv", "--report", "json", "--report-file", f"{folder}/report")
+            subprocess.run(again, check=True, stderr=subprocess.DEVNULL)
+            times.append(json.load(open(f"{folder}/report"))["first_record_unix_us"] / 1e6 - begun)
+    keep(args, {"measure": "recovery", "keys": args.keys, "rounds": args.rounds, "p50_ms": round(statistics.median(times) * 1e3), "max_ms": round(max(times) * 1e3),
+                "last_checkpoints": listed.strip().splitlines()[-1][:300]})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -243,6 +322,8 @@ def main():
     verb("latency", latency, queries="q5,q11", rate=50_000, seconds=60, systems="tidemill,flink,flink+tuned,timely")
     verb("load", load, queries="q0,q1,q5,q11,wordcount", rate=500_000, seconds=10, rounds=3)
     verb("startup", startup, queries="q1,q5", rounds=10)
+    verb("checkpoints", checkpoints, queries="q5,q11,timers,kv", rate=1_000_000, rounds=3, interval="1s", events=5_000_000, keys=1_000_000)
+    verb("recovery", recovery, keys=1_500_000, rounds=5)
     verb("slow-sink", slow_sink, seconds=120, slower=100, events=5_000_000, limit_mib=128)
     args = parser.parse_args()
     if not shutil.which(BINARY):

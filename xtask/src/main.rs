@@ -16,6 +16,7 @@ mod chaos;
 mod demo;
 mod dist;
 mod process;
+mod sdk;
 mod setup;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Verb {
     Demo,
     /// Run every check and every test, as CI does
     Test(test::Options),
+    /// Run the SDKs' own tests, each by the tools of its language
+    Sdk(sdk::Options),
     /// Build dist/tidemill and every guest under dist/guests
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Setup(options) => setup::run(&workspace, &options),
         Verb::Demo => demo::run(&workspace),
         Verb::Test(options) => test::run(&workspace, &options),
+        Verb::Sdk(options) => sdk::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),

@@ -14,7 +14,7 @@ use clap::Args;
 use crate::process;
 use crate::setup::Language;
 use crate::workspace::Workspace;
-use crate::{dist, setup, tidy};
+use crate::{dist, sdk, setup, tidy};
 
 /// The release whose rules deny.toml is written for.
 const DENY_VERSION: &str = "0.20.2";
@@ -65,7 +65,7 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
     vec![
         Stage {
             name: "setup",
-            again: "cargo xtask setup --lang rust --lang c --lang python".to_owned(),
+            again: "cargo xtask setup --lang rust --lang c --lang python --lang js --lang go".to_owned(),
             work: Box::new(|| setup::languages(workspace, &Language::ALL).and_then(|()| setup::instruments())),
         },
         Stage { name: "tidy", again: "cargo xtask tidy".to_owned(), work: Box::new(|| tidy::run(workspace)) },
@@ -81,6 +81,7 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
             work: Box::new(|| deny(workspace)),
         },
         Stage { name: "dist", again: "cargo xtask dist --all".to_owned(), work: Box::new(|| dist::everything(workspace, &Language::ALL)) },
+        Stage { name: "sdk", again: "cargo xtask sdk".to_owned(), work: Box::new(|| sdk::test(workspace, &Language::ALL)) },
     ]
 }
 

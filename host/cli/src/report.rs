@@ -31,6 +31,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) peak_rss_bytes: u64,
     /// Instances of the component replaced because their memory had grown.
     pub(crate) recycled: u64,
+    /// How long each step of a checkpoint kept a worker from records.
+    pub(crate) pauses_us: Vec<u32>,
 }
 
 /// The report. Units stand in the names; what was not measured is null.
@@ -56,8 +58,17 @@ pub(crate) fn json(facts: &Facts<'_>) -> Value {
         "first_output_s": facts.first_output.map(|at| seconds(at.saturating_duration_since(facts.start))),
         "peak_rss_mib": round(facts.peak_rss_bytes as f64 / f64::from(1 << 20)),
         "recycled": facts.recycled,
+        "checkpoint_pause_us": pauses(&facts.pauses_us),
         "operators": operators,
     })
+}
+
+/// Null where no checkpoint was taken.
+fn pauses(pauses: &[u32]) -> Value {
+    let mut sorted = pauses.to_vec();
+    sorted.sort_unstable();
+    let share = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)));
+    json!(sorted.last().map(|max| json!({ "count": sorted.len(), "p50": share(50), "p99": share(99), "max": max })))
 }
 
 fn operator(name: &str, kind: &str, stats: &OperatorStats) -> Value {
@@ -157,6 +168,7 @@ mod tests {
             steady: None,
             peak_rss_bytes: 10 << 20,
             recycled: 4,
+            pauses_us: (1..=200).rev().collect(),
         }
     }
 
@@ -171,6 +183,8 @@ mod tests {
         assert_eq!(report["peak_rss_mib"], 10.0);
         assert_eq!(report["first_record_unix_us"], 7);
         assert_eq!(report["recycled"], 4);
+        assert_eq!(report["checkpoint_pause_us"], json!({ "count": 200, "p50": 101, "p99": 199, "max": 200 }));
+        assert!(pauses(&[]).is_null());
         assert!(report["first_output_s"].is_null() && report["steady_eps"].is_null());
     }
 

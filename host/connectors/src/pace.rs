@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use tidemill_core::TimeMs;
 use tidemill_core::connect::{Error, Polled, Reader, Source, SplitTime, Waker};
 
-/// The least time between a refused poll and its alarm: the granularity of pacing.
-const ALARM_STEP: Duration = Duration::from_millis(1);
+/// The granularity of pacing: alarms ring at multiples of it, for all workers together, unless the next record is due later. Fewer wake-ups
+/// make larger blocks.
+const ALARM_STEP: Duration = Duration::from_millis(5);
 
 /// A clock with alarms.
 pub(crate) trait Clock: Send + Sync {
@@ -50,7 +51,7 @@ impl Pacer {
         if free == 0 {
             let next = (u128::from(granted.records) * 1_000_000_000).div_ceil(u128::from(self.per_second));
             let next = start + Duration::from_nanos(u64::try_from(next).unwrap_or(u64::MAX));
-            return Err(next.max(now + ALARM_STEP));
+            return Err(next.max(step_behind(start, now)));
         }
         granted.records += free;
         Ok(free as usize)
@@ -64,6 +65,12 @@ impl Pacer {
     fn granted(&self) -> MutexGuard<'_, Granted> {
         self.granted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The next time at which alarms ring.
+fn step_behind(start: Duration, now: Duration) -> Duration {
+    let steps = now.saturating_sub(start).as_nanos() / ALARM_STEP.as_nanos() + 1;
+    start + ALARM_STEP * u32::try_from(steps).unwrap_or(u32::MAX)
 }
 
 struct PacedSource {

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidemill_core::block::Block;
 use tidemill_core::connect::Reader;
@@ -28,6 +28,7 @@ use crate::control::Control;
 use crate::harness::{Input, Logic, Parts, Tick, operator};
 use crate::keyed::key_schema;
 use crate::ledger::Ledger;
+use crate::linger::Linger;
 use crate::operators::chain::Chain;
 use crate::operators::guest_call::{GuestCall, Instance};
 use crate::operators::process::{KeyedInput, Process};
@@ -73,10 +74,15 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
         let job = Job { spec: spec.clone(), control: Arc::clone(&shared), ticks: Arc::clone(&ticks) };
         let _alarm = Alarm(&shared);
         worker.dataflow::<Tick, _, _>(|scope| job.build(scope));
+        let mut linger = Linger::new(Instant::now());
         while worker.has_dataflows() {
             if shared.has_lost_worker() {
                 worker.installed_dataflows().into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
                 return;
+            }
+            let active = worker.activations().borrow().empty_for() == Some(Duration::ZERO);
+            if let Some(rest) = (!active).then(|| linger.idle(Instant::now())).flatten() {
+                std::thread::sleep(rest);
             }
             worker.step_or_park(Some(PARK));
         }

@@ -2,14 +2,19 @@
 //!
 //! Counters are atomics that operators add to once a block, never once a record.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tidemill_core::checkpoint::CheckpointId;
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use crate::report::{Cause, Failure};
 use crate::ticks::Ticks;
+
+/// Pauses remembered at most: hours of checkpoints, in less memory than one block.
+const PAUSES_KEPT: usize = 1 << 16;
 
 /// Handle on a running job, shared between its workers and whoever watches it.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct Control {
     lost: AtomicBool,
     /// Once the job runs.
     ticks: OnceLock<Arc<Ticks>>,
+    /// How long handing over kept a worker from records, a step each, in microseconds.
+    pauses: Mutex<VecDeque<u32>>,
     pub(crate) operators: Vec<OperatorCounters>,
 }
 
@@ -86,6 +93,7 @@ impl Control {
             failed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             ticks: OnceLock::new(),
+            pauses: Mutex::default(),
             operators: std::iter::repeat_with(counters).take(operators).collect(),
         }
     }
@@ -148,6 +156,20 @@ impl Control {
     /// Whether event time goes to its end: there is nothing to go on from then.
     pub fn is_draining(&self) -> bool {
         self.drain.load(Relaxed)
+    }
+
+    pub(crate) fn paused(&self, pause: Duration) {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        if pauses.len() == PAUSES_KEPT {
+            pauses.pop_front();
+        }
+        pauses.push_back(u32::try_from(pause.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// How long checkpoints have kept workers from records, in microseconds: one value for each step of an operator's handover, between
+    /// which records flow. The latest 65,536.
+    pub fn pauses_us(&self) -> Vec<u32> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// The counters as they are now.

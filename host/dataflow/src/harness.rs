@@ -296,10 +296,12 @@ impl Frame {
         if self.cx.control.has_failed() {
             return;
         }
+        let start = Instant::now();
         match self.logic.hand_over(&mut self.cx) {
             Ok(given) => barrier.hand_over(self.cx.at.watermark, given, last),
             Err(failure) => self.cx.control.fail(failure),
         }
+        self.cx.control.paused(start.elapsed());
     }
 
     fn is_handing_over(&self) -> bool {
@@ -311,11 +313,13 @@ impl Frame {
         if !self.is_handing_over() {
             return false;
         }
+        let start = Instant::now();
         match (self.logic.hand_over_more(&mut self.cx), &mut self.barrier) {
             (Ok(Some(keyed)), Some(barrier)) => barrier.complete(keyed),
             (Ok(_), _) => {}
             (Err(failure), _) => self.cx.control.fail(failure),
         }
+        self.cx.control.paused(start.elapsed());
         true
     }
 

@@ -13,6 +13,7 @@ mod control;
 mod harness;
 mod keyed;
 mod ledger;
+mod linger;
 mod operators;
 mod parcel;
 mod report;

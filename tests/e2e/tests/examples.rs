@@ -1,32 +1,38 @@
-//! The examples give what their folders say, at any parallelism.
+//! The examples give what their folders say, in every language and at any parallelism.
 
-use std::path::{Path, PathBuf};
+use tidemill_e2e::{Folder, Tidemill, exit, guest, root};
 
-use tidemill_e2e::{Folder, Tidemill, exit, guest};
+/// The languages of examples, as their folders are named.
+const LANGUAGES: [&str; 6] = ["rust", "python", "ts", "js", "go", "c"];
 
-fn check(folder: &str, job: &str, source: &str, input: &str, sink: &str, expected: &str) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
-    let file = |name: &str| -> PathBuf { root.join("examples").join(folder).join(name) };
-    for parallelism in ["1", "3"] {
+/// Runs an example in every language that it is written in.
+fn check(folder: &str, job: &str, source: &str, input: &str, sink: &str, expected: &str) -> Vec<&'static str> {
+    let example = root().join("examples").join(folder);
+    let written = |language: &&str| example.join(language).is_dir();
+    let languages: Vec<&str> = LANGUAGES.into_iter().filter(written).collect();
+    for (language, parallelism) in languages.iter().flat_map(|language| [(language, "1"), (language, "3")]) {
         let here = Folder::new();
         let ended = Tidemill::new(here.path(), "test")
-            .arg(guest("rust", job))
-            .args(["--input", &format!("{source}={}", file(input).display())])
-            .args(["--expect", &format!("{sink}={}", file(expected).display())])
+            .arg(guest(language, job))
+            .args(["--input", &format!("{source}={}", example.join(input).display())])
+            .args(["--expect", &format!("{sink}={}", example.join(expected).display())])
             .args(["--parallelism", parallelism])
             .run();
-        assert_eq!(ended.code, exit::OK, "{job} over {parallelism}: {}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, exit::OK, "{job} in {language} over {parallelism}: {}{}", ended.stdout, ended.stderr);
     }
+    languages
 }
 
 #[test]
 fn wordcount() {
-    check("01-wordcount", "wordcount", "lines", "input.txt", "counts", "expected.csv");
+    let languages = check("01-wordcount", "wordcount", "lines", "input.txt", "counts", "expected.csv");
+    assert_eq!(languages, LANGUAGES);
 }
 
 #[test]
 fn sensor_windows() {
-    check("02-sensor-windows", "sensor-windows", "readings", "input.jsonl", "averages", "expected.jsonl");
+    let languages = check("02-sensor-windows", "sensor-windows", "readings", "input.jsonl", "averages", "expected.jsonl");
+    assert_eq!(languages, LANGUAGES);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::{c, deliver, kept, output, pack};
+use super::{c, deliver, kept, output, pack, rust};
 use crate::process;
 use crate::setup::go;
 use crate::workspace::{CONTRACT, Workspace};
@@ -27,7 +27,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     for example in c::names(&workspace.root().join(EXAMPLES), "go/go.mod")? {
         let begun = Instant::now();
         let source = workspace.root().join(EXAMPLES).join(&example).join("go");
-        let name = without_number(&example);
+        let name = rust::without_number(&example);
         let inputs = kept::Inputs::of(&recipe).folder(&source)?.folder(&workspace.root().join(SDK))?.folder(&wit)?;
         let component = kept::component(workspace, &format!("go-{name}"), inputs, || compile(workspace, &compiler, &source, &wit))?;
         let path = output(workspace, "go", name);
@@ -48,23 +48,4 @@ fn compile(workspace: &Workspace, compiler: &Path, source: &Path, wit: &Path) ->
     let bytes = fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     fs::remove_file(&module).with_context(|| format!("cannot remove {}", module.display()))?;
     pack::component_of_wasi(bytes, wit).with_context(|| format!("{shown} does not make a component"))
-}
-
-/// `01-wordcount` gives `wordcount`.
-fn without_number(example: &str) -> &str {
-    match example.split_once('-') {
-        Some((number, name)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => example,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_leading_number_is_dropped() {
-        assert_eq!(without_number("04-top-n"), "top-n");
-        assert_eq!(without_number("top-n"), "top-n");
-    }
 }

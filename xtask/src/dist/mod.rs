@@ -17,6 +17,8 @@ use crate::setup::{self, Language};
 use crate::workspace::{Metadata, Workspace};
 
 mod c;
+mod go;
+mod js;
 mod kept;
 mod pack;
 mod python;
@@ -28,7 +30,7 @@ pub(crate) struct Options {
     /// Leave the host binary alone
     #[arg(long)]
     guests_only: bool,
-    /// Build the guests of every language: without it, C and Python guests are skipped where their compilers are missing
+    /// Build the guests of every language: without it, those of languages whose compilers are missing are skipped
     #[arg(long)]
     all: bool,
 }
@@ -60,19 +62,25 @@ fn host(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// A language whose guests are built by other tools than cargo: its name, whether the tools are present, and the build.
+type Builder = (Language, &'static str, fn(&Workspace) -> bool, fn(&Workspace) -> Result<Vec<PathBuf>>);
+
 /// Builds the guests alone; those of languages not `needed` only where their compilers are present.
 pub(crate) fn guests(workspace: &Workspace, needed: &[Language]) -> Result<()> {
     let metadata: Metadata = workspace.metadata()?;
     let mut outputs = BTreeSet::new();
-    if needed.contains(&Language::C) || setup::c::present() {
-        outputs.extend(c::build(workspace)?);
-    } else {
-        say("guests in C are skipped: `cargo xtask setup --lang c` installs their compiler");
-    }
-    if needed.contains(&Language::Python) || setup::python::present(workspace) {
-        outputs.extend(python::build(workspace)?);
-    } else {
-        say("guests in Python are skipped: `cargo xtask setup --lang python` installs their compiler");
+    let others: [Builder; 4] = [
+        (Language::C, "C", |_| setup::c::present(), c::build),
+        (Language::Python, "Python", setup::python::present, python::build),
+        (Language::Js, "JS", setup::js::present, js::build),
+        (Language::Go, "Go", setup::go::present, go::build),
+    ];
+    for (language, name, present, build) in others {
+        if needed.contains(&language) || present(workspace) {
+            outputs.extend(build(workspace)?);
+        } else {
+            say(&format!("guests in {name} are skipped: `cargo xtask setup --lang {}` installs their compiler", name.to_lowercase()));
+        }
     }
     // Last, for these change most: a guest that does not build keeps nothing else from being built.
     outputs.extend(rust::build(workspace, &metadata)?);

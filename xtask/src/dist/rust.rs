@@ -95,7 +95,7 @@ fn guest_of(package: &Package, root: &Path) -> Result<Option<Guest>> {
 }
 
 /// `01-wordcount` gives `wordcount`.
-fn without_number(example: &str) -> &str {
+pub(super) fn without_number(example: &str) -> &str {
     match example.split_once('-') {
         Some((number, name)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => example,

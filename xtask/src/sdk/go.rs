@@ -13,7 +13,7 @@ const SDK: &str = "guest-sdk/go";
 const EXAMPLES: &str = "examples";
 
 /// Runs all of them, the SDK's first.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+pub(super) fn test(workspace: &Workspace) -> Result<()> {
     let Some(compiler) = go::compiler(workspace) else { bail!("no Go compiler: run `cargo xtask setup --lang go`") };
     for module in modules(workspace)? {
         let shown = workspace.shown(&module);

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 const SCRIPTS: [&str; 2] = ["check", "test"];
 
 /// Runs them.
-pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+pub(super) fn test(workspace: &Workspace) -> Result<()> {
     let node = js::node(workspace).context("no Node.js for the tests of the SDK: run `cargo xtask setup --lang js`")?;
     for script in SCRIPTS {
         let mut npm = node.command("npm");

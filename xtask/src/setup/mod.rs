@@ -10,6 +10,8 @@ use crate::workspace::Workspace;
 
 mod apt;
 pub(crate) mod c;
+pub(crate) mod go;
+pub(crate) mod js;
 pub(crate) mod python;
 pub(crate) mod rust;
 
@@ -22,11 +24,15 @@ pub(crate) enum Language {
     C,
     /// Python by componentize-py.
     Python,
+    /// TypeScript and JavaScript by componentize-qjs.
+    Js,
+    /// Go's own compiler.
+    Go,
 }
 
 impl Language {
     /// Every language that a guest of this repository is written in.
-    pub(crate) const ALL: [Language; 3] = [Language::Rust, Language::C, Language::Python];
+    pub(crate) const ALL: [Language; 5] = [Language::Rust, Language::C, Language::Python, Language::Js, Language::Go];
 }
 
 /// The options of `setup`.
@@ -53,6 +59,8 @@ pub(crate) fn languages(workspace: &Workspace, languages: &[Language]) -> Result
             Language::Rust => rust::setup(workspace)?,
             Language::C => c::setup()?,
             Language::Python => python::setup(workspace)?,
+            Language::Js => js::setup(workspace)?,
+            Language::Go => go::setup(workspace)?,
         }
     }
     Ok(())

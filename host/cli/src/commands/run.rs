@@ -197,6 +197,7 @@ impl Run {
             steady: monitor::steady(&samples, end),
             peak_rss_bytes: process::peak_rss_bytes(),
             recycled: self.component.recycled(),
+            pauses_us: self.control.pauses_us(),
             snapshot: ended.snapshot,
         };
         if console::watched() {

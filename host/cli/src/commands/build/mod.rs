@@ -8,6 +8,10 @@ use crate::console;
 use crate::fault::{Fault, Outcome};
 use crate::pack::{self, Unpackable};
 
+mod c;
+mod go;
+mod js;
+mod python;
 mod rust;
 
 /// Build a component from a project, or pack a core module into one
@@ -52,7 +56,13 @@ struct Built {
 type Builder = (&'static str, &'static str, fn(&Project<'_>) -> Outcome<Built>);
 
 /// Every language that projects are built of.
-const LANGUAGES: [Builder; 1] = [(rust::MARK, "Rust", rust::build)];
+const LANGUAGES: [Builder; 5] = [
+    (rust::MARK, "Rust", rust::build),
+    (python::MARK, "Python", python::build),
+    (js::MARK, "TypeScript or JavaScript", js::build),
+    (go::MARK, "Go", go::build),
+    (c::MARK, "C", c::build),
+];
 
 /// Runs the command.
 pub(crate) fn run(command: &BuildCommand) -> Outcome<()> {
@@ -151,6 +161,8 @@ mod tests {
         assert!(none.message.starts_with("jobs/mine is no project") && none.message.contains("Cargo.toml (Rust)"), "{}", none.message);
         std::fs::write(dir.path().join("Cargo.toml"), "").unwrap();
         assert!(found().is_ok());
+        std::fs::write(dir.path().join("go.mod"), "").unwrap();
+        assert!(found().unwrap_err().message.contains("both Cargo.toml and go.mod"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::rust;
+use super::{c, go, js, python, rust};
 use crate::fault::{Fault, Outcome};
 
 /// A language that jobs are written in.
@@ -12,6 +12,16 @@ use crate::fault::{Fault, Outcome};
 pub(super) enum Language {
     /// The crate `tidemill`
     Rust,
+    /// The package `tidemill` of PyPI
+    Python,
+    /// The package `tidemill` of npm, in TypeScript
+    Ts,
+    /// The same in JavaScript
+    Js,
+    /// The module of Go
+    Go,
+    /// `tidemill.h` and `tidemill.c`, which become part of the project
+    C,
 }
 
 /// What a language's projects are made of.
@@ -40,6 +50,11 @@ impl Language {
     pub(super) fn template(self) -> Template {
         match self {
             Language::Rust => rust::TEMPLATE,
+            Language::Python => python::TEMPLATE,
+            Language::Ts => js::TYPESCRIPT,
+            Language::Js => js::JAVASCRIPT,
+            Language::Go => go::TEMPLATE,
+            Language::C => c::TEMPLATE,
         }
     }
 }

@@ -7,7 +7,11 @@ use clap::Args;
 use crate::console;
 use crate::fault::{Fault, Outcome};
 
+mod c;
+mod go;
+mod js;
 mod language;
+mod python;
 mod rust;
 
 use language::{Language, Template};
