@@ -1,4 +1,4 @@
-//! Guests in Python: `tests/guests/python/NAME/app.py`, one folder against the bare contract.
+//! Guests in Python: examples by the SDK's own builder, and `tests/guests/python/NAME/app.py` against the bare contract.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,17 @@ use crate::setup::python;
 use crate::workspace::{CONTRACT, WORLD, Workspace};
 
 const FOLDER: &str = "tests/guests/python";
+const EXAMPLES: &str = "examples";
+const SDK: &str = "guest-sdk/python/src";
 
 /// Builds all of them; answers the components.
 pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let mut outputs = bare(workspace)?;
+    outputs.extend(examples(workspace)?);
+    Ok(outputs)
+}
+
+fn bare(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let folder = workspace.root().join(FOLDER);
     let wit = workspace.root().join(CONTRACT);
     let mut outputs = Vec::new();
@@ -34,12 +42,49 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 /// `-s` stubs WASI out: the component imports the host's interface and nothing else.
 fn compile(workspace: &Workspace, name: &str, source: &Path, wit: &Path) -> Result<Vec<u8>> {
     super::say(&format!("componentize-py compiles {FOLDER}/{name}/app.py, which takes up to a minute"));
+    made(workspace, name, |made| {
+        let mut compiler = Command::new(python::compiler(workspace));
+        compiler.current_dir(source).arg("-d").arg(wit).args(["-w", WORLD, "componentize", "app", "-s", "-o"]).arg(made);
+        process::run_quiet(&mut compiler, &format!("compiling {FOLDER}/{name}/app.py"))
+    })
+}
+
+/// `examples/NN-NAME/python`: a project each.
+fn examples(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let folder = workspace.root().join(EXAMPLES);
+    let sdk = workspace.root().join(SDK);
+    let mut outputs = Vec::new();
+    for example in c::names(&folder, "python/pyproject.toml")? {
+        let begun = Instant::now();
+        // `01-wordcount` gives `wordcount`.
+        let name = example.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start_matches('-');
+        let source = folder.join(&example).join("python");
+        let inputs = kept::Inputs::of(&format!("{} tidemill.build", python::version(workspace)?)).folder(&source)?.folder(&sdk)?;
+        let inputs = inputs.folder(&workspace.root().join(CONTRACT))?;
+        let component = kept::component(workspace, &format!("python-{name}"), inputs, || project(workspace, name, &source, &sdk))?;
+        let path = output(workspace, "python", name);
+        deliver(workspace, &path, &component, begun)?;
+        outputs.push(path);
+    }
+    Ok(outputs)
+}
+
+/// What `tidemill build` does, by the SDK of this checkout.
+fn project(workspace: &Workspace, name: &str, source: &Path, sdk: &Path) -> Result<Vec<u8>> {
+    super::say(&format!("the Python SDK builds {}, which takes up to a minute", workspace.shown(source)));
+    made(workspace, name, |made| {
+        let mut builder = Command::new(python::interpreter(workspace));
+        builder.env("PYTHONPATH", sdk).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", "tidemill.build"]).arg(source).arg("-o").arg(made);
+        process::run_quiet(&mut builder, &format!("building {}", workspace.shown(source)))
+    })
+}
+
+/// The component that `make` writes to a file beside the kept ones.
+fn made(workspace: &Workspace, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<Vec<u8>> {
     let folder = workspace.cache().join("guests");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let made = folder.join(format!("python-{name}.part"));
-    let mut compiler = Command::new(python::compiler(workspace));
-    compiler.current_dir(source).arg("-d").arg(wit).args(["-w", WORLD, "componentize", "app", "-s", "-o"]).arg(&made);
-    process::run_quiet(&mut compiler, &format!("compiling {FOLDER}/{name}/app.py"))?;
+    make(&made)?;
     let component = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
     fs::remove_file(&made).with_context(|| format!("cannot remove {}", made.display()))?;
     Ok(component)

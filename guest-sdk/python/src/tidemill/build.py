@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 COMPILER = "componentize-py"
 RELEASE = "0.25"
@@ -25,10 +25,19 @@ WORLD = "job"
 
 _APP = "tidemill_app"
 """The module that the compiler is given. It must not have the name of the job's."""
+_REPORT = "report"
+"""The files, in the first folder of modules, in which the component tells what happened while it was built."""
 
 
 class BuildError(Exception):
-    """The project cannot be built; the second argument says what to do."""
+    """The project cannot be built."""
+
+    def __init__(self, what: str, *, hint: str = "", cause: str = "") -> None:
+        super().__init__(what)
+        self.hint = hint
+        """What to do next."""
+        self.cause = cause
+        """What the compiler or the job says."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +60,21 @@ class Project:
             said = tomllib.loads(manifest.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BuildError(
-                f"{folder} is no Python project: it has no pyproject.toml", "tidemill new NAME --lang python makes one"
+                f"{folder} is no Python project: it has no pyproject.toml", hint="tidemill new NAME --lang python makes one"
             ) from None
         except (OSError, ValueError) as error:
-            raise BuildError(f"{manifest} cannot be read: {error}", "mend it") from None
-        name = said.get("project", {}).get("name")
+            raise BuildError(f"{manifest} cannot be read: {error}", hint="mend it") from None
+        name = _at(said, "project", "name")
         if not isinstance(name, str):
-            raise BuildError(f"{manifest} gives the project no name", 'write name = "..." under [project]')
-        module = said.get("tool", {}).get("tidemill", {}).get("module", "job")
+            raise BuildError(f"{manifest} gives the project no name", hint='write name = "..." under [project]')
+        module = _at(said, "tool", "tidemill", "module") or "job"
+        if not isinstance(module, str):
+            raise BuildError(f"{manifest}: [tool.tidemill] module is {module!r}", hint='write module = "job"')
         project = Project(folder, name, module)
         if not any(path.exists() for path in project._candidates()):
             raise BuildError(
                 f"{folder} has no {module.replace('.', '/')}.py with the job",
-                'write it, or name another module: [tool.tidemill] module = "..."',
+                hint='write it, or name another module: [tool.tidemill] module = "..."',
             )
         return project
 
@@ -78,6 +89,13 @@ class Project:
         return [root for root in (self.folder, self.folder / "src") if root.is_dir()]
 
 
+def _at(table: Any, *keys: str) -> Any:
+    """The value below some tables, if they are there."""
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
 def find_compiler(folder: Path) -> Path:
     """The compiler in the project's environment, beside this Python, or on the path.
 
@@ -90,13 +108,13 @@ def find_compiler(folder: Path) -> Path:
     found = shutil.which(COMPILER, path=places)
     if found is None:
         looked = ", ".join(dict.fromkeys(map(str, (folder / ".venv", Path(sys.executable).parent))))
-        raise BuildError(f"there is no {COMPILER}, the compiler of Python jobs: not in {looked}, and not on the path", install)
+        raise BuildError(f"there is no {COMPILER}, the compiler of Python jobs: not in {looked}, and not on the path", hint=install)
     try:
         version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     except (OSError, subprocess.CalledProcessError, IndexError) as error:
-        raise BuildError(f"{found} does not run: {error}", install) from None
+        raise BuildError(f"{found} does not run: {error}", hint=install) from None
     if not version.startswith(f"{RELEASE}."):
-        raise BuildError(f"{found} is of release {version}, jobs are built by {RELEASE}", install)
+        raise BuildError(f"{found} is of release {version}, jobs are built by {RELEASE}", hint=install)
     return Path(found)
 
 
@@ -106,7 +124,7 @@ def find_contract() -> Path:
     for folder in (package / "wit", package.parents[1] / "wit"):
         if (folder / "job.wit").is_file():
             return folder
-    raise BuildError("the SDK lacks its copy of the contract", "install the package tidemill again")
+    raise BuildError("the SDK lacks its copy of the contract", hint="install the package tidemill again")
 
 
 def build(folder: Path, output: Path | None) -> Path:
@@ -123,14 +141,18 @@ def build(folder: Path, output: Path | None) -> Path:
         _stage(stage, project.module)
         made = stage / "made.wasm"
         command = [str(compiler), "-d", str(stage / "wit"), "-w", WORLD, "componentize", _APP, "--stub-wasi", "-o", str(made)]
-        for root in (stage / "path", *project.roots()):
+        roots = [stage / "path", *project.roots()]
+        for root in roots:
             command += ["-p", str(root)]
         environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
         if sys.prefix != sys.base_prefix:
             environment["VIRTUAL_ENV"] = sys.prefix
         ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
+        report = stage / "path" / _REPORT
+        print(_read(report.with_suffix(".output")), end="", file=sys.stderr)
         if ended.returncode != 0 or not made.is_file():
-            raise BuildError(f"{project.name} does not build", _cause(ended.stdout + ended.stderr, project))
+            said = _read(report.with_suffix(".error")) or _last_words(ended.stdout + ended.stderr)
+            raise BuildError(f"{project.name} does not build", cause=_with_paths(said.rstrip(), roots))
         _deliver(made, output)
     return output
 
@@ -143,16 +165,25 @@ def _stage(stage: Path, module: str) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "testing", "build.py", "wit")
     shutil.copytree(Path(__file__).parent, path / "tidemill", ignore=ignore)
     (path / f"{_APP}.py").write_text(
-        f"from tidemill.component import Operators as Operators, load\n\nload({module!r})\n", encoding="utf-8"
+        f"from tidemill.component import Operators as Operators, load\n\nload({module!r}, '/0/{_REPORT}')\n", encoding="utf-8"
     )
 
 
-def _cause(said: str, project: Project) -> str:
-    """The end of what the compiler says, with the paths of the project instead of those inside the component."""
-    lines = [line for line in said.splitlines() if line.strip()]
-    begin = next((i for i, line in enumerate(lines) if line.lstrip().startswith("Traceback")), 0)
-    text = "\n".join(lines[begin:][-30:])
-    return re.sub(r'"/\d+/', f'"{project.folder}/', text)
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _last_words(said: str) -> str:
+    """What the compiler says, without the addresses of its own code."""
+    lines = [line for line in said.partition("Stack backtrace:")[0].splitlines() if line.strip()]
+    return "\n".join(lines[-20:])
+
+
+def _with_paths(said: str, roots: list[Path]) -> str:
+    """A text with the paths of the disk instead of those inside the component."""
+    for index, root in enumerate(roots):
+        said = said.replace(f'"/{index}/', f'"{root}/')
+    return said
 
 
 def _deliver(made: Path, output: Path) -> None:
@@ -164,7 +195,7 @@ def _deliver(made: Path, output: Path) -> None:
         os.replace(staged, output)
     except OSError as error:
         staged.unlink(missing_ok=True)
-        raise BuildError(f"cannot write {output}: {error}", "give another place by -o") from None
+        raise BuildError(f"cannot write {output}: {error}", hint="give another place by -o") from None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -178,8 +209,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         output = build(options.folder.resolve(), options.output and options.output.resolve())
     except BuildError as error:
-        what, instead = error.args
-        print(f"error: {what}\nhint: {instead}" if "\n" not in instead else f"error: {what}\n{instead}", file=sys.stderr)
+        hint = f"hint: {error.hint}" if error.hint else ""
+        print(*filter(None, (f"error: {error}", error.cause, hint)), sep="\n", file=sys.stderr)
         return 1
     print(f"{options.output or options.folder / output.name} ({output.stat().st_size / 1024:.1f} KiB)")
     return 0

@@ -7,8 +7,8 @@ components per language).
 from __future__ import annotations
 
 import os
-import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,13 @@ class Tidemill:
     binary: Path
     folder: Path
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, program: object = None) -> subprocess.Popen[str]:
         """A command that goes on."""
-        environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder))
+        # `tidemill build` asks the first Python on the path that has the SDK: this one.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder), PATH=path, PYTHONPATH=str(ROOT / "guest-sdk/python/src"))
         return subprocess.Popen(
-            [str(self.binary), *map(str, arguments)],
+            [str(program or self.binary), *map(str, arguments)],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -55,13 +57,16 @@ class Tidemill:
             text=True,
         )
 
-    def run(self, *arguments: object, code: int = 0) -> Ended:
+    def python(self, *arguments: object) -> Ended:
+        """A command of the Python that these tests run in, which succeeds."""
+        return self.run(*arguments, program=sys.executable)
+
+    def run(self, *arguments: object, code: int = 0, program: object = None) -> Ended:
         """A command that ends, with this exit code."""
-        child = self.start(*arguments)
+        child = self.start(*arguments, program=program)
         out, err = child.communicate(timeout=300)
         assert child.returncode == code, f"{arguments} ended with {child.returncode}: {out}{err}"
-        # What the job's module printed while it was imported is said by every instance.
-        return Ended(child.returncode, out, re.sub("(?m)^.*printed while the module was imported\n", "", err))
+        return Ended(child.returncode, out, err)
 
 
 @pytest.fixture

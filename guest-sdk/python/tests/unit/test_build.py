@@ -42,6 +42,8 @@ def test_a_project_is_named_by_its_manifest_and_has_a_module(tmp_path: Path) -> 
     ("manifest", "module", "said"),
     [
         ("[project]\n", "job.py", "gives the project no name"),
+        ("project = 3\n", "job.py", "gives the project no name"),
+        ('[project]\nname = "counts"\n[tool.tidemill]\nmodule = 3\n', "job.py", "module is 3"),
         ("[project\n", "job.py", "pyproject.toml cannot be read"),
         ('[project]\nname = "counts"\n', None, "has no job.py with the job"),
         ('[project]\nname = "counts"\n[tool.tidemill]\nmodule = "a.b"\n', "job.py", "has no a/b.py with the job"),
@@ -50,7 +52,7 @@ def test_a_project_is_named_by_its_manifest_and_has_a_module(tmp_path: Path) -> 
 def test_what_is_no_project_is_told_what_it_lacks(tmp_path: Path, manifest: str, module: str | None, said: str) -> None:
     with pytest.raises(BuildError) as refusal:
         Project.at(project(tmp_path, manifest, module))
-    assert said in refusal.value.args[0] and refusal.value.args[1]
+    assert said in str(refusal.value) and refusal.value.hint
 
 
 def test_a_folder_without_a_manifest_is_refused_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +77,7 @@ def test_a_compiler_that_is_missing_or_of_another_release_is_named(tmp_path: Pat
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BuildError, match="there is no componentize-py") as missing:
         find_compiler(tmp_path)
-    assert missing.value.args[1].endswith("-m pip install 'componentize-py==0.25.*'")
+    assert missing.value.hint.endswith("-m pip install 'componentize-py==0.25.*'")
     monkeypatch.setenv("PATH", "/bin:/usr/bin")
     program(tmp_path / ".venv" / "bin" / "componentize-py", "echo componentize-py 0.26.3")
     with pytest.raises(BuildError, match=r"is of release 0.26.3, jobs are built by 0.25"):
@@ -85,15 +87,15 @@ def test_a_compiler_that_is_missing_or_of_another_release_is_named(tmp_path: Pat
         find_compiler(tmp_path)
 
 
-def test_what_the_compiler_says_of_the_job_is_shown_with_paths_of_the_project(
+def test_what_the_compiler_says_is_shown_without_the_addresses_of_its_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = 'echo noise >&2; echo "Traceback (most recent call last):" >&2; echo "  File \\"/1/job.py\\", line 3" >&2; exit 1'
-    compiler = f'[ "$1" = --version ] && echo componentize-py 0.25.1 && exit 0\n{lines}'
-    program(tmp_path / ".venv" / "bin" / "componentize-py", compiler)
+    says = 'echo "Error: no space" >&2; echo "Stack backtrace:" >&2; echo "  0: anyhow" >&2; exit 1'
+    program(
+        tmp_path / ".venv" / "bin" / "componentize-py", f'[ "$1" = --version ] && echo componentize-py 0.25.1 && exit 0\n{says}'
+    )
     assert main([str(project(tmp_path))]) == 1
-    said = capsys.readouterr().err
-    assert said == f'error: counts does not build\nTraceback (most recent call last):\n  File "{tmp_path}/job.py", line 3\n'
+    assert capsys.readouterr().err == "error: counts does not build\nError: no space\n"
     assert not list(tmp_path.glob("*.wasm*"))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -12,7 +15,7 @@ from wit_world.imports import host
 from wit_world.imports.types import Argument, Failure, LogLevel, Outcome, TimerAction, TimerOp
 
 from .. import runtime
-from ..error import JobError, described
+from ..error import Error, JobError, described
 from ..job import JobFunction, job_of
 from ..runtime import Instance, Level, Moment
 from . import sandbox
@@ -42,10 +45,39 @@ class _Component:
     closed = False
 
 
-def load(module: str) -> None:
-    """Imports the module of a job, while the component is built."""
-    _Component.job = job_of(importlib.import_module(module))
+def load(module: str, report: str) -> None:
+    """Imports the module of a job, while the component is built.
+
+    The compiler shows neither what is printed meanwhile nor an exception in one piece, so the builder reads both from
+    files whose names begin with ``report``.
+    """
+    # What lies beside the job is the user's.
+    sys.dont_write_bytecode = True
+    try:
+        _Component.job = job_of(importlib.import_module(module))
+    except BaseException as error:
+        with open(f"{report}.error", "w", encoding="utf-8") as file:
+            file.write(_told(error))
+        raise
+    finally:
+        with open(f"{report}.output", "w", encoding="utf-8") as file:
+            file.writelines(sandbox.early_lines())
     sandbox.settle()
+
+
+def _told(error: BaseException) -> str:
+    """An exception as Python shows it, from the job's own line on."""
+    if isinstance(error, Error):
+        return described(error)
+    where = error.__traceback__
+    while where is not None and _is_own(where.tb_frame):
+        where = where.tb_next
+    return "".join(traceback.format_exception(error.with_traceback(where)))
+
+
+def _is_own(frame: FrameType) -> bool:
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return package in ("importlib", "tidemill", "tidemill_app") or "importlib" in frame.f_code.co_filename
 
 
 @contextmanager

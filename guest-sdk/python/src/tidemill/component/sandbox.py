@@ -56,11 +56,14 @@ class _Lines(io.TextIOBase):
         else:
             write(self._level, line)
 
+    def early(self) -> list[str]:
+        """Takes what was said before there was a log."""
+        lines, self._early = [*self._early, self._rest], []
+        self._rest = ""
+        return [f"{line}\n" for line in lines if line]
+
     def finish(self) -> None:
-        """Writes what was said before there was a log, and the line that has no end."""
-        early, self._early = self._early, []
-        for line in early:
-            write(self._level, line)
+        """Writes the line that has no end."""
         if self._rest:
             rest, self._rest = self._rest, ""
             write(self._level, rest)
@@ -75,6 +78,11 @@ def redirect() -> None:
     sys.stderr = sys.__stderr__ = _STREAMS[1]  # type: ignore[assignment,misc]
     sys.stdin = sys.__stdin__ = io.StringIO()  # type: ignore[assignment,misc]
     logging.basicConfig(handlers=[Handler()], level=logging.NOTSET, format="%(message)s")
+
+
+def early_lines() -> list[str]:
+    """Takes what was printed while the component was built."""
+    return [line for stream in _STREAMS for line in stream.early()]
 
 
 def finish_lines() -> None:

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{Built, Project};
+use crate::console;
 use crate::fault::{Fault, Outcome};
 
 /// The file that marks a project in Python.
@@ -79,7 +80,7 @@ fn quiet(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Runs the builder; what it says goes to standard error, its last words being the error.
+/// Runs the builder; what it says is passed on, or is the error.
 fn run(python: &Path, dir: &Path, made: &Path) -> Outcome<()> {
     let mut builder = Command::new(python);
     builder.current_dir(dir).args(["-m", BUILDER]).arg(dir).arg("--output").arg(made);
@@ -88,10 +89,13 @@ fn run(python: &Path, dir: &Path, made: &Path) -> Outcome<()> {
         .stdout(Stdio::null())
         .output()
         .map_err(|e| Fault::failed(format!("cannot run {}", python.display())).because(&e))?;
-    if output.status.success() {
-        return Ok(());
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(fault_of(&said));
     }
-    Err(fault_of(&String::from_utf8_lossy(&output.stderr)))
+    // What the job's module printed while it was imported.
+    said.lines().for_each(console::note);
+    Ok(())
 }
 
 /// The builder's error as one of ours: `error: ...`, perhaps `hint: ...`, and lines of the compiler between them.
@@ -108,10 +112,7 @@ fn fault_of(said: &str) -> Fault {
     if !causes.is_empty() {
         fault = fault.cause(causes.join("\n"));
     }
-    match hint {
-        Some(hint) => fault.hint(hint),
-        None => fault,
-    }
+    fault.maybe_hint(hint)
 }
 
 #[cfg(test)]
