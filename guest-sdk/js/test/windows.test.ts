@@ -1,6 +1,7 @@
 /** Windows that a job computes: accumulators, panes, sessions, late records. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { testJob } from "../src/testing/index.js";
@@ -153,4 +154,24 @@ test("processing-time windows close by the clock", () => {
   assert.deepEqual(kit.sink("out"), []);
   kit.setProcessingTime(1_999);
   assert.deepEqual(kit.sink("out"), [{ key: null, start: 1_000, end: 2_000, count: 2 }]);
+});
+
+test("state is exported as the bytes that the contract's vector has", () => {
+  const vectors = JSON.parse(readFileSync(new URL("../wit/vectors/blocks.json", import.meta.url), "utf8")).good;
+  const { hex } = vectors.find((vector: { name: string }) => vector.name === "state of an accumulator");
+  const job = defineJob((builder) => {
+    const Acc = record({ sum: f64, n: i64 });
+    const fold = {
+      acc: Acc,
+      start: () => ({ sum: 0, n: 0 }),
+      add: (acc: { sum: number; n: number }) => acc,
+      merge: (acc: { sum: number; n: number }) => acc,
+    };
+    builder.source("items", Item, jsonLines()).keyBy("key").window(tumbling(seconds(1))).fold("w", fold, Acc, (_window, acc) => acc).sink("out", jsonLines());
+  });
+  const [instance] = instanceOf(job);
+  const block = new Uint8Array(Buffer.from(hex, "hex"));
+  const slots = Array.from({ length: new DataView(block.buffer).getUint32(8, true) }, (_, slot) => slot);
+  instance.importState(1, slots, block);
+  assert.equal(Buffer.from(instance.exportState(1, slots)).toString("hex"), hex);
 });
