@@ -35,7 +35,8 @@ function option() {
 /** The project's package.json. */
 function manifest(dir) {
   const path = join(dir, "package.json");
-  if (!existsSync(path)) throw new Fault(`${path} does not exist: a project in JavaScript or TypeScript has one; tidemill new NAME --lang ts makes it`);
+  if (!existsSync(path))
+    throw new Fault(`${path} does not exist: a project in JavaScript or TypeScript has one; tidemill new NAME --lang ts makes it`);
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
@@ -49,7 +50,9 @@ function jobFile(dir, { tidemill }) {
   const candidates = named === undefined ? ["src/job.ts", "src/job.js"] : [named];
   const found = candidates.find((candidate) => existsSync(join(dir, candidate)));
   if (found !== undefined) return found;
-  throw new Fault(`${dir} has no ${candidates.join(" or ")}: put the job there, or name its file in package.json: "tidemill": { "job": "FILE" }`);
+  throw new Fault(
+    `${dir} has no ${candidates.join(" or ")}: put the job there, or name its file in package.json: "tidemill": { "job": "FILE" }`,
+  );
 }
 
 /** A package of the project, or of the checkout of the SDK that the project is linked to. */
@@ -81,7 +84,10 @@ function check(dir) {
   }
   if (tsc === undefined) throw new Fault(`typescript is not installed in ${dir}: run npm install there, or build with --no-check`);
   try {
-    execFileSync(process.execPath, [join(dirname(tsc), "bin/tsc"), "--noEmit", "-p", dir], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+    execFileSync(process.execPath, [join(dirname(tsc), "bin/tsc"), "--noEmit", "-p", dir], {
+      stdio: ["ignore", "pipe", "pipe"],
+      encoding: "utf8",
+    });
   } catch (error) {
     // A wrapper around a native compiler adds a stack of its own to standard error.
     throw new Fault(`the project does not pass its type check:\n${(error.stdout || error.stderr || error.message).trimEnd()}`);
@@ -166,7 +172,8 @@ async function build(dir, output, checked) {
   const project = manifest(dir);
   const file = jobFile(dir, project);
   const [esbuild, { componentize }] = [await tool(dir, "esbuild"), await tool(dir, "componentize-qjs")];
-  if (!existsSync(join(SDK, "dist/component.js"))) throw new Fault(`the SDK in ${SDK} is not built: run npm install && npm run build there`);
+  if (!existsSync(join(SDK, "dist/component.js")))
+    throw new Fault(`the SDK in ${SDK} is not built: run npm install && npm run build there`);
   if (checked) check(dir);
   const { code, map } = await bundle(esbuild, dir, file);
   const jsSource = `${code}\nglobalThis.__tidemill_lines = ${JSON.stringify(lineTable(dir, code, map))};\n`;

@@ -104,11 +104,20 @@ export function mean<F extends string>(field: F): FieldAggregate<F, "number"> {
   return { field, over };
 }
 
-function extreme<F extends string>(field: F, what: string, better: (a: number | bigint, b: number | bigint) => boolean, first: number): FieldAggregate<F, "field"> {
+function extreme<F extends string>(
+  field: F,
+  what: string,
+  better: (a: number | bigint, b: number | bigint) => boolean,
+  first: number,
+): FieldAggregate<F, "field"> {
   const over = (type: RecordType<unknown>): Aggregate<unknown, unknown, unknown> => {
     const kind = numberType(type, field, what);
     const add = (a: number | bigint, b: number | bigint): number | bigint => (better(b, a) ? b : a);
-    return { acc: type, start: () => EXTREMES[kind][first], add, merge: add, finish: (n: unknown) => n } as Aggregate<unknown, unknown, unknown>;
+    return { acc: type, start: () => EXTREMES[kind][first], add, merge: add, finish: (n: unknown) => n } as Aggregate<
+      unknown,
+      unknown,
+      unknown
+    >;
   };
   return { field, over };
 }

@@ -60,7 +60,11 @@ export function component(job: JobFunction): Operators {
       flushConsole(log);
       if (typeof job !== "function") throw "the file has no job: end it with `export default defineJob((job) => { … })`";
       try {
-        instance = new Instance(job, args.map(({ name, value }) => [name, value] as const), imports);
+        instance = new Instance(
+          job,
+          args.map(({ name, value }) => [name, value] as const),
+          imports,
+        );
       } catch (error) {
         // A result's error is whatever is thrown, as a string.
         throw error instanceof JobError ? error.message : traced(error);
@@ -68,7 +72,8 @@ export function component(job: JobFunction): Operators {
       return instance.document;
     },
     link: (chain, members) => run(() => instance.link(chain, members)),
-    process: (chain, input, watermark, now, block, rows, slots) => run(() => instance.process(chain, input, at(watermark, now), block, rows, slots)),
+    process: (chain, input, watermark, now, block, rows, slots) =>
+      run(() => instance.process(chain, input, at(watermark, now), block, rows, slots)),
     onTimer: (chain, watermark, now, block, slots) => run(() => instance.onTimer(chain, at(watermark, now), block, slots)),
     fire: (chain, watermark, now, block, offsets, slots) => run(() => instance.fire(chain, at(watermark, now), block, offsets, slots)),
     merge: (operator, targets, sources) => run(() => instance.merge(operator, targets, sources)),

@@ -114,6 +114,8 @@ export class Job {
   #unknownArguments(): string[] {
     const known = [...this.#asked].sort();
     const takes = known.length === 0 ? "this job takes none" : `this job takes ${known.join(", ")}`;
-    return [...this.#args.keys()].filter((name) => !this.#asked.has(name)).map((name) => `unknown argument ${JSON.stringify(name)}: ${takes}`);
+    return [...this.#args.keys()]
+      .filter((name) => !this.#asked.has(name))
+      .map((name) => `unknown argument ${JSON.stringify(name)}: ${takes}`);
   }
 }

@@ -110,7 +110,13 @@ export interface ProcessFunction<K, In, Out, S extends States, T extends Timers,
 }
 
 /** A function over two streams with the same key: Flink's `connect`. */
-export interface ProcessFunction2<K, First, Second, Out, S extends States, T extends Timers, O extends Sides> extends Declarations<K, Out, S, T, O> {
+export interface ProcessFunction2<K, First, Second, Out, S extends States, T extends Timers, O extends Sides> extends Declarations<
+  K,
+  Out,
+  S,
+  T,
+  O
+> {
   /** Handles a record of the first stream. */
   onFirst(ctx: Context<K, Out, S, T, O>, record: First): void;
   /** Handles a record of the second stream. */

@@ -20,8 +20,16 @@ let hasher: IHasher;
 before(async () => {
   hasher = await createXXHash3(0, 0);
   // What the engine of components has and Node 20 has not.
-  Object.defineProperty(Uint8Array, "fromBase64", { value: (text: string) => new Uint8Array(Buffer.from(text, "base64")), configurable: true });
-  Object.defineProperty(Uint8Array.prototype, "toBase64", { value(this: Uint8Array) { return Buffer.from(this).toString("base64"); }, configurable: true });
+  Object.defineProperty(Uint8Array, "fromBase64", {
+    value: (text: string) => new Uint8Array(Buffer.from(text, "base64")),
+    configurable: true,
+  });
+  Object.defineProperty(Uint8Array.prototype, "toBase64", {
+    value(this: Uint8Array) {
+      return Buffer.from(this).toString("base64");
+    },
+    configurable: true,
+  });
 });
 
 test("hashes are XXH3's at every length", () => {
@@ -45,7 +53,10 @@ test("both ways to encode texts agree, and with each other's decoding", () => {
     texts.forEach((text, index) => (offsets[index + 1] = offsets[index]! + (a.lengths?.[index] ?? text.length)));
     for (const codec of [standard, other]) {
       const read = openTexts(a.bytes, offsets, codec);
-      assert.deepEqual(texts.map((_, row) => read(row)), texts.map((text) => codec.decode(codec.encode(text))));
+      assert.deepEqual(
+        texts.map((_, row) => read(row)),
+        texts.map((text) => codec.decode(codec.encode(text))),
+      );
     }
   }
   assert.deepEqual(other.encode("\ud83c"), standard.encode("\ufffd"));
@@ -115,7 +126,11 @@ function value(random: Random, type: ColumnType, optional: boolean): Value {
 test("random blocks are read as they were written, and keep every rule", () => {
   for (let seed = 0; seed < 400; seed++) {
     const random = new Random(seed);
-    const schema: Schema = Array.from({ length: random.below(7) }, (_, index) => ({ name: `c${index}`, type: random.pick(TYPES), optional: random.chance(50) }));
+    const schema: Schema = Array.from({ length: random.below(7) }, (_, index) => ({
+      name: `c${index}`,
+      type: random.pick(TYPES),
+      optional: random.chance(50),
+    }));
     const rows = Array.from({ length: random.below(30) }, () => schema.map(({ type, optional }) => value(random, type, optional)));
     const times = rows.map(() => random.int64());
     const writer = rowType(schema).writer();
@@ -123,19 +138,38 @@ test("random blocks are read as they were written, and keep every rule", () => {
     const bytes = layOut(7n, times, rows.length, writer.columns);
     const block = checkBlock(bytes, schema);
     const read = rowType(schema).open(block);
-    assert.deepEqual(rows.map((_, row) => read(row) ?? []), rows, `seed ${seed}`);
-    assert.deepEqual(rows.map((_, row) => BigInt(block.time(row))), times, `seed ${seed}`);
+    assert.deepEqual(
+      rows.map((_, row) => read(row) ?? []),
+      rows,
+      `seed ${seed}`,
+    );
+    assert.deepEqual(
+      rows.map((_, row) => BigInt(block.time(row))),
+      times,
+      `seed ${seed}`,
+    );
     // A block that does not begin at a multiple of eight is copied first.
     const shifted = new Uint8Array(bytes.length + 1);
     shifted.set(bytes, 1);
-    assert.deepEqual(rows.map((_, row) => rowType(schema).open(checkBlock(shifted.subarray(1)))(row) ?? []), rows);
+    assert.deepEqual(
+      rows.map((_, row) => rowType(schema).open(checkBlock(shifted.subarray(1)))(row) ?? []),
+      rows,
+    );
   }
 });
 
 test("a byte changed anywhere is refused or read without harm", () => {
-  const schema: Schema = [{ name: "s", type: "string", optional: true }, { name: "n", type: "i64", optional: false }];
+  const schema: Schema = [
+    { name: "s", type: "string", optional: true },
+    { name: "n", type: "i64", optional: false },
+  ];
   const writer = rowType(schema).writer();
-  for (const row of [["tide", 1n], [null, -1n], ["ü", 0n]] as Value[][]) writer.push(row);
+  for (const row of [
+    ["tide", 1n],
+    [null, -1n],
+    ["ü", 0n],
+  ] as Value[][])
+    writer.push(row);
   const bytes = layOut(0n, [1, 2, 3], 3, writer.columns);
   for (let at = 0; at < bytes.length; at++) {
     for (const bit of [1, 128]) {
@@ -154,27 +188,62 @@ test("a byte changed anywhere is refused or read without harm", () => {
 
 const Item = record({ key: i64, text: string });
 const All = record({
-  flag: bool, small: optional(i32), large: i64, exact: bigint64, ratio: f64, raw: bytes, maybeRaw: optional(bytes), name: optional(string),
-  nested: list(Item), json: json<{ tags: string[]; depth: number | null }>(), maybeJson: optional(json<number[]>()),
+  flag: bool,
+  small: optional(i32),
+  large: i64,
+  exact: bigint64,
+  ratio: f64,
+  raw: bytes,
+  maybeRaw: optional(bytes),
+  name: optional(string),
+  nested: list(Item),
+  json: json<{ tags: string[]; depth: number | null }>(),
+  maybeJson: optional(json<number[]>()),
 });
 
 test("every kind of field survives a block", () => {
   const all = (n: number) => ({
-    flag: n % 2 === 0, small: n % 3 > 0 ? n : null, large: n - 5, exact: 2n ** 62n + BigInt(n), ratio: n / 7, raw: new Uint8Array(n).fill(n),
-    maybeRaw: n % 2 > 0 ? new Uint8Array(0) : null, name: n % 5 > 0 ? "ü".repeat(n) : null,
-    nested: Array.from({ length: n }, (_, key) => ({ key, text: "x" })), json: { tags: ["a", ""], depth: null }, maybeJson: n % 2 > 0 ? [n] : null,
+    flag: n % 2 === 0,
+    small: n % 3 > 0 ? n : null,
+    large: n - 5,
+    exact: 2n ** 62n + BigInt(n),
+    ratio: n / 7,
+    raw: new Uint8Array(n).fill(n),
+    maybeRaw: n % 2 > 0 ? new Uint8Array(0) : null,
+    name: n % 5 > 0 ? "ü".repeat(n) : null,
+    nested: Array.from({ length: n }, (_, key) => ({ key, text: "x" })),
+    json: { tags: ["a", ""], depth: null },
+    maybeJson: n % 2 > 0 ? [n] : null,
   });
   const records = Array.from({ length: 20 }, (_, n) => all(n));
   const writer = All.writer();
   for (const one of records) writer.push(one);
   const read = All.open(checkBlock(layOut(0n, undefined, records.length, writer.columns), All.schema));
-  assert.deepEqual(records.map((_, row) => read(row)), records);
-  assert.deepEqual(records.map((one) => All.copy(one)), records);
+  assert.deepEqual(
+    records.map((_, row) => read(row)),
+    records,
+  );
+  assert.deepEqual(
+    records.map((one) => All.copy(one)),
+    records,
+  );
 });
 
 test("what does not fit a field is refused by name, and nothing is written", () => {
   const writer = All.writer();
-  const good = { flag: true, small: null, large: 1, exact: 1n, ratio: 1, raw: new Uint8Array(0), maybeRaw: null, name: null, nested: [], json: { tags: [], depth: 1 }, maybeJson: null };
+  const good = {
+    flag: true,
+    small: null,
+    large: 1,
+    exact: 1n,
+    ratio: 1,
+    raw: new Uint8Array(0),
+    maybeRaw: null,
+    name: null,
+    nested: [],
+    json: { tags: [], depth: 1 },
+    maybeJson: null,
+  };
   const wrong: [string, unknown, string][] = [
     ["flag", 1, 'field "flag" takes true or false, not 1'],
     ["small", 2 ** 31, 'field "small" takes a whole number of 32 bits, not 2147483648'],
@@ -203,6 +272,10 @@ test("a number beyond 2^53 refuses its record, and is exact as a bigint", () => 
   const block = checkBlock(layOut(0n, undefined, 4, writer.columns));
   const read = i64.open(block);
   assert.equal(read(0), 2 ** 53 - 1);
-  for (const row of [1, 2, 3]) assert.throws(() => read(row), (error: Error) => error instanceof Refusal && /beyond what a number holds exactly/.test(error.message));
+  for (const row of [1, 2, 3])
+    assert.throws(
+      () => read(row),
+      (error: Error) => error instanceof Refusal && /beyond what a number holds exactly/.test(error.message),
+    );
   assert.equal(bigint64.open(block)(3), 2n ** 53n + 1n);
 });

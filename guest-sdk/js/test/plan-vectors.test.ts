@@ -6,7 +6,25 @@ import { test } from "node:test";
 
 import { planOf } from "../src/testing/index.js";
 import {
-  f64, i32, i64, jsonLines, millis, monotonic, optional, outOfOrder, record, seconds, session, sliding, string, text, tumbling, type Job, type JobFunction, type Stream, type Windows,
+  f64,
+  i32,
+  i64,
+  jsonLines,
+  millis,
+  monotonic,
+  optional,
+  outOfOrder,
+  record,
+  seconds,
+  session,
+  sliding,
+  string,
+  text,
+  tumbling,
+  type Job,
+  type JobFunction,
+  type Stream,
+  type Windows,
 } from "./support.js";
 
 const Line = record({ line: string });
@@ -60,12 +78,23 @@ const JOBS: Record<string, JobFunction> = {
   },
   "timestamps behind a stateless chain": (job) => {
     const parsed = job.source("lines", Line, text()).flatMap("parsed", Reading, () => []);
-    average(parsed.assignEventTime("timed", ({ at }) => at, monotonic()), "average", TEN).sink("out", out());
+    average(
+      parsed.assignEventTime("timed", ({ at }) => at, monotonic()),
+      "average",
+      TEN,
+    ).sink("out", out());
   },
   "host windows: count, sum of i32, min, max-by": (job) => {
-    const source = job.source("readings", record({ k: string, n: i32, f: f64, at: i64 }), jsonLines()).eventTime("at", outOfOrder(seconds(2)));
+    const source = job
+      .source("readings", record({ k: string, n: i32, f: f64, at: i64 }), jsonLines())
+      .eventTime("at", outOfOrder(seconds(2)));
     const byK = source.keyBy("k").window(TEN);
-    const results = [byK.count("hot"), byK.sum("sum", "n"), source.windowAll(TEN).min("min", "f"), source.keyBy("n").window(TEN).maxBy("top", "k")];
+    const results = [
+      byK.count("hot"),
+      byK.sum("sum", "n"),
+      source.windowAll(TEN).min("min", "f"),
+      source.keyBy("n").window(TEN).maxBy("top", "k"),
+    ];
     results.forEach((result, index) => (result as Stream<unknown>).sink(index === 0 ? "out" : `o${index + 1}`, out()));
   },
   "rolling aggregates": (job) => {
@@ -85,7 +114,11 @@ const JOBS: Record<string, JobFunction> = {
     const [a, b, c] = [readings(job, "a"), readings(job, "b"), readings(job, "c")];
     a.union("all", b, c).sink("out", out());
   },
-  "text in, text out": (job) => job.source("lines", Line, text()).map("loud", Line, (line) => line).sink("out", text()),
+  "text in, text out": (job) =>
+    job
+      .source("lines", Line, text())
+      .map("loud", Line, (line) => line)
+      .sink("out", text()),
   "a diamond": (job) => {
     const source = readings(job);
     const [cold, warm] = [source.filter("cold", ({ celsius }) => celsius < 0), source.filter("warm", ({ celsius }) => celsius >= 0)];
@@ -102,7 +135,10 @@ function stated(operator: any): unknown {
     state: [],
     ...kind.window,
     assigner: Object.fromEntries(
-      Object.entries<object>(kind.window.assigner).map(([name, assigner]) => [name, { ...(name === "session" ? {} : { offset_ms: 0 }), ...assigner }]),
+      Object.entries<object>(kind.window.assigner).map(([name, assigner]) => [
+        name,
+        { ...(name === "session" ? {} : { offset_ms: 0 }), ...assigner },
+      ]),
     ),
   };
   return {

@@ -5,8 +5,37 @@ import { test } from "node:test";
 
 import { jobError, planOf } from "../src/testing/index.js";
 import {
-  bigint64, bool, csv, defineJob, eventTimer, f64, i32, i64, jsonLines, list, listState, mapState, mean, millis, minutes, monotonic, optional, outOfOrder,
-  processingTimer, record, refuse, seconds, session, sliding, string, text, tuple, tumbling, valueState, type Job, type JobFunction,
+  bigint64,
+  bool,
+  csv,
+  defineJob,
+  eventTimer,
+  f64,
+  i32,
+  i64,
+  jsonLines,
+  list,
+  listState,
+  mapState,
+  mean,
+  millis,
+  minutes,
+  monotonic,
+  optional,
+  outOfOrder,
+  processingTimer,
+  record,
+  refuse,
+  seconds,
+  session,
+  sliding,
+  string,
+  text,
+  tuple,
+  tumbling,
+  valueState,
+  type Job,
+  type JobFunction,
 } from "./support.js";
 
 function plan(job: JobFunction): any {
@@ -38,7 +67,9 @@ test("a windowed job says what it is", () => {
     operators: [
       {
         name: "trades",
-        kind: { source: { binding: "trades", default: "stdin:", format: "json", time: "tradeTime", watermarks: { bounded: { ms: 2000 } } } },
+        kind: {
+          source: { binding: "trades", default: "stdin:", format: "json", time: "tradeTime", watermarks: { bounded: { ms: 2000 } } },
+        },
         outputs: [{ schema: TRADE }],
       },
       {
@@ -97,12 +128,26 @@ test("ports, partitions and policies are said", () => {
       const events = job.taggedSource("events", jsonLines().tag("type")).eventTimeField("at", monotonic());
       const trades = events.variant("trade", Trade).parallelism(3).onError("skip");
       const quotes = events.variant("quote", Quote);
-      trades.rebalance().map("a", Trade, (trade) => trade).broadcast().sink("all", jsonLines());
-      trades.partitionBy("b", ({ shares }) => shares).map("c", i64, ({ symbol }) => refuse(symbol)).deadLetters().sink("bad", jsonLines());
+      trades
+        .rebalance()
+        .map("a", Trade, (trade) => trade)
+        .broadcast()
+        .sink("all", jsonLines());
+      trades
+        .partitionBy("b", ({ shares }) => shares)
+        .map("c", i64, ({ symbol }) => refuse(symbol))
+        .deadLetters()
+        .sink("bad", jsonLines());
       const [dear, cheap] = trades.split("d", Trade, "cheap", Trade, (trade, out, side) => (trade.price > 9 ? out : side).emit(trade));
       dear.union("e", cheap, trades).sink("all-again", jsonLines());
-      quotes.assignEventTime("f", ([, price]) => Math.floor(price), monotonic()).windowAll(session(millis(7))).count("g").late().sink("late", jsonLines());
-      for (const [name, stream] of Object.entries({ shuffle: trades.shuffle(), rescale: trades.rescale(), global: trades.global() })) stream.sink(name, jsonLines());
+      quotes
+        .assignEventTime("f", ([, price]) => Math.floor(price), monotonic())
+        .windowAll(session(millis(7)))
+        .count("g")
+        .late()
+        .sink("late", jsonLines());
+      for (const [name, stream] of Object.entries({ shuffle: trades.shuffle(), rescale: trades.rescale(), global: trades.global() }))
+        stream.sink(name, jsonLines());
     }),
   );
   assert.deepEqual(operator(document, "events"), {
@@ -131,13 +176,16 @@ test("ports, partitions and policies are said", () => {
 test("state, timers and side outputs are declared in their order", () => {
   const document = plan(
     defineJob((job) => {
-      const results = job.source("trades", Trade, jsonLines()).keyBy("symbol").process("p", {
-        out: i64,
-        state: { v: valueState(Trade), l: listState(tuple(i64, f64)), m: mapState(tuple(string, i64), bool) },
-        timers: { e: eventTimer(), q: processingTimer() },
-        sides: { s: i64 },
-        onRecord: () => {},
-      });
+      const results = job
+        .source("trades", Trade, jsonLines())
+        .keyBy("symbol")
+        .process("p", {
+          out: i64,
+          state: { v: valueState(Trade), l: listState(tuple(i64, f64)), m: mapState(tuple(string, i64), bool) },
+          timers: { e: eventTimer(), q: processingTimer() },
+          sides: { s: i64 },
+          onRecord: () => {},
+        });
       results.sink("out", jsonLines());
       results.sideOutput("s").sink("side", jsonLines());
     }),
@@ -163,7 +211,14 @@ const error = (job: JobFunction): string => jobError(job) ?? assert.fail("the jo
 
 test("what is wrong with a job is said in its words", () => {
   const source = (job: Job) => job.source("a", i64, jsonLines());
-  assert.match(error((job) => source(job).map("a", i64, (n) => n).sink("b", jsonLines())), /two operators are called "a"/);
+  assert.match(
+    error((job) =>
+      source(job)
+        .map("a", i64, (n) => n)
+        .sink("b", jsonLines()),
+    ),
+    /two operators are called "a"/,
+  );
   const tags = error((job) => {
     job.source("a", i64, jsonLines().tag("t")).sink("b", jsonLines().tag("t"));
     job.taggedSource("c", jsonLines()).variant("v", i64).sink("d", jsonLines());
@@ -175,27 +230,73 @@ test("what is wrong with a job is said in its words", () => {
   });
   assert.match(variants, /variant "v" is asked for twice/);
   const sides = error((job) => {
-    const results = source(job).keyByComputed("k", i64, (n) => n).process("p", { out: i64, sides: { late: i64 }, onRecord: () => {} });
+    const results = source(job)
+      .keyByComputed("k", i64, (n) => n)
+      .process("p", { out: i64, sides: { late: i64 }, onRecord: () => {} });
     results.sideOutput("t" as never).sink("b", jsonLines());
   });
   assert.ok(sides.includes('declares no side output "t"') && sides.includes('operator "p" has two outputs called "late"'), sides);
-  const late = error((job) => source(job).windowAll(tumbling(seconds(1)).processingTime()).count("n").late().sink("b", jsonLines()));
+  const late = error((job) =>
+    source(job)
+      .windowAll(tumbling(seconds(1)).processingTime())
+      .count("n")
+      .late()
+      .sink("b", jsonLines()),
+  );
   assert.match(late, /nothing is late/);
 });
 
 test("what TypeScript cannot see is refused as the job is built", () => {
   const trades = (job: Job) => job.source("a", Trade, jsonLines());
-  assert.match(error((job) => void trades(job).keyBy("price")), /price cannot be a key: .* round an f64/);
-  assert.match(error((job) => void trades(job).keyBy("sym" as "symbol")), /there is no field "sym": the fields are symbol, exchange, price, tradeTime, shares/);
-  assert.match(error((job) => void trades(job).keyBy("symbol").window(tumbling(0.5))), /the size of a window is a whole number of milliseconds, not 0.5/);
-  assert.match(error(() => void session(seconds(1)).offset(1)), /a session begins with its first record/);
-  assert.match(error((job) => void trades(job).windowAll(tumbling(1)).aggregate("m", mean("exchange" as "price"), f64, (_, x) => x)), /needs a number that is never absent/);
-  assert.match(error(() => void record({})), /at least one field/);
-  assert.match(error(() => void record({ "a b": i64 })), /"a b" cannot be a column's name/);
-  assert.match(error(() => void record({ 1: i64 })), /"1" cannot be a column's name/);
-  assert.match(error(() => void record({ a: i64, b: i64.named("a") })), /two fields have the column name "a"/);
-  assert.match(error(() => void record({ a: record({ b: i64 }) as never })), /field "a" is no column type/);
-  assert.match(error(() => void mapState(f64, i64)), /keys of a map have an order/);
+  assert.match(
+    error((job) => void trades(job).keyBy("price")),
+    /price cannot be a key: .* round an f64/,
+  );
+  assert.match(
+    error((job) => void trades(job).keyBy("sym" as "symbol")),
+    /there is no field "sym": the fields are symbol, exchange, price, tradeTime, shares/,
+  );
+  assert.match(
+    error((job) => void trades(job).keyBy("symbol").window(tumbling(0.5))),
+    /the size of a window is a whole number of milliseconds, not 0.5/,
+  );
+  assert.match(
+    error(() => void session(seconds(1)).offset(1)),
+    /a session begins with its first record/,
+  );
+  assert.match(
+    error(
+      (job) =>
+        void trades(job)
+          .windowAll(tumbling(1))
+          .aggregate("m", mean("exchange" as "price"), f64, (_, x) => x),
+    ),
+    /needs a number that is never absent/,
+  );
+  assert.match(
+    error(() => void record({})),
+    /at least one field/,
+  );
+  assert.match(
+    error(() => void record({ "a b": i64 })),
+    /"a b" cannot be a column's name/,
+  );
+  assert.match(
+    error(() => void record({ 1: i64 })),
+    /"1" cannot be a column's name/,
+  );
+  assert.match(
+    error(() => void record({ a: i64, b: i64.named("a") })),
+    /two fields have the column name "a"/,
+  );
+  assert.match(
+    error(() => void record({ a: record({ b: i64 }) as never })),
+    /field "a" is no column type/,
+  );
+  assert.match(
+    error(() => void mapState(f64, i64)),
+    /keys of a map have an order/,
+  );
 });
 
 test("columns may be named in another case than fields", () => {
@@ -210,7 +311,10 @@ test("columns may be named in another case than fields", () => {
 test("arguments are asked for, read and otherwise refused", () => {
   const job = defineJob((builder) => {
     const [n, path] = [builder.argNumber("n"), builder.arg("path", "x")];
-    builder.source("lines", string, text().default(path)).map("m", f64, () => n).sink("out", jsonLines());
+    builder
+      .source("lines", string, text().default(path))
+      .map("m", f64, () => n)
+      .sink("out", jsonLines());
   });
   const wrong = (args: Record<string, string>) => jobError(job, { args });
   assert.equal(wrong({ n: "3" }), undefined);
@@ -220,5 +324,11 @@ test("arguments are asked for, read and otherwise refused", () => {
 });
 
 test("a bigint field is a column of the same type as i64", () => {
-  assert.equal(operator(plan((job) => job.source("a", record({ n: bigint64 }), jsonLines()).sink("b", jsonLines())), "a").outputs[0].schema, "n:i64");
+  assert.equal(
+    operator(
+      plan((job) => job.source("a", record({ n: bigint64 }), jsonLines()).sink("b", jsonLines())),
+      "a",
+    ).outputs[0].schema,
+    "n:i64",
+  );
 });

@@ -29,7 +29,7 @@ export class Random {
 
   /** A text of ASCII, of Chinese, of emoji, or of all. */
   text(): string {
-    const alphabet = this.pick(["abc ,\"\n\0", "潮汐磨坊ü", "🌊🌀", "aü潮🌊\u{10ffff}\ufeff"]);
+    const alphabet = this.pick(['abc ,"\n\0', "潮汐磨坊ü", "🌊🌀", "aü潮🌊\u{10ffff}\ufeff"]);
     return Array.from({ length: this.below(12) }, () => this.pick([...alphabet])).join("");
   }
 

@@ -20,7 +20,10 @@ after(() => rmSync(FOLDER, { recursive: true, force: true }));
 
 test("every block of code in the README is one that is run here", () => {
   assert.equal(readme.match(/^```ts$/gm)?.length, blocks.length);
-  assert.deepEqual(blocks.map(({ path }) => path), ["src/job.ts", "test/job.test.ts", "src/visits.ts"]);
+  assert.deepEqual(
+    blocks.map(({ path }) => path),
+    ["src/job.ts", "test/job.test.ts", "src/visits.ts"],
+  );
   for (const { path, code } of blocks) {
     mkdirSync(dirname(join(FOLDER, path)), { recursive: true });
     writeFileSync(join(FOLDER, path), code);
@@ -44,6 +47,9 @@ test("the README's tests pass", () => {
   const env: NodeJS.ProcessEnv = { ...process.env };
   // Else the inner run believes that it is a part of this one, and says nothing.
   delete env["NODE_TEST_CONTEXT"];
-  const told = execFileSync(process.execPath, ["--import", "tsx", "--test", "--test-reporter=tap", join(FOLDER, "test/job.test.ts")], { encoding: "utf8", env });
+  const told = execFileSync(process.execPath, ["--import", "tsx", "--test", "--test-reporter=tap", join(FOLDER, "test/job.test.ts")], {
+    encoding: "utf8",
+    env,
+  });
   assert.match(told, /^# pass 1$/m);
 });

@@ -3,10 +3,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { testJob, testOperator, testProcess } from "../src/testing/index.js";
+import { testJob, testOperator } from "../src/testing/index.js";
 import {
-  AT, bigint64, block, defineJob, eventTimer, f64, i32, i64, instanceOf, json, jsonLines, listState, log, mapState, millis, monotonic, optional, processingTimer,
-  read, record, refuse, string, text, tuple, tumbling, valueState, Refusal, type Infer,
+  AT,
+  bigint64,
+  block,
+  defineJob,
+  eventTimer,
+  i64,
+  instanceOf,
+  jsonLines,
+  listState,
+  log,
+  mapState,
+  optional,
+  read,
+  record,
+  refuse,
+  string,
+  tuple,
+  valueState,
+  Refusal,
 } from "./support.js";
 
 const Item = record({ key: i64, text: string });
@@ -70,7 +87,10 @@ test("a member of a chain refuses its own record and no other of the row", () =>
     { row: 0, operator: 2, message: "unsure" },
     { row: 1, operator: 1, message: "too loud" },
   ]);
-  assert.deepEqual(heard.records(Letter).map(({ record: [key, letter] }) => `${key}${letter}`), ["1a", "-1a", "1b", "-1b", "3d", "-3d"]);
+  assert.deepEqual(
+    heard.records(Letter).map(({ record: [key, letter] }) => `${key}${letter}`),
+    ["1a", "-1a", "1b", "-1b", "3d", "-3d"],
+  );
 });
 
 test("a chain behind a process function refuses without touching its state, which keeps what stands", () => {
@@ -101,7 +121,10 @@ test("a chain behind a process function refuses without touching its state, whic
     { row: 2, operator: 1, message: "bad" },
   ]);
   assert.equal(outcome.timers.length, 3);
-  assert.deepEqual(heard.records(i64).map(({ record }) => record), [1, 3]);
+  assert.deepEqual(
+    heard.records(i64).map(({ record }) => record),
+    [1, 3],
+  );
 });
 
 test("dead letters tell what was refused and why", () => {
@@ -119,12 +142,19 @@ test("dead letters tell what was refused and why", () => {
 test("a number beyond 2^53 is a refused record of the operator that reads it", () => {
   const [instance] = instanceOf(
     defineJob((job) => {
-      job.source("n", i64, jsonLines()).map("same", i64, (n) => n).onError("skip").sink("out", jsonLines());
+      job
+        .source("n", i64, jsonLines())
+        .map("same", i64, (n) => n)
+        .onError("skip")
+        .sink("out", jsonLines());
     }),
   );
   instance.link(0, [1]);
   const outcome = instance.process(0, 0, AT, block(bigint64, 5n, 2n ** 60n), [], []);
-  assert.deepEqual(outcome.failures.map(({ row, operator }) => [row, operator]), [[1, 1]]);
+  assert.deepEqual(
+    outcome.failures.map(({ row, operator }) => [row, operator]),
+    [[1, 1]],
+  );
   assert.match(outcome.failures[0]!.message, /^1152921504606846976 is beyond what a number holds exactly/);
 });
 
@@ -161,7 +191,10 @@ test("a refused record leaves state, timers and output as they were", () => {
   const kit = testOperator(last, "last");
   for (const text of ["a", "bad", "look"]) kit.push(item(1, text), 10);
   for (const text of ["bad", "look"]) kit.push(item(2, text), 20);
-  assert.deepEqual(kit.output().map(({ record }) => record), ["a", "a", ""]);
+  assert.deepEqual(
+    kit.output().map(({ record }) => record),
+    ["a", "a", ""],
+  );
   assert.deepEqual(kit.timers, [["t", 11]]);
   assert.deepEqual(kit.refused, ["bad is refused", "bad is refused"]);
 });
@@ -182,7 +215,10 @@ test("rows may be given with their slots", () => {
   const [instance, heard] = instanceOf(last);
   instance.link(0, [1]);
   instance.process(0, 0, AT, block(Item, item(1, "a"), item(2, "b"), item(1, "c")), [0, 2], [5, 5]);
-  assert.deepEqual(heard.records(string), [{ record: "a", time: 100 }, { record: "c", time: 102 }]);
+  assert.deepEqual(heard.records(string), [
+    { record: "a", time: 100 },
+    { record: "c", time: 102 },
+  ]);
 });
 
 test("state is exported and loaded again as it was", () => {
@@ -195,11 +231,16 @@ test("state is exported and loaded again as it was", () => {
   second.importState(1, [0, 1, 2], exported);
   assert.deepEqual(second.exportState(1, [0, 1, 2]), exported);
   second.process(0, 0, AT, block(Item, item(1, "look"), item(2, "look")), [], [0, 2]);
-  assert.deepEqual(heard.records(string).map(({ record }) => record), ["b", "ü🌊"]);
+  assert.deepEqual(
+    heard.records(string).map(({ record }) => record),
+    ["b", "ü🌊"],
+  );
   second.dropState(1, [0]);
   assert.notDeepEqual(second.exportState(1, [0, 1, 2]), exported);
   assert.throws(() => second.importState(1, [0], exported), { message: "a block of 3 rows does not fit 1 slots" });
-  assert.throws(() => second.importState(1, [0], block(Item, item(1, "a"))), { message: "a block of 2 columns does not fit a schema of 3" });
+  assert.throws(() => second.importState(1, [0], block(Item, item(1, "a"))), {
+    message: "a block of 2 columns does not fit a schema of 3",
+  });
   const wrong = record({ a: optional(i64), b: optional(i64), c: optional(i64) });
   assert.throws(() => second.importState(1, [0], block(wrong, { a: 1, b: 1, c: 1 })), { message: "column 0 has type i64?, not string?" });
 });
@@ -244,12 +285,58 @@ test("functions that are async or answer nonsense are told so", () => {
   };
   const source = (job: Parameters<Parameters<typeof defineJob>[0]>[0]) => job.source("n", i64, jsonLines());
   const sync = /functions of a job are not async/;
-  assert.throws(broken((job) => source(job).map("m", i64, (async (n: number) => n) as never).sink("out", jsonLines()), 1), sync);
-  assert.throws(broken((job) => source(job).flatMap("m", i64, (async () => []) as never).sink("out", jsonLines()), 1), sync);
-  assert.throws(broken((job) => source(job).filter("m", (async () => true) as never).sink("out", jsonLines()), 1), /a filter answers true or false/);
-  assert.throws(broken((job) => source(job).filter("m", (() => 1) as never).sink("out", jsonLines()), 1), /a filter answers true or false/);
+  assert.throws(
+    broken(
+      (job) =>
+        source(job)
+          .map("m", i64, (async (n: number) => n) as never)
+          .sink("out", jsonLines()),
+      1,
+    ),
+    sync,
+  );
+  assert.throws(
+    broken(
+      (job) =>
+        source(job)
+          .flatMap("m", i64, (async () => []) as never)
+          .sink("out", jsonLines()),
+      1,
+    ),
+    sync,
+  );
+  assert.throws(
+    broken(
+      (job) =>
+        source(job)
+          .filter("m", (async () => true) as never)
+          .sink("out", jsonLines()),
+      1,
+    ),
+    /a filter answers true or false/,
+  );
+  assert.throws(
+    broken(
+      (job) =>
+        source(job)
+          .filter("m", (() => 1) as never)
+          .sink("out", jsonLines()),
+      1,
+    ),
+    /a filter answers true or false/,
+  );
   const process = { out: i64, onRecord: async () => {} };
-  assert.throws(broken((job) => source(job).keyByComputed("k", i64, (n) => n).process("p", process).sink("out", jsonLines()), 2), sync);
+  assert.throws(
+    broken(
+      (job) =>
+        source(job)
+          .keyByComputed("k", i64, (n) => n)
+          .process("p", process)
+          .sink("out", jsonLines()),
+      2,
+    ),
+    sync,
+  );
 });
 
 test("a record that emits much is handed on in pieces, unless it may have to be undone", () => {
@@ -267,148 +354,37 @@ test("a record that emits much is handed on in pieces, unless it may have to be 
   instance.link(0, [1]);
   instance.process(0, 0, AT, block(i64, 10_000, 600_000, 1), [], []);
   const rows = heard.blocks.map((one) => read(i64, one.block).length);
-  assert.equal(rows.reduce((a, b) => a + b), 610_001);
-  assert.ok(rows.every((count) => count <= 1 << 18), String(rows));
+  assert.equal(
+    rows.reduce((a, b) => a + b),
+    610_001,
+  );
+  assert.ok(
+    rows.every((count) => count <= 1 << 18),
+    String(rows),
+  );
   const [strict] = instanceOf(job("skip"));
   strict.link(0, [1]);
   assert.throws(() => strict.process(0, 0, AT, block(i64, 600_000), [], []), /cannot be undone/);
 });
 
-test("two streams share state and timers, side outputs leave beside the main one", () => {
-  const Order = record({ id: string, at: i64 });
-  const Payment = record({ id: string, cents: i64, at: i64 });
-  const job = defineJob((builder) => {
-    const orders = builder.source("orders", Order, jsonLines()).eventTime("at", monotonic()).keyBy("id");
-    const payments = builder.source("payments", Payment, jsonLines()).eventTime("at", monotonic()).keyBy("id");
-    const matched = orders.connect(payments).process("match", {
-      out: Payment,
-      state: { ordered: valueState(i64) },
-      timers: { unpaid: eventTimer(), clock: processingTimer() },
-      sides: { open: string, strange: Payment },
-      onFirst(ctx, order) {
-        ctx.state.ordered.set(order.at);
-        ctx.timers.unpaid.replace(order.at + 10);
-      },
-      onSecond(ctx, payment) {
-        if (ctx.state.ordered.take() === undefined) return ctx.sides.strange.emit(payment);
-        ctx.timers.unpaid.clear();
-        ctx.emitAt(payment, payment.at + 1);
-      },
-      onTimer(ctx, event) {
-        assert.equal(event.name, "unpaid");
-        ctx.sides.open.emit(`${ctx.key}@${event.time}`);
-        ctx.state.ordered.clear();
-      },
-    });
-    matched.sink("out", jsonLines());
-    matched.sideOutput("open").sink("unpaid", jsonLines());
-    matched.sideOutput("strange").map("cents", i64, (payment) => payment.cents).sink("strange", jsonLines());
-  });
-  const kit = testJob(job);
-  kit.push("orders", { id: "a", at: 1 });
-  kit.push("orders", { id: "b", at: 2 });
-  kit.push("payments", { id: "a", cents: 5, at: 3 });
-  kit.push("payments", { id: "c", cents: 7, at: 4 });
-  kit.finish();
-  assert.deepEqual(kit.output("match"), [{ record: { id: "a", cents: 5, at: 3 }, time: 4 }]);
-  assert.deepEqual(kit.sink("unpaid"), ["b@12"]);
-  assert.deepEqual(kit.sink("strange"), [7]);
-});
-
-test("a process function is tested by itself, across a restart", () => {
-  const kit = testProcess(string, Item, {
-    out: tuple(string, i64),
-    state: { seen: listState(Item), by: mapState(tuple(i64, string), i64), last: valueState(Item) },
-    timers: { soon: processingTimer() },
-    onRecord(ctx, item) {
-      ctx.state.seen.push(item);
-      ctx.state.by.update([item.key, item.text], (n) => (n ?? 0) + 1);
-      ctx.state.last.set(item);
-      ctx.timers.soon.add(ctx.now + 5);
-    },
-    onTimer(ctx) {
-      ctx.emit([`${ctx.key} ${ctx.state.by.keys().map(String).join(" ")}`, ctx.state.seen.length]);
-      ctx.state.seen.retain(({ text }) => text !== "x");
-    },
-  });
-  kit.push("k", item(2, "x"), 1);
-  kit.push("k", item(-1, "y"), 1);
-  kit.push("k", item(2, "b"), 1);
-  kit.restart();
-  kit.setProcessingTime(5);
-  assert.deepEqual(kit.output().map(({ record }) => record), [["k -1,y 2,b 2,x", 3]]);
-  assert.deepEqual(kit.timers, []);
-});
-
-test("state is frozen: it changes by set and in no other way", () => {
-  const Nested = record({ n: i64, list: json<{ deep: number[] }>() });
-  const run = (f: (ctx: any) => void) => {
-    const kit = testProcess(string, Nested, { out: i64, state: { v: valueState(Nested), l: listState(Nested), m: mapState(string, Nested) }, onRecord: f });
-    kit.push("k", { n: 1, list: { deep: [1] } }, 0);
-    return kit;
-  };
-  const value = () => ({ n: 1, list: { deep: [1] } });
-  const frozen = { name: "TypeError", message: /read only|not extensible|Cannot assign/ };
-  assert.throws(() => run((ctx) => { ctx.state.v.set(value()); ctx.state.v.get().n = 2; }), frozen);
-  assert.throws(() => run((ctx) => { ctx.state.v.set(value()); ctx.state.v.get().list.deep.push(2); }), frozen);
-  assert.throws(() => run((ctx) => { ctx.state.l.push(value()); ctx.state.l.get()[0].n = 2; }), frozen);
-  assert.throws(() => run((ctx) => { ctx.state.m.set("a", value()); ctx.state.m.get("a").n = 2; }), frozen);
-  // What was given stays the job's own, and what an array gives is a copy.
-  run((ctx) => {
-    const own = value();
-    ctx.state.v.set(own);
-    ctx.state.l.set([own]);
-    own.n = 7;
-    ctx.state.l.get().push(own);
-    assert.deepEqual([ctx.state.v.get().n, ctx.state.l.length, ctx.state.l.get()[0].n], [1, 1, 1]);
-  });
-  assert.throws(() => run((ctx) => ctx.state.v.set({ n: 1.5, list: {} })), { message: /field "n" takes a whole number/ });
-  assert.throws(() => run((ctx) => ctx.state.m.set(5, value())), { message: /the value takes a string, not 5/ });
-});
-
 test("log lines name their operator", () => {
   const kit = testJob(
     defineJob((job) => {
-      job.source("n", i64, jsonLines()).map("loud", i64, (n) => (log.warn(`${n} is here`), n)).sink("out", jsonLines());
+      job
+        .source("n", i64, jsonLines())
+        .map("loud", i64, (n) => (log.warn(`${n} is here`), n))
+        .sink("out", jsonLines());
     }),
   );
   kit.push("n", 7);
   assert.deepEqual(kit.log, ["warn operator 1: 7 is here"]);
 });
 
-test("aggregates of the host and of the job agree", () => {
-  const Reading = record({ sensor: string, n: i32, x: f64, big: bigint64, at: i64 });
-  type Reading = Infer<typeof Reading>;
-  const job = defineJob((builder) => {
-    const keyed = builder.source("in", Reading, jsonLines()).eventTime("at", monotonic()).keyBy("sensor");
-    keyed.count("count").sink("count-out", jsonLines());
-    keyed.sum("sum", "n").sink("sum-out", jsonLines());
-    keyed.sum("sum-big", "big").sink("sum-big-out", jsonLines());
-    keyed.min("min", "x").map("shown", string, ({ key, value }) => `${key} ${value}`).sink("min-out", text());
-    keyed.maxBy("max-by", "x").sink("max-by-out", jsonLines());
-    keyed.reduce("reduce", (a, b) => ({ ...b, n: a.n + b.n })).sink("reduce-out", jsonLines());
-    const windows = keyed.window(tumbling(millis(10)));
-    windows.sum("w-sum", "n").sink("w-sum-out", jsonLines());
-    windows.maxBy("w-max-by", "n").sink("w-max-by-out", jsonLines());
-    windows.reduce("w-reduce", (a, b) => (b.x > a.x ? b : a)).sink("w-reduce-out", jsonLines());
-  });
-  const kit = testJob(job);
-  const reading = (n: number, at: number): Reading => ({ sensor: "s", n, x: -n, big: 2n ** 62n, at });
-  for (const [n, at] of [[1, 1], [3, 2], [2, 12]] as const) kit.push("in", reading(n, at));
-  kit.finish();
-  assert.deepEqual(kit.sink("count-out"), [1, 2, 3].map((count) => ({ key: "s", count })));
-  assert.deepEqual(kit.sink("sum-out"), [1, 4, 6].map((value) => ({ key: "s", value })));
-  assert.deepEqual(kit.sink("sum-big-out"), [2n ** 62n, -(2n ** 63n), -(2n ** 62n)].map((value) => ({ key: "s", value })));
-  assert.deepEqual(kit.sinkLines("min-out"), ["s -1", "s -3", "s -3"]);
-  assert.deepEqual(kit.sink("max-by-out"), [reading(1, 1), reading(1, 1), reading(1, 1)]);
-  assert.deepEqual(kit.sink<Reading>("reduce-out").map(({ n }) => n), [1, 4, 6]);
-  assert.deepEqual(kit.sink("w-sum-out"), [{ key: "s", start: 0, end: 10, value: 4 }, { key: "s", start: 10, end: 20, value: 2 }]);
-  assert.deepEqual(kit.sink("w-max-by-out"), [{ start: 0, end: 10, record: reading(3, 2) }, { start: 10, end: 20, record: reading(2, 12) }]);
-  assert.deepEqual(kit.sink("w-reduce-out"), [reading(1, 1), reading(2, 12)]);
-});
-
 test("a Refusal is recognised whoever throws it", () => {
-  assert.throws(() => refuse("no"), (error: unknown) => error instanceof Refusal && (error as Error).message === "no");
+  assert.throws(
+    () => refuse("no"),
+    (error: unknown) => error instanceof Refusal && (error as Error).message === "no",
+  );
 });
 
 test("what an operator makes is held against its type before the next one of the chain sees it", () => {

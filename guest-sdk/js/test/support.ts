@@ -46,7 +46,12 @@ export function instanceOf(job: JobFunction): [Instance, Heard] {
 export function block<T>(type: RecordType<T>, ...records: T[]): Uint8Array {
   const writer = type.writer();
   for (const record of records) writer.push(record);
-  return layOut(schemaId(type.schema), records.map((_, index) => 100 + index), records.length, writer.columns);
+  return layOut(
+    schemaId(type.schema),
+    records.map((_, index) => 100 + index),
+    records.length,
+    writer.columns,
+  );
 }
 
 /** The records of a block. */

@@ -1,7 +1,25 @@
 /** What the compiler accepts and what it refuses: each mistake is expected, and one that passed would be an error. Nothing here is run. */
 
 import {
-  bigint64, count, defineJob, eventTimer, f64, i64, jsonLines, listState, mapState, mean, minutes, monotonic, record, string, sum, tumbling, tuple, valueState, type Infer,
+  bigint64,
+  count,
+  defineJob,
+  eventTimer,
+  f64,
+  i64,
+  jsonLines,
+  listState,
+  mapState,
+  mean,
+  minutes,
+  monotonic,
+  record,
+  string,
+  sum,
+  tumbling,
+  tuple,
+  valueState,
+  type Infer,
 } from "tidemill";
 
 const Visit = record({ user: string, at: i64, big: bigint64, x: f64 });
@@ -16,7 +34,10 @@ export default defineJob((job) => {
   // @ts-expect-error not watermarks
   job.source("visits", Visit, jsonLines()).eventTime("at", 5);
   const p = keyed.process("count", {
-    out: i64, state: { n: valueState(i64), l: listState(string), m: mapState(string, i64) }, timers: { quiet: eventTimer() }, sides: { bots: Visit },
+    out: i64,
+    state: { n: valueState(i64), l: listState(string), m: mapState(string, i64) },
+    timers: { quiet: eventTimer() },
+    sides: { bots: Visit },
     onRecord(ctx, visit) {
       const n: number | undefined = ctx.state.n.get();
       const s: string[] = ctx.state.l.get();
@@ -35,25 +56,54 @@ export default defineJob((job) => {
       ctx.sides.bots.emit(5);
       void [n, s, k, m];
     },
-    onTimer(ctx, event) { const name: "quiet" = event.name; void name; ctx.emit(1); },
+    onTimer(ctx, event) {
+      const name: "quiet" = event.name;
+      void name;
+      ctx.emit(1);
+    },
   });
   p.sideOutput("bots").map("x", string, (b) => b.user);
   // @ts-expect-error no such side
   p.sideOutput("nots");
   const win = keyed.window(tumbling(minutes(1)));
-  win.aggregate("a", sum("big"), bigint64, (w, s) => { const b: bigint = s; const k: string = w.key; void k; return b; });
-  win.aggregate("b", mean("x"), f64, (_, s) => { const b: number = s; return b; });
-  win.aggregate("c", count(), f64, (_, s) => { const b: number = s; return b; });
+  win.aggregate("a", sum("big"), bigint64, (w, s) => {
+    const b: bigint = s;
+    const k: string = w.key;
+    void k;
+    return b;
+  });
+  win.aggregate("b", mean("x"), f64, (_, s) => {
+    const b: number = s;
+    return b;
+  });
+  win.aggregate("c", count(), f64, (_, s) => {
+    const b: number = s;
+    return b;
+  });
   // @ts-expect-error text has no mean
   win.aggregate("d", mean("user"), f64, (_, s) => 1);
   // @ts-expect-error other result
   win.aggregate("e", mean("x"), string, (_, s) => s);
   keyed.sum("f", "big").map("g", bigint64, (r) => r.value);
-  job.source("x", Visit, jsonLines()).keyBy("user", "at").count("z").map("zz", string, ({ key: [u, at], count }) => u + at + count);
+  job
+    .source("x", Visit, jsonLines())
+    .keyBy("user", "at")
+    .count("z")
+    .map("zz", string, ({ key: [u, at], count }) => u + at + count);
   // @ts-expect-error other record
   job.source("x", Visit, jsonLines()).map("m", tuple(i64, string), () => [1, 2]);
-  job.source("x", Visit, jsonLines()).map("m", tuple(i64, string), () => [1, "a"]).map("n", i64, ([n]) => n);
-  keyed.window(tumbling(1)).fold("o", { acc: tuple(f64, i64), start: () => [0, 0], add: ([x, n], r) => [x + r.x, n + 1], merge: ([x, n], [y, m]) => [x + y, n + m] }, f64, (_, [x, n]) => x / n);
+  job
+    .source("x", Visit, jsonLines())
+    .map("m", tuple(i64, string), () => [1, "a"])
+    .map("n", i64, ([n]) => n);
+  keyed
+    .window(tumbling(1))
+    .fold(
+      "o",
+      { acc: tuple(f64, i64), start: () => [0, 0], add: ([x, n], r) => [x + r.x, n + 1], merge: ([x, n], [y, m]) => [x + y, n + m] },
+      f64,
+      (_, [x, n]) => x / n,
+    );
   // @ts-expect-error no such field
   job.source("x", Visit, jsonLines()).keyBy("nope");
   // @ts-expect-error union of two types

@@ -17,10 +17,12 @@ const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "he
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 function schemaOf(text: string): Schema {
-  return text === "" ? [] : text.split(",").map((column) => {
-    const [, name, type, mark] = /^(.*):([a-z0-9]+)(\??)$/.exec(column)!;
-    return { name: name!, type: type as ColumnType, optional: mark === "?" };
-  });
+  return text === ""
+    ? []
+    : text.split(",").map((column) => {
+        const [, name, type, mark] = /^(.*):([a-z0-9]+)(\??)$/.exec(column)!;
+        return { name: name!, type: type as ColumnType, optional: mark === "?" };
+      });
 }
 
 /** A cell as the vectors write it. */
@@ -33,7 +35,8 @@ function cellOf(cell: unknown, type: ColumnType): Value {
 }
 
 /** JavaScript knows one NaN: its payload is nobody's to keep. */
-const oneNaN = (hex: string): string => hex.replace(/(?:010000000000f0ff|010000000000f8ff|010000000000f07f|010000000000f87f)/g, "000000000000f87f");
+const oneNaN = (hex: string): string =>
+  hex.replace(/(?:010000000000f0ff|010000000000f8ff|010000000000f07f|010000000000f87f)/g, "000000000000f87f");
 
 for (const { name, schema: text, schema_id, times, rows, hex } of vectors("blocks").good) {
   test(`block: ${name}`, () => {
@@ -43,12 +46,23 @@ for (const { name, schema: text, schema_id, times, rows, hex } of vectors("block
     const type = rowType(schema);
     const writer = type.writer();
     for (const row of values) writer.push(row);
-    const written = layOut(schemaId(schema), times.map((time: string): Time => BigInt(time)), rows.length, writer.columns);
+    const written = layOut(
+      schemaId(schema),
+      times.map((time: string): Time => BigInt(time)),
+      rows.length,
+      writer.columns,
+    );
     assert.equal(oneNaN(hexOf(written)), oneNaN(hex));
     const block = checkBlock(bytesOf(hex), schema);
     const read = type.open(block);
-    assert.deepEqual(Array.from({ length: block.rows }, (_, row) => read(row) ?? []), values);
-    assert.deepEqual(Array.from({ length: block.rows }, (_, row) => String(block.time(row))), times);
+    assert.deepEqual(
+      Array.from({ length: block.rows }, (_, row) => read(row) ?? []),
+      values,
+    );
+    assert.deepEqual(
+      Array.from({ length: block.rows }, (_, row) => String(block.time(row))),
+      times,
+    );
   });
 }
 
@@ -61,10 +75,16 @@ for (const { name, schema, hex } of vectors("blocks").refused) {
 for (const { schema: text, row, key, hash, group, workers } of vectors("keys").keys) {
   test(`key: ${text} ${JSON.stringify(row)}`, () => {
     const schema = schemaOf(text);
-    const bytes = keyBytes(row.map((cell: unknown, index: number) => cellOf(cell, schema[index]!.type)), schema);
+    const bytes = keyBytes(
+      row.map((cell: unknown, index: number) => cellOf(cell, schema[index]!.type)),
+      schema,
+    );
     assert.equal(hexOf(bytes), key);
     assert.equal(xxh3(bytes).toString(16).padStart(16, "0"), hash);
     assert.equal(keyGroup(bytes), group);
-    assert.deepEqual([2, 3, 4].map((parallelism) => workerOf(group, parallelism)), workers);
+    assert.deepEqual(
+      [2, 3, 4].map((parallelism) => workerOf(group, parallelism)),
+      workers,
+    );
   });
 }

@@ -7,7 +7,13 @@ const Word = record({ word: string });
 export default defineJob((job) => {
   job
     .source("lines", string, text().default("stdin:"))
-    .flatMap("split", Word, (line) => line.toLowerCase().split(/\s+/).filter(Boolean).map((word) => ({ word })))
+    .flatMap("split", Word, (line) =>
+      line
+        .toLowerCase()
+        .split(/\s+/)
+        .filter(Boolean)
+        .map((word) => ({ word })),
+    )
     .keyBy("word")
     .count("count")
     .sink("counts", csv().default("stdout:"));

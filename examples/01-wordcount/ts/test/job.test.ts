@@ -6,7 +6,8 @@ import { testJob } from "tidemill/testing";
 
 import wordcount from "../src/job.js";
 
-const sample = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+const sample = (name: string): string =>
+  readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 
 test("every word gives its count so far", () => {
   const kit = testJob(wordcount);
@@ -24,5 +25,8 @@ test("the sample is counted", () => {
   const kit = testJob(wordcount);
   kit.pushLines("lines", sample("input.txt"));
   kit.finish();
-  assert.deepEqual(kit.sinkLines("counts").sort(), sample("expected.csv").trimEnd().split("\n"));
+  assert.deepEqual(
+    kit.sinkLines("counts").sort(),
+    sample("expected.csv").trimEnd().split("\n"),
+  );
 });

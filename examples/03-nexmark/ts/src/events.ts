@@ -5,14 +5,26 @@
  * seconds late.
  */
 
-import { csv, jsonLines, outOfOrder, seconds, type Format, type Job, type RecordType, type Stream, type TaggedSource } from "tidemill";
+import {
+  csv,
+  jsonLines,
+  outOfOrder,
+  seconds,
+  type Format,
+  type Job,
+  type RecordType,
+  type Stream,
+  type TaggedSource,
+} from "tidemill";
 
 /** How late an event may come. */
 const LATENESS = seconds(4);
 
 /** The source of events. */
 export function events(job: Job): TaggedSource {
-  return job.taggedSource("events", jsonLines().tag("type").default("stdin:")).eventTimeField("dateTime", outOfOrder(LATENESS));
+  return job
+    .taggedSource("events", jsonLines().tag("type").default("stdin:"))
+    .eventTimeField("dateTime", outOfOrder(LATENESS));
 }
 
 /** Only the bids. */

@@ -18,6 +18,9 @@ const QUERIES: Readonly<Record<string, JobFunction>> = { q0, q1, q4, q8 };
 export default defineJob((job) => {
   const name = job.arg("query", "q0");
   const query = QUERIES[name];
-  if (query === undefined) throw new JobError(`unknown query ${JSON.stringify(name)}: there are ${Object.keys(QUERIES).join(", ")}`);
+  if (query === undefined)
+    throw new JobError(
+      `unknown query ${JSON.stringify(name)}: there are ${Object.keys(QUERIES).join(", ")}`,
+    );
   query(job);
 });

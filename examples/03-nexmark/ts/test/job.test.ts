@@ -8,7 +8,8 @@ import { testJob } from "tidemill/testing";
 
 import nexmark from "../src/job.js";
 
-const sample = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+const sample = (name: string): string =>
+  readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 
 for (const query of ["q0", "q1", "q4", "q8"]) {
   test(query, () => {
@@ -20,10 +21,16 @@ for (const query of ["q0", "q1", "q4", "q8"]) {
     kit.restart();
     kit.pushLines("events", events.slice(half));
     kit.finish();
-    assert.deepEqual(kit.sinkLines("results").sort(), sample(`expected/${query}.txt`).trimEnd().split("\n"));
+    assert.deepEqual(
+      kit.sinkLines("results").sort(),
+      sample(`expected/${query}.txt`).trimEnd().split("\n"),
+    );
   });
 }
 
 test("an unknown query is named with those that are there", () => {
-  assert.throws(() => testJob(nexmark, { args: { query: "q6" } }), /"q6".*q0, q1, q4, q8/);
+  assert.throws(
+    () => testJob(nexmark, { args: { query: "q6" } }),
+    /"q6".*q0, q1, q4, q8/,
+  );
 });

@@ -5,7 +5,19 @@
  * alone, each waits in state until the watermark says that nothing earlier will come.
  */
 
-import { defineJob, eventTimer, i64, jsonLines, listState, outOfOrder, record, seconds, string, valueState, type Infer } from "tidemill";
+import {
+  defineJob,
+  eventTimer,
+  i64,
+  jsonLines,
+  listState,
+  outOfOrder,
+  record,
+  seconds,
+  string,
+  valueState,
+  type Infer,
+} from "tidemill";
 
 /** How long a device may be silent. */
 const SILENCE = seconds(30);
@@ -36,9 +48,16 @@ export default defineJob((job) => {
       onTimer(ctx) {
         const now = ctx.watermark;
         /** Tells of a device that has been silent at a time; answers what is known of it then. */
-        const awake = (seen: Seen | undefined, at: number): Seen | undefined => {
+        const awake = (
+          seen: Seen | undefined,
+          at: number,
+        ): Seen | undefined => {
           if (seen === undefined || at <= seen.last + SILENCE) return seen;
-          ctx.emit({ device: ctx.key, silent_since: seen.last, signals: seen.signals });
+          ctx.emit({
+            device: ctx.key,
+            silent_since: seen.last,
+            signals: seen.signals,
+          });
           return undefined;
         };
         const waiting = ctx.state.waiting.take().sort((a, b) => a - b);

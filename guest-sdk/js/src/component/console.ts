@@ -48,5 +48,14 @@ const assert = (condition: unknown, ...args: unknown[]): void => {
 };
 
 Object.assign(globalThis, {
-  console: { log: at("info"), info: at("info"), debug: at("debug"), trace: at("trace"), warn: at("warn"), error: at("error"), dir: at("info"), assert },
+  console: {
+    log: at("info"),
+    info: at("info"),
+    debug: at("debug"),
+    trace: at("trace"),
+    warn: at("warn"),
+    error: at("error"),
+    dir: at("info"),
+    assert,
+  },
 });

@@ -36,7 +36,9 @@ function inspectObject(value: object, depth: number): string {
     return `${name}[${shown.length > 0 ? ` ${shown.join(", ")} ` : ""}]`;
   }
   const name = value.constructor?.name ?? "";
-  const fields = Object.entries(value).map(([key, item]) => `${/^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key)}: ${inner(item)}`);
+  const fields = Object.entries(value).map(
+    ([key, item]) => `${/^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key)}: ${inner(item)}`,
+  );
   return `${name === "" || name === "Object" ? "" : `${name} `}${braces(fields)}`;
 }
 

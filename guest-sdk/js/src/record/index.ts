@@ -125,7 +125,9 @@ export function record<F extends Fields>(fields: F, options: RecordOptions = {})
   const schema = names.map((name) => {
     const type = fields[name];
     if (!(type instanceof CellType)) {
-      throw new JobError(`field ${JSON.stringify(name)} is no column type: fields are string, i64, f64 and so on; for nested ones use list or json`);
+      throw new JobError(
+        `field ${JSON.stringify(name)} is no column type: fields are string, i64, f64 and so on; for nested ones use list or json`,
+      );
     }
     return type.column(cased(name, options.columns));
   });
@@ -134,7 +136,8 @@ export function record<F extends Fields>(fields: F, options: RecordOptions = {})
     if (!/^[A-Za-z0-9_.-]+$/.test(name) || /^\d+$/.test(names[index]!)) {
       throw new JobError(`${JSON.stringify(name)} cannot be a column's name: letters, digits, "_", "." and "-" can, and not digits alone`);
     }
-    if (schema.findIndex((column) => column.name === name) < index) throw new JobError(`two fields have the column name ${JSON.stringify(name)}`);
+    if (schema.findIndex((column) => column.name === name) < index)
+      throw new JobError(`two fields have the column name ${JSON.stringify(name)}`);
   }
   const shape = { kind: "object" as const, fields: names.map((name) => ({ name, shape: fields[name]!.shape })) };
   return new RecordType(schema, shape, Object.values(fields));

@@ -67,5 +67,8 @@ export function keyOrder<K>(type: RecordType<K>): (a: K, b: K) => number {
 export function keyIdentity<K>(type: RecordType<K>): (key: K) => unknown {
   const { shape } = type;
   if (shape.kind === "cell" && shape.cell.type !== "bytes") return (key) => key;
-  return (key) => JSON.stringify(key, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value instanceof Uint8Array ? [...value] : value));
+  return (key) =>
+    JSON.stringify(key, (_, value: unknown) =>
+      typeof value === "bigint" ? `${value}n` : value instanceof Uint8Array ? [...value] : value,
+    );
 }

@@ -3,7 +3,16 @@
 import type { Block } from "../block/reader.js";
 import { JobError } from "../errors.js";
 import type { Column, Schema } from "../schema.js";
-import { compileCheck, compileCopy, compileReader, compileWriter, leavesOf, type Picked, type RecordWriter, type RowReader } from "./compile.js";
+import {
+  compileCheck,
+  compileCopy,
+  compileReader,
+  compileWriter,
+  leavesOf,
+  type Picked,
+  type RecordWriter,
+  type RowReader,
+} from "./compile.js";
 import type { CellShape, ObjectShape, Shape } from "./shape.js";
 
 /** The TypeScript type of what a record type describes. */
@@ -70,7 +79,6 @@ export class RecordType<T> {
     this.#check ??= compileCheck<unknown>(this.shape);
     this.#check(value);
   }
-
 
   /** Whether values can be a key. @internal */
   get isKey(): boolean {

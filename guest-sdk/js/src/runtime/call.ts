@@ -41,7 +41,14 @@ export class Call {
    *
    * `failures` and `timers` are how many there were when the operator was given the record.
    */
-  refuse(error: unknown, operator: number, behind: readonly Port[], marks: readonly Mark[] | undefined, failures: number, timers: number): void {
+  refuse(
+    error: unknown,
+    operator: number,
+    behind: readonly Port[],
+    marks: readonly Mark[] | undefined,
+    failures: number,
+    timers: number,
+  ): void {
     if (!(error instanceof Refusal)) {
       // A function in front of this one may catch what is thrown here; the instance is broken all the same.
       this.broken ??= { error };

@@ -81,7 +81,7 @@ class WindowHead<In, Acc> implements Head {
     this.#slots.reserve(slots);
     const [id, behind, compute, { entries }, { call }] = [this.#id, this.#behind, this.#compute, this.#accs, exits];
     const read = compute.open(block);
-    for (let i = 0; i < slots.length; ) {
+    for (let i = 0; i < slots.length;) {
       const row = rows.length === 0 ? i : rows[i]!;
       let end = i + 1;
       while (end < rows.length && rows[end] === row) end++;
@@ -116,7 +116,11 @@ class WindowHead<In, Acc> implements Head {
   fire(_at: Moment, block: Block, offsets: readonly number[], slots: readonly number[], exits: Exits): Outcome {
     const keys = this.#compute.keyType.schema.length;
     const key = this.#compute.keyType.open(block);
-    const [start, end, firing] = [i64.open(block, { first: keys }), i64.open(block, { first: keys + 1 }), i32.open(block, { first: keys + 2 })];
+    const [start, end, firing] = [
+      i64.open(block, { first: keys }),
+      i64.open(block, { first: keys + 1 }),
+      i32.open(block, { first: keys + 2 }),
+    ];
     this.#slots.reserve(slots);
     const [id, push, behind, { call }, { times }] = [this.#id, this.#push, this.#behind, exits, block];
     let time: Time = 0;

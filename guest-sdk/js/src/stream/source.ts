@@ -22,7 +22,8 @@ export class Source<T> extends Stream<T> {
 
   /** @internal */
   static add<T>(graph: Graph, name: string, type: RecordType<T>, format: Format): Source<T> {
-    if (format.tagField !== undefined) graph.errors.push(`source ${JSON.stringify(name)} has a tag: use taggedSource, or leave the tag out`);
+    if (format.tagField !== undefined)
+      graph.errors.push(`source ${JSON.stringify(name)} has a tag: use taggedSource, or leave the tag out`);
     const { node: added, source } = node(name, format);
     added.plan.outputs.push({ name: MAIN, schema: type.schema, variant: undefined });
     added.records.set(MAIN, type);

@@ -82,7 +82,11 @@ export class Stream<T> {
   }
 
   /** Turns each record into any number of records: those of the array or generator that `f` returns, and those it emits on `out`. */
-  flatMap<Out extends Any>(name: string, type: RecordType<Out>, f: (record: T, out: Emit<Out>) => Iterable<NoInfer<Out>> | void): Stream<Out> {
+  flatMap<Out extends Any>(
+    name: string,
+    type: RecordType<Out>,
+    f: (record: T, out: Emit<Out>) => Iterable<NoInfer<Out>> | void,
+  ): Stream<Out> {
     return this.stateless(name, "flat-map", type, type.schema, (down) => {
       const out = new Emitter(down);
       return (record, time) => {
@@ -142,7 +146,9 @@ export class Stream<T> {
     const names = places.flatMap(({ first, count }) => this.schema.slice(first, first + count).map((column) => column.name));
     const type = places.length === 1 ? places[0]!.type : tuple(...(places.map((place) => place.type) as CellType<unknown>[]));
     if (!type.isKey) {
-      throw new JobError(`${fields.join(", ")} cannot be a key: bool, i32, i64, bigint64, string, bytes and tuples of them can; round an f64`);
+      throw new JobError(
+        `${fields.join(", ")} cannot be a key: bool, i32, i64, bigint64, string, bytes and tuples of them can; round an f64`,
+      );
     }
     return new KeyedStream(this, names, type as RecordType<KeyOf<T, F>>);
   }
@@ -194,7 +200,14 @@ export class Stream<T> {
   /** Writes the stream. The name is also the name of the binding: `--bind NAME=URL` replaces the default. */
   sink(name: string, format: Format): void {
     if (format.tagField !== undefined) this.graph.errors.push(`sink ${JSON.stringify(name)} has a tag: only sources have one`);
-    const plan = { name, kind: { sink: format.binding(name) }, inputs: [this.input()], outputs: [], parallelism: undefined, onError: "fail" as const };
+    const plan = {
+      name,
+      kind: { sink: format.binding(name) },
+      inputs: [this.input()],
+      outputs: [],
+      parallelism: undefined,
+      onError: "fail" as const,
+    };
     this.graph.add({ plan, guest: undefined, records: new Map([[MAIN, this.type as RecordType<unknown>]]) });
   }
 

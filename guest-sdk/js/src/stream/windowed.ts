@@ -121,7 +121,11 @@ export class WindowedStream<K, T> {
     }
     const aggregate = given as Aggregate<T, unknown, unknown>;
     const checked = { ...bound(aggregate), add: (acc: unknown, record: T) => checkedBy(aggregate.acc, aggregate.add(acc, record)) };
-    return this.#compute(name, out, accumulating(this.#keyed.keyType, checked, (block) => type.open(block), finish as never));
+    return this.#compute(
+      name,
+      out,
+      accumulating(this.#keyed.keyType, checked, (block) => type.open(block), finish as never),
+    );
   }
 
   /** Folds the records of each window into an accumulator; `finish` makes the result. */
@@ -230,7 +234,12 @@ export class WindowedStream<K, T> {
   }
 
   /** Adds a window that the component computes. */
-  #compute<In, Acc, Out>(name: string, type: RecordType<Out>, compute: Compute<In, Acc>, kind: "accumulator" | "list" = "accumulator"): WindowResults<Out, T> {
+  #compute<In, Acc, Out>(
+    name: string,
+    type: RecordType<Out>,
+    compute: Compute<In, Acc>,
+    kind: "accumulator" | "list" = "accumulator",
+  ): WindowResults<Out, T> {
     const { stream } = this.#keyed;
     const { id, port } = stream.next(type, type.schema);
     const cursor = new Cursor();

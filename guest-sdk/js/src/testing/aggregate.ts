@@ -38,7 +38,8 @@ export function addRow(acc: Acc, aggregate: HostAggregate, column: number, row: 
 export function mergeAccs(before: Acc, aggregate: HostAggregate, after: Acc): Acc {
   const count = before.count + after.count;
   const name = nameOf(aggregate);
-  if (before.value === undefined || after.value === undefined || name === "count") return { ...(before.value === undefined ? after : before), count };
+  if (before.value === undefined || after.value === undefined || name === "count")
+    return { ...(before.value === undefined ? after : before), count };
   if (name === "sum") return { ...before, count, value: add(before.value, after.value) };
   const order = compare(after.value, before.value);
   return { ...(name.startsWith("min") ? (order < 0 ? after : before) : order > 0 ? after : before), count };

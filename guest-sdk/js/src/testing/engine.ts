@@ -114,7 +114,8 @@ export class Engine {
   /** The operator of a name. */
   find(name: string): number {
     const id = this.nodes.findIndex(({ plan }) => plan.name === name);
-    if (id < 0) throw new Error(`the job has no operator ${JSON.stringify(name)}: it has ${this.nodes.map(({ plan }) => plan.name).join(", ")}`);
+    if (id < 0)
+      throw new Error(`the job has no operator ${JSON.stringify(name)}: it has ${this.nodes.map(({ plan }) => plan.name).join(", ")}`);
     return id;
   }
 

@@ -249,11 +249,14 @@ export class OperatorTest {
 }
 
 /** Tests a process function over records of one type, with a key that is given with each record. */
-export function testProcess<K, In extends Any, Out extends Any, const S extends States = {}, const W extends Timers = {}, const O extends Sides = {}>(
-  key: CellType<K>,
-  input: RecordType<In>,
-  f: ProcessFunction<K, In, Out, S, W, O>,
-): ProcessTest<K, In, Out, O> {
+export function testProcess<
+  K,
+  In extends Any,
+  Out extends Any,
+  const S extends States = {},
+  const W extends Timers = {},
+  const O extends Sides = {},
+>(key: CellType<K>, input: RecordType<In>, f: ProcessFunction<K, In, Out, S, W, O>): ProcessTest<K, In, Out, O> {
   const NAME = "process";
   const keyed = composite<{ key: K; record: In }>({ key, record: input });
   const job: JobFunction = (builder) => {

@@ -59,6 +59,8 @@ export function recordsOf<T>(type: RecordType<T>, rows: readonly Row[], schema: 
     const read = type.open(block);
     return rows.map((_, row) => read(row));
   } catch (error) {
-    throw new Error(`the records have the columns ${schemaText(schema)}, which this record type does not read: ${(error as Error).message}`);
+    throw new Error(
+      `the records have the columns ${schemaText(schema)}, which this record type does not read: ${(error as Error).message}`,
+    );
   }
 }

@@ -18,7 +18,8 @@ export function assign(assigner: Assigner, time: number): Span[] {
   if ("session" in assigner) return [{ start: time, end: time + assigner.session.gap_ms }];
   const { size_ms, slide_ms, offset_ms } = assigner.sliding;
   const windows: Span[] = [];
-  for (let start = startOf(time, offset_ms, slide_ms); start > time - size_ms; start -= slide_ms) windows.push({ start, end: start + size_ms });
+  for (let start = startOf(time, offset_ms, slide_ms); start > time - size_ms; start -= slide_ms)
+    windows.push({ start, end: start + size_ms });
   return windows;
 }
 

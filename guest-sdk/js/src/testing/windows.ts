@@ -137,7 +137,8 @@ export class WindowKeeper {
 
   /** Fires and removes windows whose time has come. */
   close(): void {
-    const order = (a: Open, b: Open): number => a.span.end - b.span.end || a.span.start - b.span.start || (a.key.text < b.key.text ? -1 : 1);
+    const order = (a: Open, b: Open): number =>
+      a.span.end - b.span.end || a.span.start - b.span.start || (a.key.text < b.key.text ? -1 : 1);
     const all = [...this.#open.entries()].sort(([, a], [, b]) => order(a, b));
     const clock = this.#clock;
     for (const [, open] of all) if (open.span.end - 1 <= clock && open.fired === 0) this.#fire(open);

@@ -8,7 +8,13 @@ import { i64, record, string, type Job } from "tidemill";
 
 import { bids, lines } from "../events.js";
 
-const Bid = record({ auction: i64, bidder: i64, price: i64, dateTime: i64, extra: string });
+const Bid = record({
+  auction: i64,
+  bidder: i64,
+  price: i64,
+  dateTime: i64,
+  extra: string,
+});
 
 export function q0(job: Job): void {
   bids(job, Bid).sink("results", lines());

@@ -6,7 +6,19 @@
  * auction that comes later than that begins later too.
  */
 
-import { eventTimer, i64, listState, record, seconds, tumbling, tuple, valueState, type Infer, type Job, type ValueRef } from "tidemill";
+import {
+  eventTimer,
+  i64,
+  listState,
+  record,
+  seconds,
+  tumbling,
+  tuple,
+  valueState,
+  type Infer,
+  type Job,
+  type ValueRef,
+} from "tidemill";
 
 import { events, lines } from "../events.js";
 
@@ -18,11 +30,15 @@ type Bid = Infer<typeof Bid>;
 
 const Sale = record({ category: i64, price: i64 });
 
-const Average = record({ windowEnd: i64, category: i64, price: i64, sales: i64 }, { columns: "snake_case" });
+const Average = record(
+  { windowEnd: i64, category: i64, price: i64, sales: i64 },
+  { columns: "snake_case" },
+);
 
 /** Takes a bid into account. */
 function consider(best: ValueRef<number>, auction: Auction, bid: Bid): void {
-  const inTime = auction.dateTime <= bid.dateTime && bid.dateTime <= auction.expires;
+  const inTime =
+    auction.dateTime <= bid.dateTime && bid.dateTime <= auction.expires;
   if (inTime && bid.price > (best.get() ?? -Infinity)) best.set(bid.price);
 }
 
@@ -35,27 +51,35 @@ export function q4(job: Job): void {
     .process("winning-bid", {
       out: Sale,
       // Bids in `early` came before their auction.
-      state: { auction: valueState(Auction), best: valueState(i64), early: listState(Bid) },
+      state: {
+        auction: valueState(Auction),
+        best: valueState(i64),
+        early: listState(Bid),
+      },
       timers: { expires: eventTimer(), forget: eventTimer() },
 
       onFirst(ctx, auction) {
-        for (const bid of ctx.state.early.take()) consider(ctx.state.best, auction, bid);
+        for (const bid of ctx.state.early.take())
+          consider(ctx.state.best, auction, bid);
         ctx.timers.expires.add(auction.expires);
         ctx.state.auction.set(auction);
       },
 
       onSecond(ctx, bid) {
         const auction = ctx.state.auction.get();
-        if (auction !== undefined) return consider(ctx.state.best, auction, bid);
+        if (auction !== undefined)
+          return consider(ctx.state.best, auction, bid);
         ctx.timers.forget.add(bid.dateTime);
         ctx.state.early.push(bid);
       },
 
       onTimer(ctx, event) {
-        if (event.name === "forget") return ctx.state.early.retain((bid) => bid.dateTime > event.time);
+        if (event.name === "forget")
+          return ctx.state.early.retain((bid) => bid.dateTime > event.time);
         const auction = ctx.state.auction.take();
         const price = auction && ctx.state.best.take();
-        if (auction !== undefined && price !== undefined) ctx.emit({ category: auction.category, price });
+        if (auction !== undefined && price !== undefined)
+          ctx.emit({ category: auction.category, price });
       },
     })
     .keyBy("category")
@@ -69,7 +93,12 @@ export function q4(job: Job): void {
         merge: ([sum, n], [more, m]) => [sum + more, n + m],
       },
       Average,
-      (window, [sum, n]) => ({ windowEnd: window.end, category: window.key, price: Math.trunc(sum / n), sales: n }),
+      (window, [sum, n]) => ({
+        windowEnd: window.end,
+        category: window.key,
+        price: Math.trunc(sum / n),
+        sales: n,
+      }),
     )
     .sink("results", lines());
 }
