@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	tidemill "github.com/tidemill/tidemill/guest-sdk/go"
+	"github.com/tidemill/tidemill/guest-sdk/go/internal/cells"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/runtime"
+	"github.com/tidemill/tidemill/guest-sdk/go/internal/schema"
 	"github.com/tidemill/tidemill/guest-sdk/go/tidemilltest"
 )
 
@@ -355,4 +357,51 @@ func TestStateStandsWhenARecordIsRefusedBehindIt(t *testing.T) {
 	equal(t, "failures", failures(outcome), "1 2 too long", "2 1 bad is refused", "3 2 too long")
 	equal(t, "timers", outcome.Timers, runtime.TimerOp{Slot: 0, Time: 101}, runtime.TimerOp{Slot: 0, Time: 102})
 	equal(t, "output", read[string](t, heard.take()[0]), "a@100")
+}
+
+// withoutID takes the schema id out of a block, as blocks within a column have none.
+func withoutID(text []byte) []byte {
+	clear(text[16:24])
+	return text
+}
+
+// The bytes follow from block.md alone, so that every language writes and reads the same.
+func TestExportedStateIsTheBlockOfTheContract(t *testing.T) {
+	columns := func(text string) schema.Schema {
+		parsed, err := schema.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	instance, _ := instanceOf(t, lastJob)
+	instance.Link(0, []uint32{1})
+	instance.Process(0, 0, at, blockOf(t, Item{1, "b"}, Item{1, "a"}, Item{1, "b"}), nil, []uint32{2, 2, 2})
+	seen := withoutID(cells.Encode([]cells.Row{
+		{Cells: []any{int64(100)}}, {Cells: []any{int64(101)}}, {Cells: []any{int64(102)}},
+	}, columns("value:i64")))
+	counts := withoutID(cells.Encode([]cells.Row{{Cells: []any{"a", int64(1)}}, {Cells: []any{"b", int64(2)}}}, columns("key:string,value:i64")))
+	want := cells.Encode([]cells.Row{
+		{Cells: []any{nil, nil, nil}}, {Cells: []any{"b", seen, counts}},
+	}, columns("last.value:string?,seen.block:bytes?,counts.block:bytes?"))
+	equal(t, "state", instance.ExportState(1, []uint32{0, 2}), want...)
+}
+
+func TestDamagedStateIsRefused(t *testing.T) {
+	instance, _ := instanceOf(t, lastJob)
+	instance.Link(0, []uint32{1})
+	instance.Process(0, 0, at, blockOf(t, Item{1, "b"}, Item{1, "a"}), nil, []uint32{0, 0})
+	exported := slices.Clone(instance.ExportState(1, []uint32{0}))
+	refused := 0
+	for i := range exported {
+		damaged := slices.Clone(exported)
+		damaged[i] ^= 0x55
+		if err := instance.ImportState(1, []uint32{1}, damaged); err != nil {
+			refused++
+		}
+	}
+	// What is neither layout nor text, such as the numbers of a list, may be anything.
+	if refused < len(exported)/2 {
+		t.Errorf("of %d damaged blocks %d were refused", len(exported), refused)
+	}
 }

@@ -17,7 +17,6 @@ type celsius float64
 
 type place struct {
 	Building string
-	floor    int `tidemill:"-"`
 	Room     *int32
 }
 

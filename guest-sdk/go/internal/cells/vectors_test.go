@@ -47,10 +47,7 @@ func cellOf(t *testing.T, column schema.Column, text json.RawMessage) any {
 		return nil
 	}
 	number := func(base int) uint64 {
-		var digits string
-		if err := json.Unmarshal(text, &digits); err != nil {
-			t.Fatal(err)
-		}
+		digits := parsed[string](t, text)
 		if base == 10 {
 			n, err := strconv.ParseInt(digits, 10, 64)
 			if err != nil {
@@ -64,27 +61,26 @@ func cellOf(t *testing.T, column schema.Column, text json.RawMessage) any {
 		}
 		return n
 	}
-	var err error
 	switch column.Type {
 	case schema.Bool:
-		var value bool
-		err = json.Unmarshal(text, &value)
-		return value
+		return parsed[bool](t, text)
 	case schema.I32:
-		var value int32
-		err = json.Unmarshal(text, &value)
-		return value
+		return parsed[int32](t, text)
 	case schema.I64:
 		return int64(number(10))
 	case schema.F64:
 		return math.Float64frombits(number(16))
+	case schema.Bytes:
+		return unhex(t, parsed[string](t, text))
+	default:
+		return parsed[string](t, text)
 	}
-	var value string
-	if err = json.Unmarshal(text, &value); err != nil {
+}
+
+func parsed[T any](t *testing.T, text json.RawMessage) (value T) {
+	t.Helper()
+	if err := json.Unmarshal(text, &value); err != nil {
 		t.Fatal(err)
-	}
-	if column.Type == schema.Bytes {
-		return unhex(t, value)
 	}
 	return value
 }

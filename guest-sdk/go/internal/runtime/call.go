@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,24 +91,17 @@ const sdk = "github.com/tidemill/tidemill/guest-sdk/go"
 func origin() string {
 	pcs := make([]uintptr, 64)
 	frames := goruntime.CallersFrames(pcs[:goruntime.Callers(1, pcs)])
-	panicked, first := false, ""
+	panicked, root, first := false, "", ""
 	for {
 		frame, more := frames.Next()
 		switch {
-		case frame.Function == "runtime.gopanic" || strings.HasPrefix(frame.Function, "runtime.sigpanic"):
-			panicked = true
+		case frame.Function == "runtime.gopanic":
+			panicked, root = true, strings.TrimSuffix(frame.File, "runtime/panic.go")
 		case !panicked || strings.HasPrefix(frame.Function, "runtime."):
-		case ofSDK(frame.Function):
-			if first == "" {
-				first = place(frame)
-			}
-		default:
-			if isUsers(frame) {
-				return place(frame)
-			}
-			if first == "" {
-				first = place(frame)
-			}
+		case !ofSDK(frame.Function) && !ofGo(frame.File, root):
+			return place(frame)
+		case first == "":
+			first = place(frame)
 		}
 		if !more {
 			return first
@@ -115,36 +109,19 @@ func origin() string {
 	}
 }
 
-// isUsers tells code of a module, whose files have a path, from Go's own packages: those have no dot in their first element.
-func isUsers(frame goruntime.Frame) bool {
-	head, _, nested := strings.Cut(frame.Function, "/")
-	if strings.HasPrefix(frame.Function, "main.") {
-		return true
+// ofGo says whether a file is of Go's own packages: below the root of its sources, or where paths were trimmed, in a folder of theirs.
+func ofGo(file, root string) bool {
+	if root != "" {
+		return strings.HasPrefix(file, root)
 	}
-	return strings.Contains(head, ".") && nested || !isStandard(frame.File)
-}
-
-// isStandard says whether a file is one of Go's own; with -trimpath these have no module's version and no root in their path.
-func isStandard(file string) bool {
-	root := goruntime.GOROOT()
-	return root != "" && strings.HasPrefix(file, root+"/") || !path.IsAbs(file) && !strings.Contains(file, "@") && standard[firstElement(file)]
-}
-
-func firstElement(file string) string {
 	head, _, _ := strings.Cut(file, "/")
-	return head
+	return slices.Contains(packages, head)
 }
 
-// standard are the first elements of Go's own packages.
-var standard = func() map[string]bool {
-	set := map[string]bool{}
-	for _, name := range strings.Fields("archive bufio bytes cmp compress container context crypto database debug embed encoding errors " +
-		"expvar flag fmt go hash html image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices " +
-		"sort strconv strings structs sync syscall testing text time unicode unique unsafe vendor weak") {
-		set[name] = true
-	}
-	return set
-}()
+// packages are the first elements of the paths of Go's own.
+var packages = strings.Fields("archive bufio bytes cmp compress container context crypto database debug embed encoding errors expvar flag " +
+	"fmt go hash html image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices sort strconv " +
+	"strings structs sync syscall testing text time unicode unique unsafe vendor weak")
 
 func ofSDK(function string) bool {
 	rest, ours := strings.CutPrefix(function, sdk)
