@@ -1,4 +1,4 @@
-//! `sdk`: the tests of the SDKs in other languages than Rust, by the tools of each, and those of their examples and templates.
+//! `sdk`: the checks of the SDKs in other languages than Rust, by the tools of each, and those of their examples and templates.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,6 +9,7 @@ use crate::workspace::Workspace;
 mod c;
 mod go;
 mod js;
+mod python;
 
 /// The options of `sdk`.
 #[derive(Args)]
@@ -29,7 +30,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 pub(crate) fn test(workspace: &Workspace, languages: &[Language]) -> Result<()> {
     for language in languages {
         match language {
-            Language::Rust | Language::Python => {}
+            Language::Rust => {}
+            Language::Python => python::test(workspace)?,
             Language::C => c::test(workspace)?,
             Language::Js => js::test(workspace)?,
             Language::Go => go::test(workspace)?,

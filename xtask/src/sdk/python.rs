@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const SDK: &str = "guest-sdk/python";
 
 /// Runs them; the binary and the guests are those of `dist`.
-pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+pub(super) fn test(workspace: &Workspace) -> Result<()> {
     python::setup_tests(workspace)?;
     let package = workspace.cache().join("python-package");
     if package.exists() {

@@ -46,6 +46,7 @@ struct Project<'a> {
 }
 
 /// What a language's compiler made of a project.
+#[derive(Debug)]
 struct Built {
     /// The project's name; the component is `NAME.wasm` unless the user says otherwise.
     name: String,
