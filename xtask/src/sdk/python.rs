@@ -30,7 +30,9 @@ pub(super) fn test(workspace: &Workspace) -> Result<()> {
     let examples_style = ["-m", "ruff", "check", "--config", "pyproject.toml", "--ignore", "D1", text(&examples)?];
     run("checking the style of the examples in Python", &examples_style)?;
     // Pyright and mypy are among the tests, and so are the tests of the examples.
-    run("testing the Python SDK", &["-m", "pytest", "tests"])?;
+    // Apart, since files of both have the same names.
+    run("testing the Python SDK", &["-m", "pytest", "tests/unit"])?;
+    run("testing the Python SDK in the host", &["-m", "pytest", "tests/host"])?;
     run("packaging the Python SDK", &["-m", "build", "--outdir", text(&package)?])?;
     let mut built: Vec<_> = std::fs::read_dir(&package)
         .with_context(|| format!("cannot list {}", package.display()))?

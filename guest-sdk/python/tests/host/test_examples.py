@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,8 @@ def test_one_language_goes_on_with_the_state_of_another(
 ) -> None:
     here = tidemill.folder
     text = (ROOT / "examples" / folder / file).read_text()
+    # Sums of quarters are exact in any order, and two workers give any.
+    text = re.sub(r'"celsius": *(-?[0-9.]+)', lambda found: f'"celsius": {round(float(found[1]) * 4) / 4}', text)
     # A few lines are not enough to stop in the middle of.
     (here / "input").write_text(text * (40 if name == "wordcount" else 1))
     lines = len((here / "input").read_text().splitlines())
