@@ -15,16 +15,8 @@ use crate::workspace::Workspace;
 const REQUIREMENT: &str = "componentize-py==0.25.*";
 
 /// What the tests of the SDK import or run; the list in its pyproject.toml, which no pip of Debian 12 reads.
-const TEST_REQUIREMENTS: [&str; 8] = [
-    "build>=1",
-    "hypothesis>=6",
-    "mypy>=1.18",
-    "pyright[nodejs]>=1.1.400",
-    "pytest>=8",
-    "ruff>=0.14",
-    "twine>=6",
-    "xxhash>=3",
-];
+const TEST_REQUIREMENTS: [&str; 8] =
+    ["build>=1", "hypothesis>=6", "mypy>=1.18", "pyright[nodejs]>=1.1.400", "pytest>=8", "ruff>=0.14", "twine>=6", "xxhash>=3"];
 
 /// The compiler, whether or not it exists.
 pub(crate) fn compiler(workspace: &Workspace) -> PathBuf {

@@ -26,9 +26,8 @@ pub(super) fn build(project: &Project<'_>) -> Outcome<Built> {
     let python = find(&project.dir)?;
     let staging = std::env::temp_dir().join(format!("tidemill-python-{}", std::process::id()));
     let made = staging.join("job.wasm");
-    let component = run(&python, &project.dir, &made).and_then(|()| {
-        std::fs::read(&made).map_err(|e| Fault::failed(format!("cannot read what {BUILDER} made of {name}")).because(&e))
-    });
+    let component = run(&python, &project.dir, &made)
+        .and_then(|()| std::fs::read(&made).map_err(|e| Fault::failed(format!("cannot read what {BUILDER} made of {name}")).because(&e)));
     // The component or the first error is what matters; a folder of the system's own is left to it otherwise.
     let _ = std::fs::remove_dir_all(&staging);
     Ok(Built { name, component: component? })
@@ -131,7 +130,10 @@ mod tests {
     #[test]
     fn what_the_builder_says_is_the_error() {
         let fault = fault_of("error: a does not build\nTraceback\n  job.py, line 3\n");
-        assert_eq!((fault.message.as_str(), fault.causes.as_slice()), ("a does not build", &["Traceback\n  job.py, line 3".to_owned()][..]));
+        assert_eq!(
+            (fault.message.as_str(), fault.causes.as_slice()),
+            ("a does not build", &["Traceback\n  job.py, line 3".to_owned()][..])
+        );
         let fault = fault_of("error: there is no componentize-py\nhint: pip install it\n");
         assert_eq!((fault.message.as_str(), fault.hint.as_deref()), ("there is no componentize-py", Some("pip install it")));
         assert_eq!(fault_of("").message, "the project does not build");
