@@ -29,9 +29,8 @@ func letters(item Item, out *tidemill.Emitter[Item]) error {
 func TestWhatARefusedRecordEmittedIsTakenBackThroughTheChain(t *testing.T) {
 	instance, heard := instanceOf(t, func(job *tidemill.Job) error {
 		items := tidemill.Source[Item](job, "items", tidemill.JSON())
-		tidemill.TryFlatMap(items, "letters", letters).OnError(tidemill.OnErrorDeadLetter).
-			Filter("not-x", func(item Item) bool { return item.Text != "x" }).
-			Sink("out", tidemill.JSON())
+		all := tidemill.TryFlatMap(items, "letters", letters).OnError(tidemill.OnErrorDeadLetter)
+		tidemill.Filter(all, "not-x", func(item Item) bool { return item.Text != "x" }).Sink("out", tidemill.JSON())
 		return nil
 	})
 	instance.Link(0, []uint32{1, 2})
@@ -70,8 +69,8 @@ func TestAFilterMayRefuseAloneAndBehindOthers(t *testing.T) {
 			}
 			return n%2 == 1, nil
 		}
-		first := numbers.TryFilter("first", odd).OnError(tidemill.OnErrorSkip)
-		first.TryFilter("second", odd).OnError(tidemill.OnErrorSkip).Sink("out", tidemill.JSON())
+		first := tidemill.TryFilter(numbers, "first", odd).OnError(tidemill.OnErrorSkip)
+		tidemill.TryFilter(first, "second", odd).OnError(tidemill.OnErrorSkip).Sink("out", tidemill.JSON())
 		return nil
 	}
 	for _, members := range [][]uint32{{1}, {1, 2}} {
@@ -166,7 +165,7 @@ func TestStreamsAreSplitUnitedAndPartitioned(t *testing.T) {
 				small.Emit(fmt.Sprint(n))
 			}
 		})
-		words := tidemill.Map(large.PartitionBy("spread", func(n int64) int64 { return n }), "words", func(n int64) string { return fmt.Sprint(n) })
+		words := tidemill.Map(tidemill.PartitionBy(large, "spread", func(n int64) int64 { return n }), "words", func(n int64) string { return fmt.Sprint(n) })
 		words.Union("all", small.Rebalance()).Sink("out", tidemill.Text())
 		return nil
 	})
@@ -191,8 +190,8 @@ func TestLogLinesNameTheirOperator(t *testing.T) {
 func TestEventTimeIsAssignedAndDrivesWindows(t *testing.T) {
 	test := tidemilltest.Start(t, func(job *tidemill.Job) error {
 		lines := tidemill.Source[string](job, "lines", tidemill.Text())
-		timed := lines.AssignEventTime("time", func(line string) int64 { return int64(1000 * len(line)) }, tidemill.Monotonic())
-		timed.WindowAll(tidemill.Tumbling(2*time.Second)).Count("count").Sink("out", tidemill.CSV())
+		timed := tidemill.AssignEventTime(lines, "time", func(line string) int64 { return int64(1000 * len(line)) }, tidemill.Monotonic())
+		tidemill.WindowAll(timed, tidemill.Tumbling(2*time.Second)).Count("count").Sink("out", tidemill.CSV())
 		return nil
 	})
 	test.PushLines("lines", "a\nbb\nccc\n"+strings.Repeat("d", 4))

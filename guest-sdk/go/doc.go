@@ -26,8 +26,8 @@
 //
 // # Functions
 //
-// Go has no generic methods, so what changes the type of a stream is a function ([Map], [FlatMap], [KeyBy], [Process], [Aggregate]) and what keeps
-// it is a method ([Stream.Filter], [Stream.Union], [Stream.Sink]). Operators have names, given first: they are what plans, metrics and errors show,
+// What runs code of yours or makes another type of stream is a function ([Map], [Filter], [KeyBy], [Process], [Aggregate]), for Go has no
+// generic methods; what is said about a stream is a method ([Stream.EventTime], [Stream.Union], [Stream.OnError], [Stream.Sink]). Operators have names, given first: they are what plans, metrics and errors show,
 // and how state is found again when the job changes.
 //
 // # State

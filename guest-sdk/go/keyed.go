@@ -39,8 +39,8 @@ func (k *KeyedStream[K, T]) Window(windows Windows) *WindowedStream[K, T] {
 }
 
 // WindowAll makes windows over all records, in one place. Partition by a key where you can: this does not run in parallel.
-func (s *Stream[T]) WindowAll(windows Windows) *WindowedStream[struct{}, T] {
-	keyed := &KeyedStream[struct{}, T]{stream: s, key: layoutOf[struct{}](s.graph)}
+func WindowAll[T any](stream *Stream[T], windows Windows) *WindowedStream[struct{}, T] {
+	keyed := &KeyedStream[struct{}, T]{stream: stream, key: layoutOf[struct{}](stream.graph)}
 	return keyed.Window(windows)
 }
 
@@ -135,8 +135,8 @@ func (k *KeyedStream[K, T]) indexes() []int {
 }
 
 // Reduce combines each record with the result so far of its key, and emits the new result.
-func (k *KeyedStream[K, T]) Reduce(name string, f func(soFar, record T) T) *Stream[T] {
-	return Process(k, name, func(d *Declare) *reduce[K, T] {
+func Reduce[K, T any](keyed *KeyedStream[K, T], name string, f func(soFar, record T) T) *Stream[T] {
+	return Process(keyed, name, func(d *Declare) *reduce[K, T] {
 		return &reduce[K, T]{soFar: NewValue[T](d, "so-far"), f: f}
 	})
 }

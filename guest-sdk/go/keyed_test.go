@@ -295,7 +295,7 @@ func TestRunningAggregatesFollowTheRecords(t *testing.T) {
 		tidemill.RollingMax[int64](items, "max", "key").Sink("maxs", tidemill.CSV())
 		items.MaxBy("max-by", "key").Sink("best", tidemill.CSV())
 		items.MinBy("min-by", "key").Sink("least", tidemill.CSV())
-		items.Reduce("join", func(a, b Item) Item { return Item{a.Key*10 + b.Key, a.Text} }).Sink("joined", tidemill.CSV())
+		tidemill.Reduce(items, "join", func(a, b Item) Item { return Item{a.Key*10 + b.Key, a.Text} }).Sink("joined", tidemill.CSV())
 		return nil
 	})
 	test.Push("items", Item{3, "a"}, Item{9, "b"}, Item{1, "a"}, Item{4, "a"})

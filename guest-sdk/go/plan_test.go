@@ -126,13 +126,13 @@ func TestPortsPartitionsAndPoliciesAreSaid(t *testing.T) {
 		quotes := tidemill.Variant[Item](events, "quote")
 		same := func(trade Trade) Trade { return trade }
 		tidemill.Map(trades.Rebalance(), "a", same).Broadcast().Sink("all", tidemill.JSON())
-		spread := trades.PartitionBy("b", func(trade Trade) int64 { return int64(trade.Shares) })
+		spread := tidemill.PartitionBy(trades, "b", func(trade Trade) int64 { return int64(trade.Shares) })
 		refuse := func(trade Trade) (int64, error) { return 0, errors.New(trade.Symbol) }
 		tidemill.TryMap(spread, "c", refuse).DeadLetters().Sink("bad", tidemill.JSON())
 		dear, cheap := tidemill.Split(trades, "d", "cheap", func(trade Trade, dear, cheap *tidemill.Emitter[Trade]) { dear.Emit(trade) })
 		dear.Union("e", cheap, trades).Sink("all-again", tidemill.JSON())
-		timed := quotes.AssignEventTime("f", func(item Item) int64 { return item.Key }, tidemill.Monotonic())
-		counts := timed.WindowAll(tidemill.Session(7 * time.Millisecond)).Count("g")
+		timed := tidemill.AssignEventTime(quotes, "f", func(item Item) int64 { return item.Key }, tidemill.Monotonic())
+		counts := tidemill.WindowAll(timed, tidemill.Session(7*time.Millisecond)).Count("g")
 		tidemill.Late[Item](counts).Sink("late", tidemill.JSON())
 		return nil
 	})
@@ -197,7 +197,7 @@ func TestWhatIsWrongWithAJobIsSaidInItsWords(t *testing.T) {
 	}{
 		"names": {func(job *tidemill.Job) {
 			source := tidemill.Source[int64](job, "a", tidemill.JSON())
-			source.Filter("a", func(int64) bool { return true }).Sink("b", tidemill.JSON())
+			tidemill.Filter(source, "a", func(int64) bool { return true }).Sink("b", tidemill.JSON())
 		}, []string{`two operators are called "a"`}},
 		"tags": {func(job *tidemill.Job) {
 			tidemill.Source[int64](job, "a", tidemill.JSON().Tag("t")).Sink("b", tidemill.JSON().Tag("t"))
@@ -225,7 +225,7 @@ func TestWhatIsWrongWithAJobIsSaidInItsWords(t *testing.T) {
 		"fields": {func(job *tidemill.Job) {
 			trades := tidemill.Source[Trade](job, "trades", tidemill.JSON()).EventTime("symbol", tidemill.Monotonic())
 			tidemill.RollingSum[float64](tidemill.KeyBy[string](trades, "symbol"), "sum", "shares")
-			trades.Filter("f", func(Trade) bool { return true }).EventTime("tradeTime", tidemill.Monotonic())
+			tidemill.Filter(trades, "f", func(Trade) bool { return true }).EventTime("tradeTime", tidemill.Monotonic())
 		}, []string{`the event time of source "trades" is symbol, which is not an int64`, `operator "sum": the sum of "shares" is i64, not float64`,
 			`"f" is no source`}},
 		"outputs": {func(job *tidemill.Job) {
@@ -237,12 +237,12 @@ func TestWhatIsWrongWithAJobIsSaidInItsWords(t *testing.T) {
 		}, []string{`side output "side" of "p" has records of type string, not int32`, `declares no side output "other"`, `"p" is no window`}},
 		"late": {func(job *tidemill.Job) {
 			numbers := tidemill.Source[int64](job, "a", tidemill.JSON())
-			tidemill.Late[int64](numbers.WindowAll(tidemill.Tumbling(time.Second).ProcessingTime()).Count("n")).Sink("b", tidemill.JSON())
-			tidemill.Late[string](numbers.WindowAll(tidemill.Tumbling(time.Second)).Count("m")).Sink("c", tidemill.JSON())
+			tidemill.Late[int64](tidemill.WindowAll(numbers, tidemill.Tumbling(time.Second).ProcessingTime()).Count("n")).Sink("b", tidemill.JSON())
+			tidemill.Late[string](tidemill.WindowAll(numbers, tidemill.Tumbling(time.Second)).Count("m")).Sink("c", tidemill.JSON())
 		}, []string{"where nothing is late", `the late records of "m" are of type int64, not string`}},
 		"spans": {func(job *tidemill.Job) {
-			tidemill.Source[Item](job, "a", tidemill.JSON()).EventTime("key", tidemill.OutOfOrder(time.Microsecond)).
-				WindowAll(tidemill.Sliding(time.Second, time.Nanosecond)).AllowedLateness(1).Count("n").Sink("b", tidemill.JSON())
+			items := tidemill.Source[Item](job, "a", tidemill.JSON()).EventTime("key", tidemill.OutOfOrder(time.Microsecond))
+			tidemill.WindowAll(items, tidemill.Sliding(time.Second, time.Nanosecond)).AllowedLateness(1).Count("n").Sink("b", tidemill.JSON())
 		}, []string{"the bound of watermarks is 1µs", "the slide of windows is 1ns", "the allowed lateness is 1ns"}},
 		"timers": {func(job *tidemill.Job) {
 			keyed := tidemill.KeyBy[int64](tidemill.Source[Item](job, "items", tidemill.JSON()), "key")
@@ -252,7 +252,7 @@ func TestWhatIsWrongWithAJobIsSaidInItsWords(t *testing.T) {
 			})
 		}, []string{`operator "p" declares timers, so`, "needs a method OnTimer(ctx *tidemill.Context[int64,string], event tidemill.TimerEvent) error"}},
 		"aggregators": {func(job *tidemill.Job) {
-			windows := tidemill.Source[int64](job, "a", tidemill.JSON()).WindowAll(tidemill.Tumbling(time.Second))
+			windows := tidemill.WindowAll(tidemill.Source[int64](job, "a", tidemill.JSON()), tidemill.Tumbling(time.Second))
 			guestless := tidemill.Aggregator[int64, int64, int64]{}
 			tidemill.Aggregate(windows, "w", guestless, func(_ tidemill.Window[struct{}], n int64) int64 { return n })
 		}, []string{`the aggregator of window "w" lacks Add, Merge or Result`}},

@@ -197,11 +197,12 @@ func TestRecordsGoThroughAChainWithoutGarbage(t *testing.T) {
 	instance, _ := instanceOf(t, func(job *tidemill.Job) error {
 		points := tidemill.Source[point](job, "points", tidemill.JSON())
 		moved := tidemill.Map(points, "move", func(p point) point { return point{p.X + 1, p.Y, p.Name} })
-		far := moved.Filter("far", func(p point) bool { return p.X > 10 })
-		tidemill.FlatMap(far, "twice", func(p point, out *tidemill.Emitter[point]) {
+		far := tidemill.Filter(moved, "far", func(p point) bool { return p.X > 10 })
+		twice := tidemill.FlatMap(far, "twice", func(p point, out *tidemill.Emitter[point]) {
 			out.Emit(p)
 			out.Emit(p)
-		}).Filter("none", func(point) bool { return false }).Sink("out", tidemill.JSON())
+		})
+		tidemill.Filter(twice, "none", func(point) bool { return false }).Sink("out", tidemill.JSON())
 		return nil
 	})
 	instance.Link(0, []uint32{1, 2, 3, 4})

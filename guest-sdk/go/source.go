@@ -22,7 +22,7 @@ func Source[T any](job *Job, name string, format Format) *Stream[T] {
 func (s *Stream[T]) EventTime(field string, watermarks Watermarks) *Stream[T] {
 	operator := s.node().Plan
 	if operator.Kind.Source == nil || s.port != plan.Main {
-		s.graph.fault("%q is no source: EventTime belongs right behind Source; elsewhere there is AssignEventTime", operator.Name)
+		s.graph.fault("%q is no source: EventTime belongs right behind Source; elsewhere there is tidemill.AssignEventTime", operator.Name)
 		return s
 	}
 	column, _ := s.column("the event time of source \""+operator.Name+"\"", field)

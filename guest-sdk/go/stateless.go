@@ -82,19 +82,19 @@ func TryFlatMap[T, Out any](stream *Stream[T], name string, f func(record T, out
 }
 
 // Filter keeps the records for which a function says so.
-func (s *Stream[T]) Filter(name string, keep func(T) bool) *Stream[T] {
-	return s.TryFilter(name, func(record T) (bool, error) { return keep(record), nil })
+func Filter[T any](stream *Stream[T], name string, keep func(T) bool) *Stream[T] {
+	return TryFilter(stream, name, func(record T) (bool, error) { return keep(record), nil })
 }
 
 // TryFilter keeps the records for which a function says so, and refuses those for which it gives an error.
-func (s *Stream[T]) TryFilter(name string, keep func(T) (bool, error)) *Stream[T] {
-	g := s.graph
+func TryFilter[T any](stream *Stream[T], name string, keep func(T) (bool, error)) *Stream[T] {
+	g, layout := stream.graph, stream.layout
 	id := g.nextID()
 	base := runtime.Stateless[T, T]{
-		Call: g.call, ID: id, In: s.layout, Out: runtime.NewPort[T](g.call, id, 0, s.layout, s.layout.Schema),
+		Call: g.call, ID: id, In: layout, Out: runtime.NewPort[T](g.call, id, 0, layout, layout.Schema),
 	}
-	operator := &plan.Operator{Name: name, Kind: plan.Kind{Name: plan.Filter}, Inputs: []plan.Input{s.input()}}
-	return added[T](g, operator, runtime.NewFilter(base, keep), s.layout, s.layout.Schema)
+	operator := &plan.Operator{Name: name, Kind: plan.Kind{Name: plan.Filter}, Inputs: []plan.Input{stream.input()}}
+	return added[T](g, operator, runtime.NewFilter(base, keep), layout, layout.Schema)
 }
 
 // Split sends each record to a main output, to a side output of the given port name, to both or to neither.
@@ -118,13 +118,13 @@ func Split[T, Out, Side any](stream *Stream[T], name, sideName string, f func(re
 
 // AssignEventTime gives each record an event time in milliseconds, from which watermarks follow. Prefer [Stream.EventTime] of a source, which
 // costs nothing; this must come right behind a source.
-func (s *Stream[T]) AssignEventTime(name string, eventTime func(T) int64, watermarks Watermarks) *Stream[T] {
-	s.graph.check(watermarks.err)
+func AssignEventTime[T any](stream *Stream[T], name string, eventTime func(T) int64, watermarks Watermarks) *Stream[T] {
+	stream.graph.check(watermarks.err)
 	kind := plan.Kind{Timestamps: &watermarks.plan}
-	return stateless(s, name, kind, func(st stage[T]) runtime.Push[T] {
+	return stateless(stream, name, kind, func(s stage[T]) runtime.Push[T] {
 		return func(record *T, _ int64) {
-			st.call.Operator = st.id
-			st.down(record, eventTime(*record))
+			s.call.Operator = s.id
+			s.down(record, eventTime(*record))
 		}
 	})
 }

@@ -157,9 +157,9 @@ func (s *Stream[T]) Broadcast() *Stream[T] { return s.partitioned("broadcast", "
 func (s *Stream[T]) Global() *Stream[T] { return s.partitioned("global", "") }
 
 // PartitionBy sends each record to the worker of the number that a function gives, modulo the parallelism.
-func (s *Stream[T]) PartitionBy(name string, worker func(T) int64) *Stream[T] {
+func PartitionBy[T any](stream *Stream[T], name string, worker func(T) int64) *Stream[T] {
 	column := schema.Column{Name: "$partition", Type: schema.I64}
-	return withColumns(s, name, schema.Schema{column}, worker).partitioned("custom", column.Name)
+	return withColumns(stream, name, schema.Schema{column}, worker).partitioned("custom", column.Name)
 }
 
 func (s *Stream[T]) partitioned(name, field string) *Stream[T] {

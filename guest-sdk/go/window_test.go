@@ -72,7 +72,7 @@ func TestSessionsMergeTheirAccumulatorsAndLateRecordsFireAgain(t *testing.T) {
 	type event struct{ Key, At int64 }
 	job := func(job *tidemill.Job) error {
 		events := tidemill.Source[event](job, "events", tidemill.JSON())
-		timed := events.AssignEventTime("time", func(e event) int64 { return e.At }, tidemill.OutOfOrder(50*time.Millisecond))
+		timed := tidemill.AssignEventTime(events, "time", func(e event) int64 { return e.At }, tidemill.OutOfOrder(50*time.Millisecond))
 		windows := tidemill.KeyByFunc(timed, "key", func(e event) int64 { return e.Key }).Window(tidemill.Session(10 * time.Millisecond))
 		lists := tidemill.ProcessWindow(windows.AllowedLateness(100*time.Millisecond), "list",
 			func(w tidemill.Window[int64], records []event, out *tidemill.Emitter[string]) {
@@ -98,7 +98,7 @@ func TestSessionsMergeTheirAccumulatorsAndLateRecordsFireAgain(t *testing.T) {
 func TestProcessingTimeWindowsCloseByTheClock(t *testing.T) {
 	test := tidemilltest.Start(t, func(job *tidemill.Job) error {
 		numbers := tidemill.Source[int64](job, "n", tidemill.JSON())
-		numbers.WindowAll(tidemill.Tumbling(time.Second).ProcessingTime()).Count("count").Sink("out", tidemill.JSON())
+		tidemill.WindowAll(numbers, tidemill.Tumbling(time.Second).ProcessingTime()).Count("count").Sink("out", tidemill.JSON())
 		return nil
 	})
 	test.SetProcessingTime(1_500)
@@ -121,7 +121,7 @@ func TestAggregatesOfWindows(t *testing.T) {
 		tidemill.WindowMax[int64](windows, "host-max", "at").Sink("d", tidemill.CSV())
 		tidemill.WindowMinBy(windows, "host-min-by", "celsius").Sink("e", tidemill.CSV())
 		tidemill.WindowMaxBy(windows, "host-max-by", "celsius").Sink("f", tidemill.CSV())
-		windows.Reduce("reduce", func(a, b Reading) Reading { return Reading{a.Sensor + b.Sensor, a.Celsius, b.At} }).Sink("g", tidemill.CSV())
+		tidemill.WindowReduce(windows, "reduce", func(a, b Reading) Reading { return Reading{a.Sensor + b.Sensor, a.Celsius, b.At} }).Sink("g", tidemill.CSV())
 		guest(windows, "count", tidemill.Count[Reading]())
 		guest(windows, "sum", tidemill.Sum(func(r Reading) int64 { return r.At }))
 		guest(windows, "sum-float", tidemill.SumFloat(func(r Reading) float64 { return r.Celsius }))

@@ -132,15 +132,15 @@ func AggregateEach[K, T, Acc, R, Out any](
 	})
 }
 
-// Reduce combines the records of each window two by two into one of the same type.
-func (w *WindowedStream[K, T]) Reduce(name string, f func(a, b T) T) *Stream[T] {
+// WindowReduce combines the records of each window two by two into one of the same type.
+func WindowReduce[K, T any](windowed *WindowedStream[K, T], name string, f func(a, b T) T) *Stream[T] {
 	folding := &runtime.Folding[T, T]{
-		Values:  runtime.NewValueTable[T](&runtime.Cursor{}, plan.Accumulator, w.keyed.stream.layout),
+		Values:  runtime.NewValueTable[T](&runtime.Cursor{}, plan.Accumulator, windowed.keyed.stream.layout),
 		First:   func(record T) T { return record },
 		AddTo:   func(acc *T, record T) { *acc = f(*acc, record) },
 		MergeTo: func(acc *T, other T) { *acc = f(*acc, other) },
 	}
-	return guestWindow(w, name, folding, func(_ func() Window[K], out *Emitter[T]) {
+	return guestWindow(windowed, name, folding, func(_ func() Window[K], out *Emitter[T]) {
 		folding.Done = func(acc T) { out.Emit(acc) }
 	})
 }

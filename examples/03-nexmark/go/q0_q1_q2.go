@@ -35,5 +35,5 @@ type Price struct {
 // q2, selection: bids on auctions whose number 123 divides, as `auction,price`.
 func q2(job *tidemill.Job) {
 	bids := tidemill.Variant[Price](events(job), "bid")
-	bids.Filter("some-auctions", func(bid Price) bool { return bid.Auction%123 == 0 }).Sink("results", lines())
+	tidemill.Filter(bids, "some-auctions", func(bid Price) bool { return bid.Auction%123 == 0 }).Sink("results", lines())
 }

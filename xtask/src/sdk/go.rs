@@ -1,9 +1,11 @@
-//! The Go SDK's own checks: format, vet for the machine and for the component, its tests, and those of the examples in Go.
+//! The Go SDK's own checks: format, vet for the machine and for the component, its tests, and those of the examples in Go and of the
+//! project that `tidemill new` makes.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process;
 use crate::setup::go;
@@ -11,9 +13,14 @@ use crate::workspace::Workspace;
 
 const SDK: &str = "guest-sdk/go";
 const EXAMPLES: &str = "examples";
+const TEMPLATE: &str = "host/cli/templates/go";
 
 /// Runs all of them, the SDK's first.
+<<<<<<< HEAD
 pub(super) fn test(workspace: &Workspace) -> Result<()> {
+=======
+pub(crate) fn test(workspace: &Workspace) -> Result<()> {
+>>>>>>> 66b7be37695d10fabea7f2ec40fd1c0260bae4e1
     let Some(compiler) = go::compiler(workspace) else { bail!("no Go compiler: run `cargo xtask setup --lang go`") };
     for module in modules(workspace)? {
         let shown = workspace.shown(&module);
@@ -36,7 +43,23 @@ fn modules(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut folders = examples.read_dir()?.collect::<std::io::Result<Vec<_>>>()?;
     folders.sort_by_key(std::fs::DirEntry::file_name);
     modules.extend(folders.iter().map(|folder| folder.path().join("go")).filter(|module| module.join("go.mod").is_file()));
+    modules.push(project(workspace)?);
     Ok(modules)
+}
+
+/// A project as `tidemill new` makes it, with the SDK of this checkout.
+fn project(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache().join("guests/go-project");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let sdk = "github.com/tidemill/tidemill/guest-sdk/go";
+    let requirement = format!("require {sdk} v0.0.0\n\nreplace {sdk} => {:?}", workspace.root().join(SDK).display().to_string());
+    for name in ["go.mod", "go.sum", "job.go", "job_test.go"] {
+        let source = workspace.root().join(TEMPLATE).join(format!("{name}.in"));
+        let text = fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        let text = text.replace("{{name}}", "go-project").replace("{{sdk}}", &requirement);
+        fs::write(folder.join(name), text).with_context(|| format!("cannot write into {}", folder.display()))?;
+    }
+    Ok(folder)
 }
 
 fn in_module(compiler: &Path, module: &Path) -> Command {
