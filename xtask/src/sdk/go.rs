@@ -16,11 +16,7 @@ const EXAMPLES: &str = "examples";
 const TEMPLATE: &str = "host/cli/templates/go";
 
 /// Runs all of them, the SDK's first.
-<<<<<<< HEAD
 pub(super) fn test(workspace: &Workspace) -> Result<()> {
-=======
-pub(crate) fn test(workspace: &Workspace) -> Result<()> {
->>>>>>> 66b7be37695d10fabea7f2ec40fd1c0260bae4e1
     let Some(compiler) = go::compiler(workspace) else { bail!("no Go compiler: run `cargo xtask setup --lang go`") };
     for module in modules(workspace)? {
         let shown = workspace.shown(&module);
