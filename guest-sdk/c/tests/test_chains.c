@@ -26,6 +26,7 @@ static const tdm_side seen_side = TDM_SIDE("seen", item);
 static tdm_status no_digits(tdm_ctx *ctx, const item *in) {
     tdm_emit_to_ptr(ctx, &seen_side, item, in);
     tdm_emit_ptr(ctx, item, in);
+    tdm_log(TDM_DEBUG, "after %.*s", TDM_ARG(in->text));
     if (in->text.ptr[0] >= '0' && in->text.ptr[0] <= '9') return tdm_refuse(ctx, "digit %c", in->text.ptr[0]);
     return TDM_OK;
 }
@@ -57,6 +58,8 @@ static void a_refusal_concerns_only_the_record_that_the_refusing_operator_was_gi
     const tdm_outcome *outcome = PROCESS(instance, item, NONE, NONE, ITEM(1, "a7b"), ITEM(2, "?c"), ITEM(3, "d"));
     TDM_EXPECT_STRING(failures(outcome), "0 by 2: digit 7; 1 by 3: a question of 2");
     TDM_EXPECT_STRING(emitted(3, 0, &item_record), "1,a,@100 1,b,@100 2,c,@101 3,d,@102");
+    /* A line that is written after emitting is the emitter's. */
+    TDM_EXPECT(strstr(heard, "log 1 operator 2: after a\n") != NULL && !strstr(heard, "operator 3: after"));
     /* What the middle member said of the question stands: it did not refuse it. */
     TDM_EXPECT_STRING(emitted(2, 1, &item_record), "1,a,@100 1,b,@100 2,?,@101 2,c,@101 3,d,@102");
     tdm_instance_free(instance);
@@ -106,8 +109,44 @@ static void texts_that_are_none_and_statuses_that_are_none_are_refused(void) {
     tdm_link(instance, 0, NUMBERS(3));
     outcome = PROCESS(instance, item, NONE, NONE, ITEM(1, "a"), ITEM(2, "b"), ITEM(3, "c"));
     TDM_EXPECT_STRING(failures(outcome),
-        "0 by 3: refused without a reason: return tdm_refuse(ctx, ...); 1 by 3: ? is none; 2 by 3: its function returned 2, which is no status here");
+        "0 by 3: refused without a reason: return tdm_refuse(ctx, ...); 1 by 3: ? is none; 2 by 3: its function returned 2, which is no "
+        "status here");
     TDM_EXPECT(strstr(heard, "log 2 operator 3: half of a character: ?\n") != NULL);
+    tdm_instance_free(instance);
+}
+
+typedef struct {
+    tdm_opt_i64 n;
+    tdm_opt_text text;
+} maybe;
+TDM_RECORD(maybe, n, text);
+
+/* Emits what is there before it refuses twos, and what is absent for threes. */
+static tdm_status maybe_of(tdm_ctx *ctx, const item *in) {
+    if (in->key == 3) tdm_emit(ctx, maybe, .n = {false, 7}, .text = {false, {"junk", 4}});
+    else tdm_emit(ctx, maybe, {true, in->key}, {true, in->text});
+    if (in->key == 2) return tdm_refuse(ctx, "two");
+    return TDM_OK;
+}
+TDM_FLAT_MAP(maybe_of, item, maybe);
+
+static tdm_status maybe_job(tdm_job *job) {
+    tdm_stream items = tdm_source(job, "items", item, tdm_json(NULL));
+    tdm_sink(tdm_on_errors(tdm_flat_map(items, "maybe", maybe_of), TDM_SKIP), "out", tdm_json(NULL));
+    return TDM_OK;
+}
+
+static void absent_values_are_absent_also_where_a_refused_record_had_some(void) {
+    tdm_instance *instance = instance_of(maybe_job);
+    tdm_link(instance, 0, NUMBERS(1));
+    PROCESS(instance, item, NONE, NONE, ITEM(1, "a"), ITEM(2, "b"), ITEM(3, "c"), ITEM(4, "d"));
+    static const tdm_column columns[] = {{"n", TDM_I64 + TDM_OPTIONAL}, {"text", TDM_STRING + TDM_OPTIONAL}};
+    const tdm_bytes block = {blocks[0].bytes, blocks[0].len};
+    TDM_EXPECT(blocks_len == 1 && tdm_block_check(block, columns, 2) == NULL);
+    size_t count;
+    maybe *out = tdm_block_read(&maybe_record, block, NULL, &count);
+    TDM_EXPECT(count == 3 && out[0].n.present && !out[1].n.present && !out[1].text.present && out[2].n.value == 4);
+    free(out);
     tdm_instance_free(instance);
 }
 
@@ -231,6 +270,7 @@ int main(void) {
     TDM_RUN(a_refusal_concerns_only_the_record_that_the_refusing_operator_was_given);
     TDM_RUN(an_operator_that_refuses_takes_failures_behind_it_back);
     TDM_RUN(texts_that_are_none_and_statuses_that_are_none_are_refused);
+    TDM_RUN(absent_values_are_absent_also_where_a_refused_record_had_some);
     TDM_RUN(a_record_that_emits_much_is_handed_on_in_pieces);
     TDM_RUN(an_abort_tells_the_host_place_operator_and_record);
     TDM_RUN(a_wrong_block_is_said_and_traps);

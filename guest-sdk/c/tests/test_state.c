@@ -257,11 +257,13 @@ static tdm_status broken_text(tdm_ctx *ctx, const item *in) {
 TDM_INPUT(broken_text, item);
 static const tdm_process breaking = {.out = &int64_t_record, .inputs = {&broken_text_input}, .state = {&last, &counts}};
 
-static tdm_status breaking_job(tdm_job *job) {
+static tdm_status breaking_job_of(tdm_job *job, tdm_on_error policy) {
     tdm_keyed items = tdm_key_by(tdm_source(job, "items", item, tdm_json(NULL)), TDM_OF(item, key));
-    tdm_sink(tdm_on_errors(tdm_processed(items, "breaking", &breaking), TDM_SKIP), "out", tdm_json(NULL));
+    tdm_sink(tdm_on_errors(tdm_processed(items, "breaking", &breaking), policy), "out", tdm_json(NULL));
     return TDM_OK;
 }
+static tdm_status breaking_job(tdm_job *job) { return breaking_job_of(job, TDM_SKIP); }
+static tdm_status breaking_and_failing_job(tdm_job *job) { return breaking_job_of(job, TDM_FAIL); }
 
 static void a_text_that_is_none_never_gets_into_state(void) {
     tdm_instance *instance = instance_of(breaking_job);
@@ -276,6 +278,38 @@ static void a_text_that_is_none_never_gets_into_state(void) {
     static const tdm_column columns[] = {{"last.value", TDM_STRING + TDM_OPTIONAL}, {"counts.block", TDM_BYTES + TDM_OPTIONAL}};
     TDM_EXPECT(tdm_block_check(state, columns, 2) == NULL);
     tdm_instance_free(instance);
+}
+
+static void where_nothing_is_undone_neither(void) {
+    tdm_instance *instance = instance_of(breaking_and_failing_job);
+    tdm_link(instance, 0, NUMBERS(1));
+    const tdm_outcome *outcome = PROCESS(instance, item, NONE, NUMBERS(0, 0), ITEM(0, "fine"), ITEM(1, "b"));
+    TDM_EXPECT_STRING(failures(outcome), "1 by 1: field \"value\" of state \"last\" is given a text that is not UTF-8");
+    tdm_instance_free(instance);
+}
+
+static tdm_status in_order(tdm_ctx *ctx, const item *in) {
+    tdm_put(ctx, &counts, tdm_text, &in->text, int64_t, in->key);
+    tdm_text all = {"", 0};
+    for (size_t i = 0; i < tdm_length(ctx, &counts); i++) {
+        const tdm_text *key = tdm_entry_key(ctx, &counts, i, tdm_text);
+        all = tdm_format_text(ctx, "%.*s%.*s%lld", TDM_ARG(all), TDM_ARG(*key), (long long)*tdm_entry_value(ctx, &counts, i, int64_t));
+    }
+    tdm_emit_ptr(ctx, tdm_text, &all);
+    return TDM_OK;
+}
+TDM_INPUT(in_order, item);
+static const tdm_process ordering = {.out = &tdm_text_record, .inputs = {&in_order_input}, .state = {&counts}};
+
+static void a_map_is_in_the_order_of_its_keys(void) {
+    tdm_test *test = tdm_test_process(&ordering, int64_t);
+    static const char *const texts[] = {"b", "c", "a", "ba", "b"};
+    const int64_t key = 1;
+    for (size_t i = 0; i < 5; i++) tdm_test_give_keyed(test, 0, 0, int64_t, &key, item, (int64_t)i, tdm_str(texts[i]));
+    size_t count;
+    const tdm_text *out = tdm_test_output(test, NULL, "out", tdm_text, &count, NULL);
+    if (TDM_EXPECT(count == 5)) TDM_EXPECT_TEXT(out[4], "a2b4ba3c1");
+    tdm_test_free(test);
 }
 
 /* ---- State with pointers of its own. ---- */
@@ -376,6 +410,8 @@ int main(void) {
     TDM_RUN(state_is_exported_and_loaded_again_as_it_was);
     TDM_RUN(undone_is_as_never_done);
     TDM_RUN(a_text_that_is_none_never_gets_into_state);
+    TDM_RUN(where_nothing_is_undone_neither);
+    TDM_RUN(a_map_is_in_the_order_of_its_keys);
     TDM_RUN(native_state_is_copied_freed_saved_and_loaded);
     forget();
     return tdm_test_done();
