@@ -78,7 +78,8 @@ static inline void copy(void *to, const void *from, size_t len) {
 static inline void zero(void *to, size_t len) {
     uint64_t *t = to;
     if (len > 128 || len % 8) memset(to, 0, len);
-    else for (size_t i = 0; i < len / 8; i++) t[i] = 0;
+    else
+        for (size_t i = 0; i < len / 8; i++) t[i] = 0;
 }
 
 static void *append(buffer *b, const void *bytes, size_t len) {
@@ -184,9 +185,7 @@ static void *arena_take(arena *a, size_t size) {
 
 static void *arena_zeroed(arena *a, size_t size) { return memset(arena_take(a, size), 0, size); }
 
-static void *arena_copy(arena *a, const void *bytes, size_t len) {
-    return len ? memcpy(arena_take(a, len), bytes, len) : NULL;
-}
+static void *arena_copy(arena *a, const void *bytes, size_t len) { return len ? memcpy(arena_take(a, len), bytes, len) : NULL; }
 
 static char *arena_text(arena *a, const char *text, size_t len) {
     char *copy = arena_take(a, len + 1);
@@ -275,9 +274,20 @@ bool tdm_is_utf8(const char *ptr, size_t len) {
     return true;
 }
 
+/* Puts a question mark for every byte that is no part of a character: what leaves the component as a text has to be one. */
+static void scrub(char *text, size_t len) {
+    if (tdm_is_utf8(text, len)) return;
+    for (size_t at = 0; at < len;) {
+        uint32_t code;
+        size_t count = character((const uint8_t *)text + at, len - at, &code);
+        if (!count) text[at] = '?';
+        at += count ? count : 1;
+    }
+}
+
 static bool is_space(uint32_t c) {
     return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+        c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool tdm_next_word(tdm_text *rest, tdm_text *word) {
@@ -314,23 +324,18 @@ bool tdm_next_part(tdm_text *rest, char separator, tdm_text *part) {
 
 /* XXH3-64 by Yann Collet, written after its specification for seed 0. */
 
-static const uint8_t SECRET[192] = {
-    0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe, 0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c,
-    0xde, 0xd4, 0x6d, 0xe9, 0x83, 0x90, 0x97, 0xdb, 0x72, 0x40, 0xa4, 0xa4, 0xb7, 0xb3, 0x67, 0x1f,
-    0xcb, 0x79, 0xe6, 0x4e, 0xcc, 0xc0, 0xe5, 0x78, 0x82, 0x5a, 0xd0, 0x7d, 0xcc, 0xff, 0x72, 0x21,
-    0xb8, 0x08, 0x46, 0x74, 0xf7, 0x43, 0x24, 0x8e, 0xe0, 0x35, 0x90, 0xe6, 0x81, 0x3a, 0x26, 0x4c,
-    0x3c, 0x28, 0x52, 0xbb, 0x91, 0xc3, 0x00, 0xcb, 0x88, 0xd0, 0x65, 0x8b, 0x1b, 0x53, 0x2e, 0xa3,
-    0x71, 0x64, 0x48, 0x97, 0xa2, 0x0d, 0xf9, 0x4e, 0x38, 0x19, 0xef, 0x46, 0xa9, 0xde, 0xac, 0xd8,
-    0xa8, 0xfa, 0x76, 0x3f, 0xe3, 0x9c, 0x34, 0x3f, 0xf9, 0xdc, 0xbb, 0xc7, 0xc7, 0x0b, 0x4f, 0x1d,
-    0x8a, 0x51, 0xe0, 0x4b, 0xcd, 0xb4, 0x59, 0x31, 0xc8, 0x9f, 0x7e, 0xc9, 0xd9, 0x78, 0x73, 0x64,
-    0xea, 0xc5, 0xac, 0x83, 0x34, 0xd3, 0xeb, 0xc3, 0xc5, 0x81, 0xa0, 0xff, 0xfa, 0x13, 0x63, 0xeb,
-    0x17, 0x0d, 0xdd, 0x51, 0xb7, 0xf0, 0xda, 0x49, 0xd3, 0x16, 0x55, 0x26, 0x29, 0xd4, 0x68, 0x9e,
-    0x2b, 0x16, 0xbe, 0x58, 0x7d, 0x47, 0xa1, 0xfc, 0x8f, 0xf8, 0xb8, 0xd1, 0x7a, 0xd0, 0x31, 0xce,
-    0x45, 0xcb, 0x3a, 0x8f, 0x95, 0x16, 0x04, 0x28, 0xaf, 0xd7, 0xfb, 0xca, 0xbb, 0x4b, 0x40, 0x7e,
-};
-static const uint64_t P32_1 = 0x9E3779B1u, P32_2 = 0x85EBCA77u, P32_3 = 0xC2B2AE3Du, P64_1 = 0x9E3779B185EBCA87u, P64_2 = 0xC2B2AE3D27D4EB4Fu,
-                      P64_3 = 0x165667B19E3779F9u, P64_4 = 0x85EBCA77C2B2AE63u, P64_5 = 0x27D4EB2F165667C5u, PMX1 = 0x165667919E3779F9u,
-                      PMX2 = 0x9FB21C651E98DF25u;
+static const uint8_t SECRET[192] = {0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe, 0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c, 0xde,
+    0xd4, 0x6d, 0xe9, 0x83, 0x90, 0x97, 0xdb, 0x72, 0x40, 0xa4, 0xa4, 0xb7, 0xb3, 0x67, 0x1f, 0xcb, 0x79, 0xe6, 0x4e, 0xcc, 0xc0, 0xe5,
+    0x78, 0x82, 0x5a, 0xd0, 0x7d, 0xcc, 0xff, 0x72, 0x21, 0xb8, 0x08, 0x46, 0x74, 0xf7, 0x43, 0x24, 0x8e, 0xe0, 0x35, 0x90, 0xe6, 0x81,
+    0x3a, 0x26, 0x4c, 0x3c, 0x28, 0x52, 0xbb, 0x91, 0xc3, 0x00, 0xcb, 0x88, 0xd0, 0x65, 0x8b, 0x1b, 0x53, 0x2e, 0xa3, 0x71, 0x64, 0x48,
+    0x97, 0xa2, 0x0d, 0xf9, 0x4e, 0x38, 0x19, 0xef, 0x46, 0xa9, 0xde, 0xac, 0xd8, 0xa8, 0xfa, 0x76, 0x3f, 0xe3, 0x9c, 0x34, 0x3f, 0xf9,
+    0xdc, 0xbb, 0xc7, 0xc7, 0x0b, 0x4f, 0x1d, 0x8a, 0x51, 0xe0, 0x4b, 0xcd, 0xb4, 0x59, 0x31, 0xc8, 0x9f, 0x7e, 0xc9, 0xd9, 0x78, 0x73,
+    0x64, 0xea, 0xc5, 0xac, 0x83, 0x34, 0xd3, 0xeb, 0xc3, 0xc5, 0x81, 0xa0, 0xff, 0xfa, 0x13, 0x63, 0xeb, 0x17, 0x0d, 0xdd, 0x51, 0xb7,
+    0xf0, 0xda, 0x49, 0xd3, 0x16, 0x55, 0x26, 0x29, 0xd4, 0x68, 0x9e, 0x2b, 0x16, 0xbe, 0x58, 0x7d, 0x47, 0xa1, 0xfc, 0x8f, 0xf8, 0xb8,
+    0xd1, 0x7a, 0xd0, 0x31, 0xce, 0x45, 0xcb, 0x3a, 0x8f, 0x95, 0x16, 0x04, 0x28, 0xaf, 0xd7, 0xfb, 0xca, 0xbb, 0x4b, 0x40, 0x7e};
+static const uint64_t P32_1 = 0x9E3779B1u, P32_2 = 0x85EBCA77u, P32_3 = 0xC2B2AE3Du, P64_1 = 0x9E3779B185EBCA87u,
+                      P64_2 = 0xC2B2AE3D27D4EB4Fu, P64_3 = 0x165667B19E3779F9u, P64_4 = 0x85EBCA77C2B2AE63u, P64_5 = 0x27D4EB2F165667C5u,
+                      PMX1 = 0x165667919E3779F9u, PMX2 = 0x9FB21C651E98DF25u;
 
 static uint64_t load64(const uint8_t *at) {
     uint64_t value;
@@ -346,7 +351,8 @@ static uint32_t load32(const uint8_t *at) {
 
 /* The two halves of a product, folded into one. */
 static uint64_t fold(uint64_t a, uint64_t b) {
-    uint64_t ll = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), hl = (a >> 32) * (b & 0xFFFFFFFF), lh = (a & 0xFFFFFFFF) * (b >> 32), hh = (a >> 32) * (b >> 32);
+    uint64_t ll = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), hl = (a >> 32) * (b & 0xFFFFFFFF), lh = (a & 0xFFFFFFFF) * (b >> 32),
+             hh = (a >> 32) * (b >> 32);
     uint64_t cross = (ll >> 32) + (hl & 0xFFFFFFFF) + lh;
     return ((hl >> 32) + (cross >> 32) + hh) ^ (cross << 32 | (ll & 0xFFFFFFFF));
 }
@@ -367,7 +373,9 @@ static uint64_t avalanche64(uint64_t h) {
 
 static uint64_t rotated(uint64_t value, int by) { return value << by | value >> (64 - by); }
 
-static uint64_t mix16(const uint8_t *at, const uint8_t *secret) { return fold(load64(at) ^ load64(secret), load64(at + 8) ^ load64(secret + 8)); }
+static uint64_t mix16(const uint8_t *at, const uint8_t *secret) {
+    return fold(load64(at) ^ load64(secret), load64(at + 8) ^ load64(secret + 8));
+}
 
 static uint64_t hash_short(const uint8_t *at, size_t len) {
     if (len == 0) return avalanche64(load64(SECRET + 56) ^ load64(SECRET + 64));
@@ -384,7 +392,8 @@ static uint64_t hash_short(const uint8_t *at, size_t len) {
         h *= PMX2;
         return h ^ h >> 28;
     }
-    uint64_t low = load64(at) ^ load64(SECRET + 24) ^ load64(SECRET + 32), high = load64(at + len - 8) ^ load64(SECRET + 40) ^ load64(SECRET + 48);
+    uint64_t low = load64(at) ^ load64(SECRET + 24) ^ load64(SECRET + 32),
+             high = load64(at + len - 8) ^ load64(SECRET + 40) ^ load64(SECRET + 48);
     return avalanche3(len + __builtin_bswap64(low) + high + fold(low, high));
 }
 
@@ -440,7 +449,7 @@ static const char *const TYPE_NAMES[] = {"?", "bool", "i32", "i64", "f64", "stri
 static const size_t WIDTHS[] = {0, 1, 4, 8, 8, 0, 0};
 /* Where the value stands in an optional field. */
 static const size_t VALUE_AT[] = {0, offsetof(tdm_opt_bool, value), offsetof(tdm_opt_i32, value), offsetof(tdm_opt_i64, value),
-                                  offsetof(tdm_opt_f64, value), offsetof(tdm_opt_text, value), offsetof(tdm_opt_bytes, value)};
+    offsetof(tdm_opt_f64, value), offsetof(tdm_opt_text, value), offsetof(tdm_opt_bytes, value)};
 
 _Static_assert(offsetof(tdm_text, len) == offsetof(tdm_bytes, len), "a view of texts and bytes alike");
 
@@ -454,8 +463,8 @@ static const void *value_of(int type, const void *cell) {
     return *(const bool *)cell ? (const uint8_t *)cell + VALUE_AT[base(type)] : NULL;
 }
 
-#define SINGLE(T, type)                                                        \
-    static const tdm_field T##_single[] = {{"value", 0, type}};                \
+#define SINGLE(T, type) \
+    static const tdm_field T##_single[] = {{"value", 0, type}}; \
     const tdm_record T##_record = {#T, sizeof(T), T##_single, 1}
 /* bool is a macro, which pasting does not replace in TDM_RECORD but stringifying does here. */
 static const tdm_field bool_single[] = {{"value", 0, TDM_BOOL}};
@@ -498,7 +507,8 @@ typedef struct schema {
 
 static void append_schema(buffer *b, const tdm_column *columns, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        append_format(b, "%s%s:%s%s", i ? "," : "", columns[i].name, TYPE_NAMES[base(columns[i].type)], optional(columns[i].type) ? "?" : "");
+        append_format(
+            b, "%s%s:%s%s", i ? "," : "", columns[i].name, TYPE_NAMES[base(columns[i].type)], optional(columns[i].type) ? "?" : "");
     }
 }
 
@@ -546,7 +556,8 @@ static const char *open_block(block *b, tdm_bytes bytes) {
     *b = (block){bytes.ptr, bytes.len, load32(bytes.ptr + 8), (uint32_t)bytes.ptr[6] | (uint32_t)bytes.ptr[7] << 8, NULL};
     if (b->rows > ROWS_MAX) return wrong("%u rows are more than %d", b->rows, ROWS_MAX);
     size_t times = HEADER + ENTRY * (size_t)b->columns;
-    if (times + 8 * (size_t)b->rows > b->len) return wrong("a block of %zu bytes states a length of more: it is shorter than its table", b->len);
+    if (times + 8 * (size_t)b->rows > b->len)
+        return wrong("a block of %zu bytes states a length of more: it is shorter than its table", b->len);
     b->times = b->at + times;
     return NULL;
 }
@@ -561,7 +572,8 @@ static const char *open_column(const block *b, size_t index, int type, bool stat
     const uint8_t *entry = b->at + HEADER + ENTRY * index;
     bool want = optional(type) || state;
     if (entry[0] != base(type) || (entry[1] != 0) != want) {
-        return wrong("column %zu has type %s%u, not %s%s", index, entry[1] ? "optional " : "", entry[0], want ? "optional " : "", TYPE_NAMES[base(type)]);
+        return wrong("column %zu has type %s%u, not %s%s", index, entry[1] ? "optional " : "", entry[0], want ? "optional " : "",
+            TYPE_NAMES[base(type)]);
     }
     uint32_t validity = load32(entry + 4), data = load32(entry + 8), heap = load32(entry + 12);
     size_t rows = b->rows, data_len = variable(type) ? 4 * (rows + 1) : WIDTHS[base(type)] * rows;
@@ -606,8 +618,10 @@ static void read_record(const tdm_record *type, const column *columns, uint32_t 
         const tdm_field *field = &type->fields[i];
         uint8_t *cell = (uint8_t *)out + field->offset;
         switch (field->type) {
-        case TDM_I64: case TDM_F64: memcpy(cell, columns[i].data + 8 * (size_t)row, 8); break;
-        case TDM_STRING: case TDM_BYTES: *(tdm_text *)(void *)cell = text_of(&columns[i], row); break;
+        case TDM_I64:
+        case TDM_F64: memcpy(cell, columns[i].data + 8 * (size_t)row, 8); break;
+        case TDM_STRING:
+        case TDM_BYTES: *(tdm_text *)(void *)cell = text_of(&columns[i], row); break;
         default: read_cell(field->type, &columns[i], row, cell); break;
         }
     }
@@ -634,11 +648,14 @@ static const char *check_heap(size_t index, int type, const uint8_t *offsets, si
     uint32_t last = 0;
     for (size_t i = 0; i <= rows; i++) {
         uint32_t offset = load32(offsets + 4 * i);
-        if (offset < last || (i == 0 && offset != 0) || offset > heap_len) return wrong("the offsets of column %zu fall or leave the block", index);
-        if (base(type) == TDM_STRING && offset < heap_len && (heap[offset] & 0xC0) == 0x80) return wrong("column %zu holds a value that its type does not have", index);
+        if (offset < last || (i == 0 && offset != 0) || offset > heap_len)
+            return wrong("the offsets of column %zu fall or leave the block", index);
+        if (base(type) == TDM_STRING && offset < heap_len && (heap[offset] & 0xC0) == 0x80)
+            return wrong("column %zu holds a value that its type does not have", index);
         last = offset;
     }
-    if (base(type) == TDM_STRING && !tdm_is_utf8((const char *)heap, heap_len)) return wrong("column %zu holds a value that its type does not have", index);
+    if (base(type) == TDM_STRING && !tdm_is_utf8((const char *)heap, heap_len))
+        return wrong("column %zu holds a value that its type does not have", index);
     return NULL;
 }
 
@@ -659,7 +676,8 @@ static const char *check_part(const block *b, size_t index, int slot, const char
     uint32_t offset = load32(b->at + HEADER + ENTRY * index + slot);
     if (offset != *at || !within(b, *at, len)) return wrong("the %s of column %zu does not lie at byte %zu", name, index, *at);
     size_t end = *at + len, next = (end + 7) & ~(size_t)7;
-    if (!within(b, end, next - end) || !all_zero(b->at + end, next - end)) return "the gap behind a part of a column is not what the layout says";
+    if (!within(b, end, next - end) || !all_zero(b->at + end, next - end))
+        return "the gap behind a part of a column is not what the layout says";
     *at = next;
     return NULL;
 }
@@ -751,7 +769,8 @@ static inline void write_fixed(writer *w, const void *value, size_t width) {
 
 static inline void write_text(builder *b, writer *w, const tdm_text *text) {
     if (text->len) {
-        if (text->len > BYTES_MAX || b->heap + text->len > BYTES_MAX) tdm_abort("texts and bytes of more than %d bytes do not fit into a block: emit less at a time", BYTES_MAX);
+        if (text->len > BYTES_MAX || b->heap + text->len > BYTES_MAX)
+            tdm_abort("texts and bytes of more than %d bytes do not fit into a block: emit less at a time", BYTES_MAX);
         append(&w->heap, text->ptr, text->len);
         b->heap += text->len;
     }
@@ -782,8 +801,10 @@ static void write_record(builder *b, size_t first, const tdm_record *type, const
             continue;
         }
         switch (field->type) {
-        case TDM_I64: case TDM_F64: write_fixed(w, cell, 8); break;
-        case TDM_STRING: case TDM_BYTES: write_text(b, w, cell); break;
+        case TDM_I64:
+        case TDM_F64: write_fixed(w, cell, 8); break;
+        case TDM_STRING:
+        case TDM_BYTES: write_text(b, w, cell); break;
         default: write_value(b, w, value_of(field->type, cell)); break;
         }
     }
@@ -847,7 +868,8 @@ static tdm_bytes lay_out(builder *b) {
         entry[1] = optional(w->type);
         memcpy(entry + 4, parts, sizeof parts);
     }
-    if (out->len > BYTES_MAX) tdm_abort("a block of %zu bytes is larger than a block may be (%d bytes): emit less at a time", out->len, BYTES_MAX);
+    if (out->len > BYTES_MAX)
+        tdm_abort("a block of %zu bytes is larger than a block may be (%d bytes): emit less at a time", out->len, BYTES_MAX);
     uint32_t len = (uint32_t)out->len;
     memcpy(out->at + 12, &len, 4);
     b->rows = 0;
@@ -905,7 +927,8 @@ void *tdm_block_read(const tdm_record *type, tdm_bytes bytes, int64_t **times, s
 /* ==== 7 the job =============================================================================================== */
 
 typedef enum kind { SOURCE, MAP, FILTER, FLAT_MAP, KEY_BY, TIMESTAMPS, PROCESS, WINDOW, ROLLING, UNION, SINK } kind;
-static const char *const KIND_NAMES[] = {"source", "map", "filter", "flat-map", "key-by", "timestamps", "process", "window", "rolling", "union", "sink"};
+static const char *const KIND_NAMES[] = {
+    "source", "map", "filter", "flat-map", "key-by", "timestamps", "process", "window", "rolling", "union", "sink"};
 
 enum { FORWARD, REBALANCE, SHUFFLE, RESCALE, BROADCAST, GLOBAL, CUSTOM };
 static const char *const PARTITION_NAMES[] = {"forward", "rebalance", "shuffle", "rescale", "broadcast", "global"};
@@ -1134,7 +1157,8 @@ static schema schema_of(tdm_stream stream) {
     const output *out = output_of(n, stream.port);
     if (out) return out->schema;
     if (strcmp(stream.port, DEAD_LETTER) == 0) return record_schema(stream.job, &tdm_dead_letter_record);
-    if (strcmp(stream.port, LATE) == 0) return schema_of((tdm_stream){stream.job, n->inputs[0].from, n->inputs[0].port, NULL, FORWARD, NULL});
+    if (strcmp(stream.port, LATE) == 0)
+        return schema_of((tdm_stream){stream.job, n->inputs[0].from, n->inputs[0].port, NULL, FORWARD, NULL});
     return (schema){NULL, 0};
 }
 
@@ -1207,8 +1231,8 @@ static int field_index(tdm_stream stream, tdm_field_of field, const char *what) 
         note(stream.job, "%s of \"%s\" is a member of %s that is no field of the record", what, node_of(stream)->name, field.record->name);
         return -1;
     }
-    note(stream.job, "%s of \"%s\" is a field of %s, but the records are %s", what, node_of(stream)->name, field.record ? field.record->name : "nothing",
-         stream.record ? stream.record->name : "unknown");
+    note(stream.job, "%s of \"%s\" is a field of %s, but the records are %s", what, node_of(stream)->name,
+        field.record ? field.record->name : "nothing", stream.record ? stream.record->name : "unknown");
     return -1;
 }
 
@@ -1271,13 +1295,15 @@ tdm_stream tdm_event_time(tdm_stream source, tdm_field_of field, tdm_watermarks 
     int index = field_index(source, field, "the event time");
     if (index < 0) return source;
     if (field.record->fields[index].type != TDM_I64) {
-        note(source.job, "the event time of \"%s\" is an int64_t, which %s.%s is not", node_of(source)->name, field.record->name, field.record->fields[index].name);
+        note(source.job, "the event time of \"%s\" is an int64_t, which %s.%s is not", node_of(source)->name, field.record->name,
+            field.record->fields[index].name);
     }
     return tdm_event_time_field(source, schema_of(source).columns[index].name, watermarks);
 }
 
 /* Adds a stateless operator whose results have the columns of `out`, and of `extra` behind them. */
-static tdm_stream add_stateless(tdm_stream stream, const char *name, kind kind, const tdm_function *function, const tdm_record *out, schema extra) {
+static tdm_stream add_stateless(
+    tdm_stream stream, const char *name, kind kind, const tdm_function *function, const tdm_record *out, schema extra) {
     tdm_job *job = stream.job;
     node *n = add_node(job, name, kind, 1);
     n->inputs[0] = read_by(stream, false);
@@ -1318,7 +1344,7 @@ tdm_stream tdm_add_union(tdm_job *job, const char *name, const tdm_stream *strea
         n->inputs[i] = read_by(streams[i], false);
         if (!same_record(streams[i].record, streams[0].record)) {
             note(job, "union \"%s\" joins different records: %s and %s", n->name, streams[0].record ? streams[0].record->name : "unknown",
-                 streams[i].record ? streams[i].record->name : "unknown");
+                streams[i].record ? streams[i].record->name : "unknown");
         }
     }
     if (count) add_output(job, n, MAIN, schema_of(streams[0]), streams[0].record, NULL);
@@ -1329,7 +1355,8 @@ tdm_stream tdm_side_output(tdm_stream stream, const tdm_side *side) {
     const node *n = node_of(stream);
     const output *out = output_of(n, side->name);
     if (!out || out == n->outputs) note(stream.job, "operator \"%s\" declares no side output \"%s\"", n->name, side->name);
-    else if (!same_record(out->record, side->record)) note(stream.job, "side output \"%s\" of \"%s\" has other records than %s", side->name, n->name, side->record->name);
+    else if (!same_record(out->record, side->record))
+        note(stream.job, "side output \"%s\" of \"%s\" has other records than %s", side->name, n->name, side->record->name);
     return stream_of(stream.job, n, side->name, side->record);
 }
 
@@ -1356,7 +1383,9 @@ static tdm_keyed keyed_by(tdm_stream stream, const size_t *columns, size_t count
     schema s = schema_of(stream);
     for (size_t i = 0; i < count; i++) {
         keyed.names[i] = s.columns[columns[i]].name;
-        if (base(s.columns[columns[i]].type) == TDM_F64) note(stream.job, "\"%s\" of \"%s\" cannot be a key: it is a double; round it to an int64_t", keyed.names[i], node_of(stream)->name);
+        if (base(s.columns[columns[i]].type) == TDM_F64)
+            note(stream.job, "\"%s\" of \"%s\" cannot be a key: it is a double; round it to an int64_t", keyed.names[i],
+                node_of(stream)->name);
     }
     return keyed;
 }
@@ -1423,7 +1452,8 @@ tdm_stream tdm_add_process(const char *name, const tdm_process *process, const t
     add_output(job, n, MAIN, record_schema(job, out), out, NULL);
     for (size_t i = 0; i < TDM_DECLARED_MAX && process->sides[i]; i++) {
         const tdm_side *side = process->sides[i];
-        if (output_of(n, side->name) || strcmp(side->name, DEAD_LETTER) == 0) note(job, "operator \"%s\" has two outputs called \"%s\"", n->name, side->name);
+        if (output_of(n, side->name) || strcmp(side->name, DEAD_LETTER) == 0)
+            note(job, "operator \"%s\" has two outputs called \"%s\"", n->name, side->name);
         add_output(job, n, side->name, record_schema(job, side->record), side->record, NULL);
     }
     start_ports(job, n);
@@ -1431,7 +1461,9 @@ tdm_stream tdm_add_process(const char *name, const tdm_process *process, const t
     return main_stream(job, n);
 }
 
-tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *process) { return tdm_add_process(name, process, &keyed, 1); }
+tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *process) {
+    return tdm_add_process(name, process, &keyed, 1);
+}
 
 tdm_stream tdm_add_reduce(tdm_keyed keyed, const char *name, const tdm_reduce_function *function) {
     tdm_job *job = keyed.stream.job;
@@ -1488,8 +1520,8 @@ tdm_windowed tdm_window_all(tdm_stream stream, tdm_windows windows) {
 }
 
 /* Adds a window that is computed here. */
-static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_record *in, tdm_kind state, const tdm_record *acc, const tdm_native *native, const tdm_record *out,
-                             node **made) {
+static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_record *in, tdm_kind state, const tdm_record *acc,
+    const tdm_native *native, const tdm_record *out, node **made) {
     tdm_job *job = windowed.keyed.stream.job;
     node *n = add_keyed(name, WINDOW, &windowed.keyed, 1);
     n->windows = windowed.windows;
@@ -1509,7 +1541,9 @@ tdm_stream tdm_add_aggregate(tdm_windowed windowed, const char *name, tdm_aggreg
     node *n;
     bool ready = aggregator.add != NULL;
     if (!ready) {
-        note(windowed.keyed.stream.job, "window \"%s\" aggregates a field of %s that is no int32_t, int64_t or double: turn it into one by a map before", name, aggregator.in->name);
+        note(windowed.keyed.stream.job,
+            "window \"%s\" aggregates a field of %s that is no int32_t, int64_t or double: turn it into one by a map before", name,
+            aggregator.in->name);
         aggregator.acc = finish->result;
     }
     tdm_stream stream = add_window(windowed, name, aggregator.in, TDM_KIND_ACCUMULATOR, aggregator.acc, aggregator.native, finish->out, &n);
@@ -1517,8 +1551,8 @@ tdm_stream tdm_add_aggregate(tdm_windowed windowed, const char *name, tdm_aggreg
     n->finish = finish;
     const tdm_record *result = aggregator.result ? aggregator.result : aggregator.acc;
     if (ready && (aggregator.native != finish->native || (!finish->native && !same_record(result, finish->result)))) {
-        note(stream.job, "window \"%s\" finishes %s, but its aggregate gives %s", n->name, finish->result ? finish->result->name : "a native accumulator",
-             result ? result->name : "a native accumulator");
+        note(stream.job, "window \"%s\" finishes %s, but its aggregate gives %s", n->name,
+            finish->result ? finish->result->name : "a native accumulator", result ? result->name : "a native accumulator");
     }
     return stream;
 }
@@ -1590,7 +1624,9 @@ TDM_RECORD(mean_acc, f0, f1);
 
 static double number_at(const tdm_aggregator *self, const void *in) {
     const uint8_t *at = (const uint8_t *)in + self->offset;
-    return self->type == TDM_F64 ? *(const double *)at : self->type == TDM_I64 ? (double)*(const int64_t *)at : (double)*(const int32_t *)at;
+    return self->type == TDM_F64 ? *(const double *)at
+        : self->type == TDM_I64  ? (double)*(const int64_t *)at
+                                 : (double)*(const int32_t *)at;
 }
 
 static int64_t integer_at(const tdm_aggregator *self, const void *in) {
@@ -1669,9 +1705,13 @@ static int numeric_type(tdm_field_of field) {
     return 0;
 }
 
-static const tdm_record *number_record(int type) { return type == TDM_F64 ? &double_record : type == TDM_I64 ? &int64_t_record : &int32_t_record; }
+static const tdm_record *number_record(int type) {
+    return type == TDM_F64 ? &double_record : type == TDM_I64 ? &int64_t_record : &int32_t_record;
+}
 
-tdm_aggregator tdm_counting(const tdm_record *in) { return (tdm_aggregator){in, &int64_t_record, NULL, NULL, count_add, sum_merge, NULL, 0, TDM_I64}; }
+tdm_aggregator tdm_counting(const tdm_record *in) {
+    return (tdm_aggregator){in, &int64_t_record, NULL, NULL, count_add, sum_merge, NULL, 0, TDM_I64};
+}
 
 tdm_aggregator tdm_summing(tdm_field_of field) {
     int type = numeric_type(field);
@@ -1681,17 +1721,20 @@ tdm_aggregator tdm_summing(tdm_field_of field) {
 
 tdm_aggregator tdm_averaging(tdm_field_of field) {
     int type = numeric_type(field);
-    return (tdm_aggregator){field.record, &mean_acc_record, NULL, &double_record, type ? mean_add : NULL, mean_merge, mean_finish, field.offset, type};
+    return (tdm_aggregator){
+        field.record, &mean_acc_record, NULL, &double_record, type ? mean_add : NULL, mean_merge, mean_finish, field.offset, type};
 }
 
 tdm_aggregator tdm_least(tdm_field_of field) {
     int type = numeric_type(field);
-    return (tdm_aggregator){field.record, number_record(type), NULL, NULL, type ? extreme_add : NULL, least_merge, NULL, field.offset, type};
+    return (tdm_aggregator){
+        field.record, number_record(type), NULL, NULL, type ? extreme_add : NULL, least_merge, NULL, field.offset, type};
 }
 
 tdm_aggregator tdm_greatest(tdm_field_of field) {
     int type = numeric_type(field);
-    return (tdm_aggregator){field.record, number_record(type), NULL, NULL, type ? extreme_add : NULL, greatest_merge, NULL, field.offset, type};
+    return (tdm_aggregator){
+        field.record, number_record(type), NULL, NULL, type ? extreme_add : NULL, greatest_merge, NULL, field.offset, type};
 }
 
 /* ==== 9 the plan ============================================================================================== */
@@ -1805,9 +1848,11 @@ static void json_window(buffer *b, const node *n) {
     append_string(b, ",\"assigner\":");
     long long size = w->size, slide = w->slide, offset = w->offset, gap = w->gap;
     if (w->assigner == TDM_TUMBLING) append_format(b, "{\"tumbling\":{\"size_ms\":%lld,\"offset_ms\":%lld}}", size, offset);
-    if (w->assigner == TDM_SLIDING) append_format(b, "{\"sliding\":{\"size_ms\":%lld,\"slide_ms\":%lld,\"offset_ms\":%lld}}", size, slide, offset);
+    if (w->assigner == TDM_SLIDING)
+        append_format(b, "{\"sliding\":{\"size_ms\":%lld,\"slide_ms\":%lld,\"offset_ms\":%lld}}", size, slide, offset);
     if (w->assigner == TDM_SESSION) append_format(b, "{\"session\":{\"gap_ms\":%lld}}", gap);
-    append_format(b, ",\"domain\":\"%s\",\"lateness-ms\":%lld,\"compute\":", w->processing_time ? "processing" : "event", (long long)w->lateness);
+    append_format(
+        b, ",\"domain\":\"%s\",\"lateness-ms\":%lld,\"compute\":", w->processing_time ? "processing" : "event", (long long)w->lateness);
     if (n->aggregate) append_string(b, "{\"host\":"), json_aggregate(b, n), append(b, "}", 1);
     else append_string(b, "\"guest\"");
     json_state(b, n);
@@ -1815,7 +1860,11 @@ static void json_window(buffer *b, const node *n) {
 
 static void json_kind(buffer *b, const node *n) {
     switch (n->kind) {
-    case MAP: case FILTER: case FLAT_MAP: case KEY_BY: case UNION: json_text(b, KIND_NAMES[n->kind]); return;
+    case MAP:
+    case FILTER:
+    case FLAT_MAP:
+    case KEY_BY:
+    case UNION: json_text(b, KIND_NAMES[n->kind]); return;
     case TIMESTAMPS:
         append_string(b, "{\"timestamps\":");
         json_watermarks(b, n->watermarks);
@@ -1827,7 +1876,8 @@ static void json_kind(buffer *b, const node *n) {
     if (n->kind == SOURCE || n->kind == SINK) json_binding(b, n);
     if (n->kind == PROCESS) json_process(b, n);
     if (n->kind == WINDOW) json_window(b, n);
-    if (n->kind == ROLLING) append_string(b, "\"key\":"), json_names(b, &n->keys[0]), append_string(b, ",\"aggregate\":"), json_aggregate(b, n);
+    if (n->kind == ROLLING)
+        append_string(b, "\"key\":"), json_names(b, &n->keys[0]), append_string(b, ",\"aggregate\":"), json_aggregate(b, n);
     append_string(b, "}}");
 }
 
@@ -1936,7 +1986,8 @@ static void add_texts(table *t, const tdm_record *type, size_t at) {
         if (!variable(field->type)) continue;
         bool may = optional(field->type);
         size_t cell = at + field->offset;
-        t->texts[t->texts_len++] = (text_at){may ? cell + VALUE_AT[base(field->type)] : cell, may ? cell : SIZE_MAX, base(field->type) == TDM_STRING, field->name};
+        t->texts[t->texts_len++] =
+            (text_at){may ? cell + VALUE_AT[base(field->type)] : cell, may ? cell : SIZE_MAX, base(field->type) == TDM_STRING, field->name};
     }
 }
 
@@ -1952,7 +2003,8 @@ static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, 
         size_t most = (type ? type->count : 0) + (piece->key ? piece->key->count : 0);
         t->texts = plan_alloc(job, (most + 1) * sizeof *t->texts);
         for (size_t c = 0; piece->key && c < piece->key->count; c++) {
-            if (base(piece->key->fields[c].type) == TDM_F64) note(job, "map \"%s\" of \"%s\" has a double in its key: round it to an int64_t", piece->name, n->name);
+            if (base(piece->key->fields[c].type) == TDM_F64)
+                note(job, "map \"%s\" of \"%s\" has a double in its key: round it to an int64_t", piece->name, n->name);
         }
         if (piece->key) add_texts(t, piece->key, 0);
         if (type) add_texts(t, type, t->value_at);
@@ -2117,7 +2169,9 @@ static void commit(table *t) {
         /* Items at the front and at the back that have not been touched keep their texts. */
         size_t front = 0, back = 0;
         while (front < count && front < old_count && same_texts(t, items + front * size, old + front * size)) front++;
-        while (back < count - front && back < old_count - front && same_texts(t, items + (count - 1 - back) * size, old + (old_count - 1 - back) * size)) back++;
+        while (back < count - front && back < old_count - front &&
+            same_texts(t, items + (count - 1 - back) * size, old + (old_count - 1 - back) * size))
+            back++;
         for (size_t i = front; i < count - back; i++) own(t, items + i * size);
         disown_all(t, old + front * size, old_count - back - front);
     }
@@ -2391,7 +2445,8 @@ void tdm_log(tdm_level level, const char *format, ...) {
     va_start(args, format);
     append_list(&text, format, args);
     va_end(args);
-    log_text(level, text.at ? (const char *)text.at : "", text.len);
+    if (text.len) scrub((char *)text.at, text.len);
+    log_text(level, text.len ? (const char *)text.at : "", text.len);
     release(&text);
 }
 
@@ -2406,6 +2461,7 @@ _Noreturn void tdm_abort_at(const char *file, int line, const char *format, ...)
     va_end(args);
     size_t all = (size_t)len + (more < 0 ? 0 : (size_t)more);
     if (all >= sizeof text) all = sizeof text - 1;
+    scrub(text, all);
     tdm_instance *instance = current;
     if (instance && instance->has_row && instance->host.report_failure) {
         instance->host.report_failure(instance->host.data, instance->operator_id, instance->row, text, all);
@@ -2471,7 +2527,8 @@ static const char *bad_field(const tdm_record *type, const void *record) {
 }
 
 /* Writes a record, and perhaps another one's fields behind it, into a port. */
-static void push(tdm_ctx *ctx, port *p, const tdm_record *type, const void *record, const tdm_record *extra, const void *behind, int64_t time) {
+static void push(
+    tdm_ctx *ctx, port *p, const tdm_record *type, const void *record, const tdm_record *extra, const void *behind, int64_t time) {
     tdm_instance *instance = ctx->instance;
     const char *bad = bad_field(type, record);
     if (!bad && extra) bad = bad_field(extra, behind);
@@ -2485,7 +2542,8 @@ static void push(tdm_ctx *ctx, port *p, const tdm_record *type, const void *reco
     if (!is_full(p)) return;
     instance->attention = true;
     if (p->builder.rows < ROWS_HARD && p->builder.heap < HEAP_HARD) return;
-    if (ctx->chain->undo) tdm_abort("one record emitted more than %d records or %d bytes, which cannot be undone should it be refused", ROWS_HARD, HEAP_HARD);
+    if (ctx->chain->undo)
+        tdm_abort("one record emitted more than %d records or %d bytes, which cannot be undone should it be refused", ROWS_HARD, HEAP_HARD);
     send(instance, p);
 }
 
@@ -2518,7 +2576,7 @@ static bool end_stage(stage *s, tdm_status status) {
     if (!message && status == TDM_REFUSED) message = "refused without a reason: return tdm_refuse(ctx, ...)";
     if (!message) snprintf(text, sizeof text, "its function returned %d, which is no status here", (int)status), message = text;
     refusal failed = {instance->row, ctx->node->id, instance->messages.len, strlen(message)};
-    append(&instance->messages, message, failed.len);
+    scrub(append(&instance->messages, message, failed.len), failed.len);
     append(&instance->failures, &failed, sizeof failed);
     return false;
 }
@@ -2621,6 +2679,7 @@ void tdm_emit_record_at(tdm_ctx *ctx, int64_t time, const tdm_record *type, cons
     kind k = ctx->node->kind;
     if (k != FLAT_MAP && k != PROCESS && k != WINDOW) tdm_abort("a %s emits what its function returns, nothing else", KIND_NAMES[k]);
     if (!same_record(out, type)) tdm_abort("operator \"%s\" emits %s, not %s", ctx->node->name, out->name, type->name);
+    if (time != ctx->time && k != PROCESS) tdm_abort("a %s emits at the time of what it was given", KIND_NAMES[k]);
     pass_on(ctx, type, record, time);
 }
 
@@ -2658,7 +2717,8 @@ static table *table_of(tdm_ctx *ctx, const tdm_state *piece, tdm_kind kind, cons
     if (!found) tdm_abort("operator \"%s\" does not declare state \"%s\"", n->name, piece->name);
     const tdm_state *declared = found->piece;
     if (declared->kind != kind) tdm_abort("state \"%s\" is used as what it is not: a value, list or map", piece->name);
-    if (!same_record(declared->record, type) || !same_record(declared->key, key)) tdm_abort("state \"%s\" is used with another type than it has", piece->name);
+    if (!same_record(declared->record, type) || !same_record(declared->key, key))
+        tdm_abort("state \"%s\" is used with another type than it has", piece->name);
     return found;
 }
 
@@ -2685,8 +2745,12 @@ static void clear(tdm_ctx *ctx, table *t) {
     t->counts[ctx->slot] = 0;
 }
 
-const void *tdm_get_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) { return get(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, type)); }
-void *tdm_edit_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) { return edit(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, type)); }
+const void *tdm_get_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) {
+    return get(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, type));
+}
+void *tdm_edit_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) {
+    return edit(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, type));
+}
 const void *tdm_get_native(tdm_ctx *ctx, const tdm_state *piece) { return get(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, NULL)); }
 void *tdm_edit_native(tdm_ctx *ctx, const tdm_state *piece) { return edit(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, NULL)); }
 
@@ -2710,9 +2774,7 @@ const void *tdm_take_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *
     return copy;
 }
 
-void tdm_clear(tdm_ctx *ctx, const tdm_state *piece) {
-    clear(ctx, table_of(ctx, piece, piece->kind, piece->key, piece->record));
-}
+void tdm_clear(tdm_ctx *ctx, const tdm_state *piece) { clear(ctx, table_of(ctx, piece, piece->kind, piece->key, piece->record)); }
 
 size_t tdm_length(tdm_ctx *ctx, const tdm_state *piece) {
     return table_of(ctx, piece, piece->kind, piece->key, piece->record)->counts[ctx->slot];
@@ -2772,7 +2834,8 @@ const void *tdm_lookup_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record
     return find_key(t, ctx->slot, key, &index) ? items_of(t, ctx->slot) + index * t->size + t->value_at : NULL;
 }
 
-void tdm_put_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type, const void *value) {
+void tdm_put_as(
+    tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type, const void *value) {
     table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
     change(ctx, t, 0);
     _Alignas(8) uint8_t placed[t->size];
@@ -2868,6 +2931,7 @@ tdm_instance *tdm_plan(tdm_build build, const tdm_argument *args, size_t count, 
     bool fine = !job.errors.len;
     if (fine) json_plan(&plan_text, &job);
     else append(&plan_text, job.errors.at, job.errors.len);
+    scrub((char *)plan_text.at, plan_text.len);
     current = NULL;
     release(&job.errors);
     release(&job.asked);
@@ -2901,7 +2965,8 @@ void tdm_instance_free(tdm_instance *instance) {
     }
     free(instance->nodes);
     free(instance->chains);
-    buffer *buffers[] = {&instance->failures, &instance->messages, &instance->failure_list, &instance->timers, &instance->cleared, &instance->unchanged, &instance->seen};
+    buffer *buffers[] = {&instance->failures, &instance->messages, &instance->failure_list, &instance->timers, &instance->cleared,
+        &instance->unchanged, &instance->seen};
     for (size_t i = 0; i < LENGTH(buffers); i++) release(buffers[i]);
     free_builder(&instance->exported);
     arena_free(&instance->plan);
@@ -3005,10 +3070,14 @@ static const tdm_outcome *end_call(chain *c) {
         append(&instance->failure_list, &failure, sizeof failure);
     }
     instance->outcome = (tdm_outcome){
-        (const tdm_timer_op *)(const void *)instance->timers.at,      instance->timers.len / sizeof(tdm_timer_op),
-        (const uint32_t *)(const void *)instance->cleared.at,         instance->cleared.len / 4,
-        (const uint32_t *)(const void *)instance->unchanged.at,       instance->unchanged.len / 4,
-        (const tdm_failure *)(const void *)instance->failure_list.at, count,
+        (const tdm_timer_op *)(const void *)instance->timers.at,
+        instance->timers.len / sizeof(tdm_timer_op),
+        (const uint32_t *)(const void *)instance->cleared.at,
+        instance->cleared.len / 4,
+        (const uint32_t *)(const void *)instance->unchanged.at,
+        instance->unchanged.len / 4,
+        (const tdm_failure *)(const void *)instance->failure_list.at,
+        count,
     };
     instance->has_row = false;
     current = NULL;
@@ -3148,7 +3217,8 @@ static void process_window(chain *c, const block *b, tdm_numbers rows, tdm_numbe
     }
 }
 
-const tdm_outcome *tdm_process_block(tdm_instance *instance, uint32_t id, uint32_t input, tdm_moment at, tdm_bytes bytes, tdm_numbers rows, tdm_numbers slots) {
+const tdm_outcome *tdm_process_block(
+    tdm_instance *instance, uint32_t id, uint32_t input, tdm_moment at, tdm_bytes bytes, tdm_numbers rows, tdm_numbers slots) {
     block b;
     chain *c = begin_call(instance, id, at, bytes, &b);
     node *n = c->stages[0].ctx.node;
@@ -3173,7 +3243,8 @@ const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t id, tdm_mome
     chain *c = begin_call(instance, id, at, bytes, &b);
     stage *s = &c->stages[0];
     node *n = s->ctx.node;
-    if (n->kind != PROCESS || !n->process || !n->process->timers[0]) tdm_abort("the host fires a timer of operator \"%s\", which has none", n->name);
+    if (n->kind != PROCESS || !n->process || !n->process->timers[0])
+        tdm_abort("the host fires a timer of operator \"%s\", which has none", n->name);
     const key *k = &n->keys[0];
     column *timers = &c->key_columns[KEYS_MAX];
     open_key(c, &b, k, true);
@@ -3183,7 +3254,8 @@ const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t id, tdm_mome
     for (uint32_t row = 0; row < b.rows && row < slots.len; row++) {
         int32_t index;
         read_value(TDM_I32, timers, row, &index);
-        if (index < 0 || index >= TDM_DECLARED_MAX || !n->process->timers[index]) tdm_abort("operator \"%s\" has no timer %d", n->name, (int)index);
+        if (index < 0 || index >= TDM_DECLARED_MAX || !n->process->timers[index])
+            tdm_abort("operator \"%s\" has no timer %d", n->name, (int)index);
         uint8_t touched = run_entry(s, row, slots.at[row], time_of(&b, row), NULL, n->process->timers[index]);
         uneven = uneven || touched != CHANGED;
         instance->seen.at[slots.at[row]] |= touched;
@@ -3248,7 +3320,8 @@ static tdm_status finish_window(tdm_ctx *ctx, const tdm_window *window, tdm_numb
     return status;
 }
 
-const tdm_outcome *tdm_fire_windows(tdm_instance *instance, uint32_t id, tdm_moment at, tdm_bytes bytes, tdm_numbers offsets, tdm_numbers slots) {
+const tdm_outcome *tdm_fire_windows(
+    tdm_instance *instance, uint32_t id, tdm_moment at, tdm_bytes bytes, tdm_numbers offsets, tdm_numbers slots) {
     block b;
     chain *c = begin_call(instance, id, at, bytes, &b);
     stage *s = &c->stages[0];
@@ -3402,7 +3475,8 @@ typedef struct result {
     tdm_text text;
 } result;
 
-_Static_assert(sizeof(tdm_argument) == 16 && sizeof(tdm_failure) == 16 && sizeof(tdm_outcome) == 32 && sizeof(result) == 12, "as wasm32 lays them out");
+_Static_assert(sizeof(tdm_argument) == 16 && sizeof(tdm_failure) == 16 && sizeof(tdm_outcome) == 32 && sizeof(result) == 12,
+    "as wasm32 lays them out");
 _Static_assert(sizeof(tdm_timer_op) == 24 && offsetof(tdm_timer_op, time) == 16, "as wasm32 lays them out");
 
 static tdm_instance *the_instance;
@@ -3434,11 +3508,16 @@ static void give_back(const void *ptr, size_t len) {
 }
 
 /* Standard output and error, line by line. */
-static struct { char text[4096]; size_t len; } lines[2];
+static struct {
+    char text[4096];
+    size_t len;
+} lines[2];
 
 static void flush_line(size_t which) {
     tdm_instance *instance = the_instance ? the_instance : current;
-    if (lines[which].len) host_log(which ? TDM_WARN : TDM_INFO, instance ? instance->operator_id : WHOLE_JOB, lines[which].text, lines[which].len);
+    scrub(lines[which].text, lines[which].len);
+    if (lines[which].len)
+        host_log(which ? TDM_WARN : TDM_INFO, instance ? instance->operator_id : WHOLE_JOB, lines[which].text, lines[which].len);
     lines[which].len = 0;
 }
 
@@ -3469,10 +3548,10 @@ EXPORT("link") void component_link(uint32_t id, const uint32_t *members, size_t 
 }
 
 EXPORT("process")
-const tdm_outcome *component_process(uint32_t id, uint32_t input, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *rows, size_t rows_len,
-                                     const uint32_t *slots, size_t slots_len) {
-    const tdm_outcome *outcome =
-        tdm_process_block(the_instance, id, input, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){rows, rows_len}, (tdm_numbers){slots, slots_len});
+const tdm_outcome *component_process(uint32_t id, uint32_t input, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len,
+    const uint32_t *rows, size_t rows_len, const uint32_t *slots, size_t slots_len) {
+    const tdm_outcome *outcome = tdm_process_block(the_instance, id, input, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len},
+        (tdm_numbers){rows, rows_len}, (tdm_numbers){slots, slots_len});
     give_back(bytes, len);
     give_back(rows, rows_len);
     give_back(slots, slots_len);
@@ -3481,8 +3560,10 @@ const tdm_outcome *component_process(uint32_t id, uint32_t input, int64_t waterm
 }
 
 EXPORT("on-timer")
-const tdm_outcome *component_on_timer(uint32_t id, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *slots, size_t slots_len) {
-    const tdm_outcome *outcome = tdm_fire_timers(the_instance, id, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){slots, slots_len});
+const tdm_outcome *component_on_timer(
+    uint32_t id, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *slots, size_t slots_len) {
+    const tdm_outcome *outcome =
+        tdm_fire_timers(the_instance, id, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){slots, slots_len});
     give_back(bytes, len);
     give_back(slots, slots_len);
     flush_lines();
@@ -3490,10 +3571,10 @@ const tdm_outcome *component_on_timer(uint32_t id, int64_t watermark, int64_t no
 }
 
 EXPORT("fire")
-const tdm_outcome *component_fire(uint32_t id, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *offsets, size_t offsets_len, const uint32_t *slots,
-                                  size_t slots_len) {
-    const tdm_outcome *outcome =
-        tdm_fire_windows(the_instance, id, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len}, (tdm_numbers){offsets, offsets_len}, (tdm_numbers){slots, slots_len});
+const tdm_outcome *component_fire(uint32_t id, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len, const uint32_t *offsets,
+    size_t offsets_len, const uint32_t *slots, size_t slots_len) {
+    const tdm_outcome *outcome = tdm_fire_windows(the_instance, id, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len},
+        (tdm_numbers){offsets, offsets_len}, (tdm_numbers){slots, slots_len});
     give_back(bytes, len);
     give_back(offsets, offsets_len);
     give_back(slots, slots_len);
@@ -3501,7 +3582,8 @@ const tdm_outcome *component_fire(uint32_t id, int64_t watermark, int64_t now, c
     return outcome;
 }
 
-EXPORT("merge") void component_merge(uint32_t id, const uint32_t *targets, size_t targets_len, const uint32_t *sources, size_t sources_len) {
+EXPORT("merge")
+void component_merge(uint32_t id, const uint32_t *targets, size_t targets_len, const uint32_t *sources, size_t sources_len) {
     tdm_merge(the_instance, id, (tdm_numbers){targets, targets_len}, (tdm_numbers){sources, sources_len});
     give_back(targets, targets_len);
     give_back(sources, sources_len);
@@ -3515,7 +3597,8 @@ EXPORT("export-state") const tdm_bytes *component_export_state(uint32_t id, cons
     return &bytes;
 }
 
-EXPORT("import-state") result *component_import_state(uint32_t id, const uint32_t *slots, size_t len, const uint8_t *bytes, size_t bytes_len) {
+EXPORT("import-state")
+result *component_import_state(uint32_t id, const uint32_t *slots, size_t len, const uint8_t *bytes, size_t bytes_len) {
     static result answer;
     const char *error = tdm_import_state(the_instance, id, (tdm_numbers){slots, len}, (tdm_bytes){bytes, bytes_len});
     answer = (result){error != NULL, tdm_str(error ? error : "")};
@@ -3558,7 +3641,9 @@ int32_t WASI(fd_write)(int32_t fd, int32_t parts, int32_t count, int32_t written
 }
 
 int32_t WASI(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t at);
-int32_t WASI(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t at) { return (void)fd, (void)offset, (void)whence, (void)at, WASI_NO_SEEK; }
+int32_t WASI(fd_seek)(int32_t fd, int64_t offset, int32_t whence, int32_t at) {
+    return (void)fd, (void)offset, (void)whence, (void)at, WASI_NO_SEEK;
+}
 
 int32_t WASI(fd_close)(int32_t fd);
 int32_t WASI(fd_close)(int32_t fd) { return (void)fd, 0; }
@@ -3595,8 +3680,8 @@ _Noreturn void abort(void) {
     tdm_abort_at(NULL, 0, "the job's code called abort()");
 }
 
-/* With -fsanitize=null,integer-divide-by-zero,..., which `tidemill build` gives for the job's own files, the compiler calls these where it would
- * trap or go astray. The first member of what they are given is the place in the source. */
+/* With -fsanitize=null,integer-divide-by-zero,..., which `tidemill build` gives for the job's own files, the compiler calls these where it
+ * would trap or go astray. The first member of what they are given is the place in the source. */
 
 typedef struct place_in_source {
     const char *file;
@@ -3609,12 +3694,12 @@ typedef struct place_in_source {
 #define CHECK_USED0
 #define CHECK_USED1 (void)a
 #define CHECK_USED2 (void)a, (void)b
-#define CHECK(name, args, words)                                                 \
-    _Noreturn void name(const place_in_source *at CHECK_ARGS##args);             \
-    _Noreturn void name(const place_in_source *at CHECK_ARGS##args) {            \
-        CHECK_USED##args;                                                        \
-        flush_lines();                                                           \
-        tdm_abort_at(at->file ? at->file : "?", (int)at->line, "%s", words);     \
+#define CHECK(name, args, words) \
+    _Noreturn void name(const place_in_source *at CHECK_ARGS##args); \
+    _Noreturn void name(const place_in_source *at CHECK_ARGS##args) { \
+        CHECK_USED##args; \
+        flush_lines(); \
+        tdm_abort_at(at->file ? at->file : "?", (int)at->line, "%s", words); \
     }
 CHECK(__ubsan_handle_type_mismatch_v1_abort, 1, "a null pointer is used")
 CHECK(__ubsan_handle_divrem_overflow_abort, 2, "division by zero, or its result does not fit")

@@ -48,12 +48,30 @@ typedef struct tdm_bytes {
 } tdm_bytes;
 
 /* Values that may be absent. `value` counts only where `present` is true. */
-typedef struct tdm_opt_bool { bool present; bool value; } tdm_opt_bool;
-typedef struct tdm_opt_i32 { bool present; int32_t value; } tdm_opt_i32;
-typedef struct tdm_opt_i64 { bool present; int64_t value; } tdm_opt_i64;
-typedef struct tdm_opt_f64 { bool present; double value; } tdm_opt_f64;
-typedef struct tdm_opt_text { bool present; tdm_text value; } tdm_opt_text;
-typedef struct tdm_opt_bytes { bool present; tdm_bytes value; } tdm_opt_bytes;
+typedef struct tdm_opt_bool {
+    bool present;
+    bool value;
+} tdm_opt_bool;
+typedef struct tdm_opt_i32 {
+    bool present;
+    int32_t value;
+} tdm_opt_i32;
+typedef struct tdm_opt_i64 {
+    bool present;
+    int64_t value;
+} tdm_opt_i64;
+typedef struct tdm_opt_f64 {
+    bool present;
+    double value;
+} tdm_opt_f64;
+typedef struct tdm_opt_text {
+    bool present;
+    tdm_text value;
+} tdm_opt_text;
+typedef struct tdm_opt_bytes {
+    bool present;
+    tdm_bytes value;
+} tdm_opt_bytes;
 
 /* The type of a column; the numbers are the codes in a block. */
 typedef enum tdm_type { TDM_BOOL = 1, TDM_I32, TDM_I64, TDM_F64, TDM_STRING, TDM_BYTES } tdm_type;
@@ -80,11 +98,20 @@ typedef struct tdm_record {
 
 /* The type of a field, by the type of an expression. An error about _Generic here means: a field is bool, int32_t,
  * int64_t, double, tdm_text, tdm_bytes, or a tdm_opt_ of one of these. */
-#define TDM_TYPE_OF(expression)                                                                                       \
-    _Generic((expression), bool: TDM_BOOL, int32_t: TDM_I32, int64_t: TDM_I64, double: TDM_F64, tdm_text: TDM_STRING,      \
-        tdm_bytes: TDM_BYTES, tdm_opt_bool: TDM_BOOL + TDM_OPTIONAL, tdm_opt_i32: TDM_I32 + TDM_OPTIONAL,                 \
-        tdm_opt_i64: TDM_I64 + TDM_OPTIONAL, tdm_opt_f64: TDM_F64 + TDM_OPTIONAL,                                        \
-        tdm_opt_text: TDM_STRING + TDM_OPTIONAL, tdm_opt_bytes: TDM_BYTES + TDM_OPTIONAL)
+#define TDM_TYPE_OF(expression) \
+    _Generic((expression), \
+        bool: TDM_BOOL, \
+        int32_t: TDM_I32, \
+        int64_t: TDM_I64, \
+        double: TDM_F64, \
+        tdm_text: TDM_STRING, \
+        tdm_bytes: TDM_BYTES, \
+        tdm_opt_bool: TDM_BOOL + TDM_OPTIONAL, \
+        tdm_opt_i32: TDM_I32 + TDM_OPTIONAL, \
+        tdm_opt_i64: TDM_I64 + TDM_OPTIONAL, \
+        tdm_opt_f64: TDM_F64 + TDM_OPTIONAL, \
+        tdm_opt_text: TDM_STRING + TDM_OPTIONAL, \
+        tdm_opt_bytes: TDM_BYTES + TDM_OPTIONAL)
 
 /* One field, under its own name or another. */
 #define TDM_FIELD(T, field) TDM_FIELD_AS(T, field, #field)
@@ -93,14 +120,14 @@ typedef struct tdm_record {
 /* Makes the struct T a record: TDM_RECORD(reading, sensor, celsius, at); with up to 32 of its fields, each under its own name.
  * The other form takes TDM_FIELD and TDM_FIELD_AS entries, any number of them. */
 #define TDM_RECORD(T, ...) TDM_RECORD_OF(T, TDM_EACH_(TDM_FIELD, T, __VA_ARGS__))
-#define TDM_RECORD_OF(T, ...)                                                                                         \
-    static const tdm_field T##_fields[] TDM_UNUSED_ = {__VA_ARGS__};                                                  \
+#define TDM_RECORD_OF(T, ...) \
+    static const tdm_field T##_fields[] TDM_UNUSED_ = {__VA_ARGS__}; \
     static const tdm_record T##_record TDM_UNUSED_ = {#T, sizeof(T), T##_fields, sizeof T##_fields / sizeof *T##_fields}
 
 /* Single values are records of one column, called `value`. */
 extern const tdm_record bool_record, int32_t_record, int64_t_record, double_record, tdm_text_record, tdm_bytes_record;
-extern const tdm_record tdm_opt_bool_record, tdm_opt_i32_record, tdm_opt_i64_record, tdm_opt_f64_record,
-    tdm_opt_text_record, tdm_opt_bytes_record;
+extern const tdm_record tdm_opt_bool_record, tdm_opt_i32_record, tdm_opt_i64_record, tdm_opt_f64_record, tdm_opt_text_record,
+    tdm_opt_bytes_record;
 
 /* Names a field of a record where one is asked for: TDM_OF(reading, at). */
 typedef struct tdm_field_of {
@@ -165,35 +192,62 @@ typedef struct tdm_function {
     tdm_status (*call)(tdm_ctx *ctx, const void *in, void *out);
     const tdm_side *sides[TDM_DECLARED_MAX];
 } tdm_function;
-typedef struct tdm_map_function { tdm_function function; } tdm_map_function;
-typedef struct tdm_filter_function { tdm_function function; } tdm_filter_function;
-typedef struct tdm_flat_map_function { tdm_function function; } tdm_flat_map_function;
-typedef struct tdm_key_function { tdm_function function; } tdm_key_function;
-typedef struct tdm_number_function { tdm_function function; } tdm_number_function;
+typedef struct tdm_map_function {
+    tdm_function function;
+} tdm_map_function;
+typedef struct tdm_filter_function {
+    tdm_function function;
+} tdm_filter_function;
+typedef struct tdm_flat_map_function {
+    tdm_function function;
+} tdm_flat_map_function;
+typedef struct tdm_key_function {
+    tdm_function function;
+} tdm_key_function;
+typedef struct tdm_number_function {
+    tdm_function function;
+} tdm_number_function;
 
 /* tdm_status fn(tdm_ctx *ctx, const IN *in, OUT *out): fills `out`, which is all zero. */
-#define TDM_MAP(fn, IN, OUT)                                                                                          \
+#define TDM_MAP(fn, IN, OUT) \
     static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { return fn(ctx, (const IN *)in, (OUT *)out); } \
     static const tdm_map_function fn##_map TDM_UNUSED_ = {{&IN##_record, &OUT##_record, fn##_call_, {NULL}}}
 /* tdm_status fn(tdm_ctx *ctx, const IN *in): TDM_KEEP or TDM_DROP. */
-#define TDM_FILTER(fn, IN)                                                                                            \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { (void)out; return fn(ctx, (const IN *)in); }  \
+#define TDM_FILTER(fn, IN) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
+        (void)out; \
+        return fn(ctx, (const IN *)in); \
+    } \
     static const tdm_filter_function fn##_filter TDM_UNUSED_ = {{&IN##_record, &IN##_record, fn##_call_, {NULL}}}
 /* tdm_status fn(tdm_ctx *ctx, const IN *in): emits any number of records by tdm_emit. TDM_SPLIT is the same with side outputs, given as
  * addresses of tdm_side. */
-#define TDM_FLAT_MAP(fn, IN, OUT)                                                                                     \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { (void)out; return fn(ctx, (const IN *)in); }  \
+#define TDM_FLAT_MAP(fn, IN, OUT) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
+        (void)out; \
+        return fn(ctx, (const IN *)in); \
+    } \
     static const tdm_flat_map_function fn##_flat_map TDM_UNUSED_ = {{&IN##_record, &OUT##_record, fn##_call_, {NULL}}}
-#define TDM_SPLIT(fn, IN, OUT, ...)                                                                                   \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { (void)out; return fn(ctx, (const IN *)in); }  \
+#define TDM_SPLIT(fn, IN, OUT, ...) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
+        (void)out; \
+        return fn(ctx, (const IN *)in); \
+    } \
     static const tdm_flat_map_function fn##_flat_map TDM_UNUSED_ = {{&IN##_record, &OUT##_record, fn##_call_, {__VA_ARGS__}}}
 /* void fn(const IN *in, KEY *key): computes a key, a record of up to four columns. */
-#define TDM_KEY(fn, IN, KEY)                                                                                          \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { (void)ctx; fn((const IN *)in, (KEY *)out); return TDM_OK; } \
+#define TDM_KEY(fn, IN, KEY) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
+        (void)ctx; \
+        fn((const IN *)in, (KEY *)out); \
+        return TDM_OK; \
+    } \
     static const tdm_key_function fn##_key TDM_UNUSED_ = {{&IN##_record, &KEY##_record, fn##_call_, {NULL}}}
 /* int64_t fn(const IN *in): a time or the number of a worker. */
-#define TDM_NUMBER(fn, IN)                                                                                            \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { (void)ctx; *(int64_t *)out = fn((const IN *)in); return TDM_OK; } \
+#define TDM_NUMBER(fn, IN) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
+        (void)ctx; \
+        *(int64_t *)out = fn((const IN *)in); \
+        return TDM_OK; \
+    } \
     static const tdm_number_function fn##_number TDM_UNUSED_ = {{&IN##_record, &int64_t_record, fn##_call_, {NULL}}}
 
 /* ==== 3 state and timers ====================================================================================== */
@@ -246,8 +300,8 @@ typedef struct tdm_input {
     const tdm_record *in;
     tdm_status (*call)(tdm_ctx *ctx, const void *in);
 } tdm_input;
-#define TDM_INPUT(fn, IN)                                                                                             \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in) { return fn(ctx, (const IN *)in); }                      \
+#define TDM_INPUT(fn, IN) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in) { return fn(ctx, (const IN *)in); } \
     static const tdm_input fn##_input TDM_UNUSED_ = {&IN##_record, fn##_call_}
 
 /* A process function: keyed state, timers, and full control over what is emitted when.
@@ -320,9 +374,16 @@ typedef struct tdm_aggregator {
 #define TDM_AGGREGATOR(name, IN, ACC, add, merge) TDM_AGGREGATOR_(name, IN, ACC, add, merge, &IN##_record, &ACC##_record, NULL)
 /* The same with an accumulator that is native: `native` is its tdm_native. */
 #define TDM_NATIVE_AGGREGATOR(name, IN, ACC, native, add, merge) TDM_AGGREGATOR_(name, IN, ACC, add, merge, &IN##_record, NULL, &(native))
-#define TDM_AGGREGATOR_(name, IN, ACC, add, merge, input, record, native)                                                    \
-    static void name##_add_(const tdm_aggregator *self, void *acc, const void *in, bool first) { (void)self; (void)first; add((ACC *)acc, (const IN *)in); } \
-    static void name##_merge_(const tdm_aggregator *self, void *into, const void *from) { (void)self; merge((ACC *)into, (const ACC *)from); } \
+#define TDM_AGGREGATOR_(name, IN, ACC, add, merge, input, record, native) \
+    static void name##_add_(const tdm_aggregator *self, void *acc, const void *in, bool first) { \
+        (void)self; \
+        (void)first; \
+        add((ACC *)acc, (const IN *)in); \
+    } \
+    static void name##_merge_(const tdm_aggregator *self, void *into, const void *from) { \
+        (void)self; \
+        merge((ACC *)into, (const ACC *)from); \
+    } \
     static const tdm_aggregator name TDM_UNUSED_ = {input, record, native, NULL, name##_add_, name##_merge_, NULL, 0, 0}
 
 /* Ready ones. The result is int64_t, the sum's type (int64_t or double), double, and the field's type. */
@@ -342,20 +403,25 @@ typedef struct tdm_finish {
 } tdm_finish;
 #define TDM_FINISH(fn, RESULT, OUT) TDM_FINISH_(fn, RESULT, &RESULT##_record, NULL, &OUT##_record)
 #define TDM_FINISH_NATIVE(fn, RESULT, native, OUT) TDM_FINISH_(fn, RESULT, NULL, &(native), &OUT##_record)
-#define TDM_FINISH_(fn, RESULT, record, native, output)                                                                  \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const tdm_window *window, const void *result, size_t count) { (void)count; return fn(ctx, window, (const RESULT *)result); } \
+#define TDM_FINISH_(fn, RESULT, record, native, output) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const tdm_window *window, const void *result, size_t count) { \
+        (void)count; \
+        return fn(ctx, window, (const RESULT *)result); \
+    } \
     static const tdm_finish fn##_finish TDM_UNUSED_ = {record, native, output, fn##_call_}
 /* tdm_status fn(tdm_ctx *ctx, const tdm_window *window, const IN *records, size_t count): all records of a window at once. */
-#define TDM_WINDOW_PROCESS(fn, IN, OUT)                                                                               \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const tdm_window *window, const void *records, size_t count) { return fn(ctx, window, (const IN *)records, count); } \
+#define TDM_WINDOW_PROCESS(fn, IN, OUT) \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const tdm_window *window, const void *records, size_t count) { \
+        return fn(ctx, window, (const IN *)records, count); \
+    } \
     static const tdm_finish fn##_window_process TDM_UNUSED_ = {&IN##_record, NULL, &OUT##_record, fn##_call_}
 /* void fn(T *so_far, const T *next): combines two records into one. */
 typedef struct tdm_reduce_function {
     const tdm_record *record;
     void (*call)(void *so_far, const void *next);
 } tdm_reduce_function;
-#define TDM_REDUCE(fn, T)                                                                                             \
-    static void fn##_call_(void *so_far, const void *next) { fn((T *)so_far, (const T *)next); }                        \
+#define TDM_REDUCE(fn, T) \
+    static void fn##_call_(void *so_far, const void *next) { fn((T *)so_far, (const T *)next); } \
     static const tdm_reduce_function fn##_reduce TDM_UNUSED_ = {&T##_record, fn##_call_}
 
 /* ==== 5 building a job ======================================================================================== */
@@ -451,7 +517,8 @@ tdm_stream tdm_add_flat_map(tdm_stream stream, const char *name, const tdm_flat_
 #define tdm_assign_event_time(stream, name, fn, watermarks) tdm_add_timestamps(stream, name, &fn##_number, watermarks)
 tdm_stream tdm_add_timestamps(tdm_stream stream, const char *name, const tdm_number_function *function, tdm_watermarks watermarks);
 /* Streams of the same records as one: tdm_union(job, "all", a, b, c). */
-#define tdm_union(job, name, ...) tdm_add_union(job, name, (const tdm_stream[]){__VA_ARGS__}, sizeof((const tdm_stream[]){__VA_ARGS__}) / sizeof(tdm_stream))
+#define tdm_union(job, name, ...) \
+    tdm_add_union(job, name, (const tdm_stream[]){__VA_ARGS__}, sizeof((const tdm_stream[]){__VA_ARGS__}) / sizeof(tdm_stream))
 tdm_stream tdm_add_union(tdm_job *job, const char *name, const tdm_stream *streams, size_t count);
 /* The records of a side output that the operator which makes this stream declares. */
 tdm_stream tdm_side_output(tdm_stream stream, const tdm_side *side);
@@ -467,7 +534,8 @@ tdm_stream tdm_global(tdm_stream stream);
 tdm_stream tdm_add_partition(tdm_stream stream, const char *name, const tdm_number_function *function);
 
 /* Partitions by up to four fields: tdm_key_by(readings, TDM_OF(reading, sensor)). The host does it. */
-#define tdm_key_by(stream, ...) tdm_keyed_by(stream, (const tdm_field_of[]){__VA_ARGS__}, sizeof((const tdm_field_of[]){__VA_ARGS__}) / sizeof(tdm_field_of))
+#define tdm_key_by(stream, ...) \
+    tdm_keyed_by(stream, (const tdm_field_of[]){__VA_ARGS__}, sizeof((const tdm_field_of[]){__VA_ARGS__}) / sizeof(tdm_field_of))
 tdm_keyed tdm_keyed_by(tdm_stream stream, const tdm_field_of *fields, size_t count);
 /* Partitions by a key that a function computes (TDM_KEY). */
 #define tdm_key_by_fn(stream, name, fn) tdm_add_key(stream, name, &fn##_key)
@@ -475,7 +543,8 @@ tdm_keyed tdm_add_key(tdm_stream stream, const char *name, const tdm_key_functio
 
 /* Handles a keyed stream, or several with the same key, with state and timers. */
 tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *process);
-#define tdm_connected(name, process, ...) tdm_add_process(name, process, (const tdm_keyed[]){__VA_ARGS__}, sizeof((const tdm_keyed[]){__VA_ARGS__}) / sizeof(tdm_keyed))
+#define tdm_connected(name, process, ...) \
+    tdm_add_process(name, process, (const tdm_keyed[]){__VA_ARGS__}, sizeof((const tdm_keyed[]){__VA_ARGS__}) / sizeof(tdm_keyed))
 tdm_stream tdm_add_process(const char *name, const tdm_process *process, const tdm_keyed *inputs, size_t count);
 /* Combines each record with the result so far of its key, and emits the new result (TDM_REDUCE). */
 #define tdm_reduce(keyed, name, fn) tdm_add_reduce(keyed, name, &fn##_reduce)
@@ -493,7 +562,8 @@ tdm_stream tdm_add_rolling(tdm_keyed keyed, const char *name, const char *aggreg
 /* Cuts a stream into windows, each key for itself; or all records together, which does not run in parallel. */
 tdm_windowed tdm_window_by(tdm_keyed keyed, tdm_windows windows);
 tdm_windowed tdm_window_all(tdm_stream stream, tdm_windows windows);
-/* Results of windows. The aggregator is given by value or as *&: tdm_aggregate(w, "average", tdm_averaging(TDM_OF(reading, celsius)), fn). */
+/* Results of windows. The aggregator is given by value or as *&: tdm_aggregate(w, "average", tdm_averaging(TDM_OF(reading, celsius)), fn).
+ */
 #define tdm_aggregate(windowed, name, aggregator, fn) tdm_add_aggregate(windowed, name, aggregator, &fn##_finish)
 tdm_stream tdm_add_aggregate(tdm_windowed windowed, const char *name, tdm_aggregator aggregator, const tdm_finish *finish);
 #define tdm_window_process(windowed, name, fn) tdm_add_window_process(windowed, name, &fn##_window_process)
@@ -529,8 +599,8 @@ void tdm_sink(tdm_stream stream, const char *name, tdm_format format);
 
 /* ==== 6 inside of functions =================================================================================== */
 
-/* Emits a record at the time of the record, timer or window in hand: tdm_emit(ctx, word, .word = w), tdm_emit(ctx, int64_t, 5). The form with
- * _ptr takes the address of one. A text that is not UTF-8 refuses the record in hand. */
+/* Emits a record at the time of the record, timer or window in hand: tdm_emit(ctx, word, .word = w), tdm_emit(ctx, int64_t, 5). The form
+ * with _ptr takes the address of one. A text that is not UTF-8 refuses the record in hand. */
 #define tdm_emit(ctx, T, ...) tdm_emit_record(ctx, &T##_record, &(const T){__VA_ARGS__})
 #define tdm_emit_ptr(ctx, T, ...) tdm_emit_record(ctx, &T##_record, TDM_CHECKED_(T, __VA_ARGS__))
 void tdm_emit_record(tdm_ctx *ctx, const tdm_record *type, const void *record);
@@ -587,13 +657,15 @@ void tdm_truncate(tdm_ctx *ctx, const tdm_state *piece, size_t count);
  * through all in the order of their keys. `key` is the address of one. */
 #define tdm_lookup(ctx, piece, K, key, V) ((const V *)tdm_lookup_as(ctx, piece, &K##_record, TDM_CHECKED_(K, key), &V##_record))
 #define tdm_put(ctx, piece, K, key, V, ...) tdm_put_as(ctx, piece, &K##_record, TDM_CHECKED_(K, key), &V##_record, &(const V){__VA_ARGS__})
-#define tdm_put_ptr(ctx, piece, K, key, V, ...) tdm_put_as(ctx, piece, &K##_record, TDM_CHECKED_(K, key), &V##_record, TDM_CHECKED_(V, __VA_ARGS__))
+#define tdm_put_ptr(ctx, piece, K, key, V, ...) \
+    tdm_put_as(ctx, piece, &K##_record, TDM_CHECKED_(K, key), &V##_record, TDM_CHECKED_(V, __VA_ARGS__))
 #define tdm_edit_entry(ctx, piece, K, key, V) ((V *)tdm_edit_entry_as(ctx, piece, &K##_record, TDM_CHECKED_(K, key), &V##_record))
 #define tdm_remove(ctx, piece, K, key) tdm_remove_as(ctx, piece, &K##_record, TDM_CHECKED_(K, key))
 #define tdm_entry_key(ctx, piece, index, K) ((const K *)tdm_entry_as(ctx, piece, index, &K##_record, false))
 #define tdm_entry_value(ctx, piece, index, V) ((const V *)tdm_entry_as(ctx, piece, index, &V##_record, true))
 const void *tdm_lookup_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type);
-void tdm_put_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type, const void *value);
+void tdm_put_as(
+    tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type, const void *value);
 void *tdm_edit_entry_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type);
 bool tdm_remove_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key);
 const void *tdm_entry_as(tdm_ctx *ctx, const tdm_state *piece, size_t index, const tdm_record *type, bool value);
@@ -695,9 +767,11 @@ typedef struct tdm_instance tdm_instance;
 tdm_instance *tdm_plan(tdm_build build, const tdm_argument *args, size_t count, const tdm_host *host, tdm_text *text);
 void tdm_instance_free(tdm_instance *instance);
 void tdm_link(tdm_instance *instance, uint32_t chain, tdm_numbers members);
-const tdm_outcome *tdm_process_block(tdm_instance *instance, uint32_t chain, uint32_t input, tdm_moment at, tdm_bytes block, tdm_numbers rows, tdm_numbers slots);
+const tdm_outcome *tdm_process_block(
+    tdm_instance *instance, uint32_t chain, uint32_t input, tdm_moment at, tdm_bytes block, tdm_numbers rows, tdm_numbers slots);
 const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t chain, tdm_moment at, tdm_bytes block, tdm_numbers slots);
-const tdm_outcome *tdm_fire_windows(tdm_instance *instance, uint32_t chain, tdm_moment at, tdm_bytes block, tdm_numbers offsets, tdm_numbers slots);
+const tdm_outcome *tdm_fire_windows(
+    tdm_instance *instance, uint32_t chain, tdm_moment at, tdm_bytes block, tdm_numbers offsets, tdm_numbers slots);
 void tdm_merge(tdm_instance *instance, uint32_t operator_id, tdm_numbers targets, tdm_numbers sources);
 tdm_bytes tdm_export_state(tdm_instance *instance, uint32_t operator_id, tdm_numbers slots);
 /* NULL, or what is wrong with the block. */
@@ -709,8 +783,8 @@ typedef struct tdm_column {
     const char *name;
     int type;
 } tdm_column;
-/* What is wrong with the bytes as a block of these columns, all of its rules (block.md) checked; NULL when nothing is. The text is lent until
- * the next call. */
+/* What is wrong with the bytes as a block of these columns, all of its rules (block.md) checked; NULL when nothing is. The text is lent
+ * until the next call. */
 const char *tdm_block_check(tdm_bytes block, const tdm_column *columns, size_t count);
 /* A block of records and their event times (NULL: all zero), to be freed by free(); and the records of a checked block in memory to be
  * freed likewise, whose texts are views of the block. `id` says whether the schema's id is stated. */
@@ -718,8 +792,13 @@ uint8_t *tdm_block_write(const tdm_record *type, const void *records, const int6
 void *tdm_block_read(const tdm_record *type, tdm_bytes block, int64_t **times, size_t *count);
 
 /* The machinery of TDM_RECORD. */
-#define TDM_EACH_(M, T, ...) TDM_EACH_PICK_(__VA_ARGS__, TDM_E32_, TDM_E31_, TDM_E30_, TDM_E29_, TDM_E28_, TDM_E27_, TDM_E26_, TDM_E25_, TDM_E24_, TDM_E23_, TDM_E22_, TDM_E21_, TDM_E20_, TDM_E19_, TDM_E18_, TDM_E17_, TDM_E16_, TDM_E15_, TDM_E14_, TDM_E13_, TDM_E12_, TDM_E11_, TDM_E10_, TDM_E9_, TDM_E8_, TDM_E7_, TDM_E6_, TDM_E5_, TDM_E4_, TDM_E3_, TDM_E2_, TDM_E1_, 0)(M, T, __VA_ARGS__)
-#define TDM_EACH_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, name, ...) name
+#define TDM_EACH_(M, T, ...) \
+    TDM_EACH_PICK_(__VA_ARGS__, TDM_E32_, TDM_E31_, TDM_E30_, TDM_E29_, TDM_E28_, TDM_E27_, TDM_E26_, TDM_E25_, TDM_E24_, TDM_E23_, \
+        TDM_E22_, TDM_E21_, TDM_E20_, TDM_E19_, TDM_E18_, TDM_E17_, TDM_E16_, TDM_E15_, TDM_E14_, TDM_E13_, TDM_E12_, TDM_E11_, TDM_E10_, \
+        TDM_E9_, TDM_E8_, TDM_E7_, TDM_E6_, TDM_E5_, TDM_E4_, TDM_E3_, TDM_E2_, TDM_E1_, 0)(M, T, __VA_ARGS__)
+#define TDM_EACH_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22, a23, a24, a25, \
+    a26, a27, a28, a29, a30, a31, a32, name, ...) \
+    name
 #define TDM_E1_(M, T, a) M(T, a)
 #define TDM_E2_(M, T, a, ...) M(T, a), TDM_E1_(M, T, __VA_ARGS__)
 #define TDM_E3_(M, T, a, ...) M(T, a), TDM_E2_(M, T, __VA_ARGS__)

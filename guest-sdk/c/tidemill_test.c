@@ -418,7 +418,8 @@ static tdm_text shown_double(part **parts, double value) {
     const char *sign = digits[0] == '-' ? "-" : "";
     if (value == 0) snprintf(out, 40, "%s0.0", sign);
     else if (point > 16 || point <= -5) snprintf(out, 40, "%s%.1s%s%se%d", sign, plain, len > 1 ? "." : "", plain + 1, point - 1);
-    else if (point <= 0) snprintf(out, 40, "%s0.%0*d%s", sign, -point, 0, plain), point == 0 ? (void)snprintf(out, 40, "%s0.%s", sign, plain) : (void)0;
+    else if (point <= 0)
+        snprintf(out, 40, "%s0.%0*d%s", sign, -point, 0, plain), point == 0 ? (void)snprintf(out, 40, "%s0.%s", sign, plain) : (void)0;
     else if (len <= point) snprintf(out, 40, "%s%s%.*s.0", sign, plain, point - len, "0000000000000000");
     else snprintf(out, 40, "%s%.*s.%s", sign, point, plain, plain + point);
     return tdm_str(out);
@@ -526,7 +527,10 @@ struct tdm_test {
     size_t only;
     int64_t now;
     /* What the call in progress emitted. */
-    struct emitted { uint32_t operator_id, port; tdm_bytes block; } *emitted;
+    struct emitted {
+        uint32_t operator_id, port;
+        tdm_bytes block;
+    } *emitted;
     size_t emitted_len, emitted_room;
     char *log, *refused;
     const char *failure;
@@ -613,9 +617,12 @@ static void read_op(tdm_test *t, size_t id, const tdm_json_value *json) {
         o->ports[o->inputs++] = text_of(tdm_json_get(in, "port"), "out").ptr;
     }
     for (const tdm_json_value *out = outputs ? outputs->first : NULL; out; out = out->next) {
-        add_port(t, o, text_of(tdm_json_get(out, "name"), "out"), text_of(tdm_json_get(out, "variant"), ""), shape_of(&t->parts, tdm_json_get(out, "schema")->text));
+        add_port(t, o, text_of(tdm_json_get(out, "name"), "out"), text_of(tdm_json_get(out, "variant"), ""),
+            shape_of(&t->parts, tdm_json_get(out, "schema")->text));
     }
-    if (o->dead_letters) add_port(t, o, tdm_str("dead-letter"), tdm_str(""), shape_of(&t->parts, tdm_str("operator:string,place:string,reason:string,record:string")));
+    if (o->dead_letters)
+        add_port(t, o, tdm_str("dead-letter"), tdm_str(""),
+            shape_of(&t->parts, tdm_str("operator:string,place:string,reason:string,record:string")));
     bool window = strcmp(o->kind, "window") == 0, process = strcmp(o->kind, "process") == 0;
     if (window) add_port(t, o, tdm_str("late"), tdm_str(""), *input_shape(t, id, 0));
     if (window || strcmp(o->kind, "rolling") == 0) read_keys(t, id, 0, kind_spec(o, "key"));
@@ -627,7 +634,8 @@ static void read_op(tdm_test *t, size_t id, const tdm_json_value *json) {
         o->timers[timer] = tdm_json_get(one, "name")->text.ptr;
         o->processing[timer] = tdm_equal(tdm_json_get(one, "domain")->text, tdm_str("processing"));
     }
-    bool host = strcmp(o->kind, "source") == 0 || strcmp(o->kind, "sink") == 0 || strcmp(o->kind, "union") == 0 || strcmp(o->kind, "rolling") == 0;
+    bool host =
+        strcmp(o->kind, "source") == 0 || strcmp(o->kind, "sink") == 0 || strcmp(o->kind, "union") == 0 || strcmp(o->kind, "rolling") == 0;
     o->guest = !host && !(window && kind_spec(o, "compute")->kind == 'o');
 }
 
@@ -1006,7 +1014,8 @@ static void window(tdm_test *t, size_t id, const row *one) {
     op *o = &t->ops[id];
     const tdm_json_value *assigner = kind_spec(o, "assigner")->first;
     bool processing = tdm_equal(kind_spec(o, "domain")->text, tdm_str("processing"));
-    int64_t lateness = number_of(kind_spec(o, "lateness-ms"), 0), time = processing ? t->now : one->time, clock = processing ? t->now : o->watermark;
+    int64_t lateness = number_of(kind_spec(o, "lateness-ms"), 0), time = processing ? t->now : one->time,
+            clock = processing ? t->now : o->watermark;
     int64_t size = number_of(tdm_json_get(assigner, "size_ms"), 0), offset = number_of(tdm_json_get(assigner, "offset_ms"), 0);
     int64_t slide = number_of(tdm_json_get(assigner, "slide_ms"), size), gap = number_of(tdm_json_get(assigner, "gap_ms"), 0);
     cell key[KEYS];
@@ -1036,7 +1045,8 @@ static void close_windows(tdm_test *t, size_t id) {
         for (size_t i = 0; i < o->windows.len; i++) {
             const place *p = &o->windows.at[i];
             if (p->fired || p->end - 1 > clock) continue;
-            bool earlier = !best || p->end < best->end || (p->end == best->end && (p->start < best->start || (p->start == best->start && order_of_keys(o, p->key, best->key) < 0)));
+            bool earlier = !best || p->end < best->end ||
+                (p->end == best->end && (p->start < best->start || (p->start == best->start && order_of_keys(o, p->key, best->key) < 0)));
             if (earlier) best = p;
         }
         if (!best || t->dead) break;
@@ -1059,7 +1069,8 @@ static void roll(tdm_test *t, size_t id, const row *one) {
     cell key[KEYS];
     key_of(o, 0, one, key);
     place *running = NULL;
-    for (size_t i = 0; i < o->rolling.len && !running; i++) running = order_of_keys(o, o->rolling.at[i].key, key) == 0 ? &o->rolling.at[i] : NULL;
+    for (size_t i = 0; i < o->rolling.len && !running; i++)
+        running = order_of_keys(o, o->rolling.at[i].key, key) == 0 ? &o->rolling.at[i] : NULL;
     if (!running) {
         running = add_place(&o->rolling);
         memcpy(running->key, key, sizeof key);
@@ -1198,7 +1209,8 @@ static void push_json(tdm_test *t, size_t id, tdm_text line) {
             const tdm_field *field = &s->record.fields[c];
             const tdm_json_value *value = tdm_json_get(object, field->name);
             bool string = base(field->type) >= TDM_STRING, fits = value && (value->kind == 's') == string && value->kind != '0';
-            if (!fits || !read_cell(&t->parts, field->type, value->text, &one.cells[c])) absent(field->type, field->name, text_of(value, "null"), &one.cells[c]);
+            if (!fits || !read_cell(&t->parts, field->type, value->text, &one.cells[c]))
+                absent(field->type, field->name, text_of(value, "null"), &one.cells[c]);
         }
         push_row(t, id, o->outputs[i].name, one);
     }
@@ -1213,7 +1225,8 @@ static void push_csv(tdm_test *t, size_t id, tdm_text line) {
     for (size_t c = 0; c < s->record.count; c++) {
         const tdm_field *field = &s->record.fields[c];
         bool is = tdm_next_part(&rest, ',', &part_of_line);
-        if (!is || !read_cell(&t->parts, field->type, part_of_line, &one.cells[c])) absent(field->type, field->name, is ? part_of_line : tdm_str("missing"), &one.cells[c]);
+        if (!is || !read_cell(&t->parts, field->type, part_of_line, &one.cells[c]))
+            absent(field->type, field->name, is ? part_of_line : tdm_str("missing"), &one.cells[c]);
         if (time_field && strcmp(field->name, time_field->text.ptr) == 0) one.time = one.cells[c].l;
     }
     push_row(t, id, "out", one);
@@ -1237,7 +1250,8 @@ static size_t tested(const tdm_test *t, const char *name) {
     return t->only;
 }
 
-void tdm_test_give_record(tdm_test *t, size_t input, int64_t time, const tdm_record *key_type, const void *key, const tdm_record *type, const void *record) {
+void tdm_test_give_record(
+    tdm_test *t, size_t input, int64_t time, const tdm_record *key_type, const void *key, const tdm_record *type, const void *record) {
     size_t id = tested(t, NULL);
     const shape *s = input_shape(t, id, input);
     row one = row_of(&t->parts, s, type, record, time);
@@ -1282,7 +1296,8 @@ void tdm_test_restart(tdm_test *t) {
         const char *error = tdm_import_state(t->instance, operator_id, numbers, kept);
         if (error) give_up("state of \"%s\" does not survive a restart: %s", o->name, error);
         tdm_bytes after = tdm_export_state(t->instance, operator_id, numbers);
-        if (after.len != kept.len || memcmp(after.ptr, kept.ptr, kept.len) != 0) give_up("state of \"%s\" that was restored is not exported as it was", o->name);
+        if (after.len != kept.len || memcmp(after.ptr, kept.ptr, kept.len) != 0)
+            give_up("state of \"%s\" that was restored is not exported as it was", o->name);
     }
 }
 
@@ -1312,10 +1327,12 @@ static void link_chains(tdm_test *t) {
         for (size_t next = id + 1; t->only == SIZE_MAX && next < t->len; next++) {
             const op *o = &t->ops[next];
             bool stateless = o->guest && strcmp(o->kind, "process") != 0 && strcmp(o->kind, "window") != 0;
-            if (!stateless || o->from[0] != last || strcmp(o->ports[0], "out") != 0 || strcmp(t->ops[last].kind, "timestamps") == 0) continue;
+            if (!stateless || o->from[0] != last || strcmp(o->ports[0], "out") != 0 || strcmp(t->ops[last].kind, "timestamps") == 0)
+                continue;
             size_t readers = 0;
             for (size_t other = 0; other < t->len; other++) {
-                for (size_t i = 0; i < t->ops[other].inputs; i++) readers += t->ops[other].from[i] == last && strcmp(t->ops[other].ports[i], "out") == 0;
+                for (size_t i = 0; i < t->ops[other].inputs; i++)
+                    readers += t->ops[other].from[i] == last && strcmp(t->ops[other].ports[i], "out") == 0;
             }
             if (readers != 1) continue;
             joined[next] = true;
@@ -1451,7 +1468,8 @@ void tdm_test_free(tdm_test *t) {
 
 /* ==== 10 results ============================================================================================== */
 
-const void *tdm_test_output_as(tdm_test *t, const char *operator_name, const char *port, const tdm_record *type, size_t *count, const int64_t **times) {
+const void *tdm_test_output_as(
+    tdm_test *t, const char *operator_name, const char *port, const tdm_record *type, size_t *count, const int64_t **times) {
     size_t id = tested(t, operator_name);
     output *out = output_of(&t->ops[id], port);
     *count = 0;
@@ -1479,7 +1497,9 @@ const void *tdm_test_output_as(tdm_test *t, const char *operator_name, const cha
     return records;
 }
 
-const void *tdm_test_sink_as(tdm_test *t, const char *name, const tdm_record *type, size_t *count) { return tdm_test_output_as(t, name, "out", type, count, NULL); }
+const void *tdm_test_sink_as(tdm_test *t, const char *name, const tdm_record *type, size_t *count) {
+    return tdm_test_output_as(t, name, "out", type, count, NULL);
+}
 
 const char *const *tdm_test_sink_lines(tdm_test *t, const char *name, size_t *count) {
     op *o = &t->ops[find_op(t, name)];

@@ -68,9 +68,11 @@ void tdm_test_free(tdm_test *test);
 
 /* ---- Records and time. ---- */
 
-/* Gives a record to a source of a whole job; its event time is the field that the source declares, and watermarks follow as the plan says. */
+/* Gives a record to a source of a whole job; its event time is the field that the source declares, and watermarks follow as the plan says.
+ */
 #define tdm_test_push(test, source, T, ...) tdm_test_push_record(test, source, "out", &T##_record, &(const T){__VA_ARGS__})
-#define tdm_test_push_variant(test, source, variant, T, ...) tdm_test_push_record(test, source, variant, &T##_record, &(const T){__VA_ARGS__})
+#define tdm_test_push_variant(test, source, variant, T, ...) \
+    tdm_test_push_record(test, source, variant, &T##_record, &(const T){__VA_ARGS__})
 void tdm_test_push_record(tdm_test *test, const char *source, const char *port, const tdm_record *type, const void *record);
 /* Gives lines in the source's format (for CSV without a header). */
 void tdm_test_push_lines(tdm_test *test, const char *source, const char *text);
@@ -81,8 +83,10 @@ const char *tdm_test_read_file(tdm_test *test, const char *path);
 bool tdm_test_expect_lines(tdm_test *test, const char *sink, const char *text, const char *file, int line);
 /* Gives a record with an event time to an input of the one operator that is tested; of tdm_test_process with its key. */
 #define tdm_test_give(test, input, time, T, ...) tdm_test_give_record(test, input, time, NULL, NULL, &T##_record, &(const T){__VA_ARGS__})
-#define tdm_test_give_keyed(test, input, time, KEY, key, T, ...) tdm_test_give_record(test, input, time, &KEY##_record, TDM_CHECKED_(KEY, key), &T##_record, &(const T){__VA_ARGS__})
-void tdm_test_give_record(tdm_test *test, size_t input, int64_t time, const tdm_record *key_type, const void *key, const tdm_record *type, const void *record);
+#define tdm_test_give_keyed(test, input, time, KEY, key, T, ...) \
+    tdm_test_give_record(test, input, time, &KEY##_record, TDM_CHECKED_(KEY, key), &T##_record, &(const T){__VA_ARGS__})
+void tdm_test_give_record(
+    tdm_test *test, size_t input, int64_t time, const tdm_record *key_type, const void *key, const tdm_record *type, const void *record);
 /* Raises the watermark of the one operator. */
 void tdm_test_watermark(tdm_test *test, int64_t watermark);
 /* Sets the processing time. */
@@ -100,8 +104,10 @@ const void *tdm_test_sink_as(tdm_test *test, const char *name, const tdm_record 
 const char *const *tdm_test_sink_lines(tdm_test *test, const char *name, size_t *count);
 /* Takes what has left an operator's port so far (`operator_name` NULL: the one that is tested) and, where asked for, the event times.
  * The main port is "out". */
-#define tdm_test_output(test, operator_name, port, T, count, times) ((const T *)tdm_test_output_as(test, operator_name, port, &T##_record, count, times))
-const void *tdm_test_output_as(tdm_test *test, const char *operator_name, const char *port, const tdm_record *type, size_t *count, const int64_t **times);
+#define tdm_test_output(test, operator_name, port, T, count, times) \
+    ((const T *)tdm_test_output_as(test, operator_name, port, &T##_record, count, times))
+const void *tdm_test_output_as(
+    tdm_test *test, const char *operator_name, const char *port, const tdm_record *type, size_t *count, const int64_t **times);
 /* The timers that are set in the operator, the earliest first: `name@time name@time`. */
 const char *tdm_test_timers(tdm_test *test, const char *operator_name);
 /* Why records were refused, one reason a line, where the job goes on; and what was logged. */

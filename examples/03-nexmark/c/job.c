@@ -1,6 +1,6 @@
-/* Queries of the Nexmark benchmark over an auction house: persons open auctions, others bid. `--arg query=q4` chooses one of q0, q1, q4, q8;
- * README.md of the example says what a line of each result is. A query declares only the fields that it reads, since the host decodes no
- * others. */
+/* Queries of the Nexmark benchmark over an auction house: persons open auctions, others bid. `--arg query=q4` chooses one of q0, q1, q4,
+ * q8; README.md of the example says what a line of each result is. A query declares only the fields that it reads, since the host decodes
+ * no others. */
 
 #include "tidemill.h"
 
@@ -18,7 +18,8 @@ typedef struct {
     int64_t auction, bidder, price, date_time;
     tdm_text extra;
 } bid;
-TDM_RECORD_OF(bid, TDM_FIELD(bid, auction), TDM_FIELD(bid, bidder), TDM_FIELD(bid, price), TDM_FIELD_AS(bid, date_time, "dateTime"), TDM_FIELD(bid, extra));
+TDM_RECORD_OF(bid, TDM_FIELD(bid, auction), TDM_FIELD(bid, bidder), TDM_FIELD(bid, price), TDM_FIELD_AS(bid, date_time, "dateTime"),
+    TDM_FIELD(bid, extra));
 
 /* Nothing is computed, so no code of this component runs: the host decodes and writes. */
 static void q0(tdm_job *job) { tdm_sink(tdm_variant(events_of(job), "bid", bid), "results", tdm_csv("stdout:")); }
@@ -31,7 +32,9 @@ static tdm_status to_euros(tdm_ctx *ctx, const bid *in, bid *out) {
 }
 TDM_MAP(to_euros, bid, bid);
 
-static void q1(tdm_job *job) { tdm_sink(tdm_map(tdm_variant(events_of(job), "bid", bid), "to-euros", to_euros), "results", tdm_csv("stdout:")); }
+static void q1(tdm_job *job) {
+    tdm_sink(tdm_map(tdm_variant(events_of(job), "bid", bid), "to-euros", to_euros), "results", tdm_csv("stdout:"));
+}
 
 /* ---- q4, average price per category ----
  *
@@ -42,7 +45,8 @@ static void q1(tdm_job *job) { tdm_sink(tdm_map(tdm_variant(events_of(job), "bid
 typedef struct {
     int64_t id, category, date_time, expires;
 } auction;
-TDM_RECORD_OF(auction, TDM_FIELD(auction, id), TDM_FIELD(auction, category), TDM_FIELD_AS(auction, date_time, "dateTime"), TDM_FIELD(auction, expires));
+TDM_RECORD_OF(auction, TDM_FIELD(auction, id), TDM_FIELD(auction, category), TDM_FIELD_AS(auction, date_time, "dateTime"),
+    TDM_FIELD(auction, expires));
 
 typedef struct {
     int64_t auction, price, date_time;
@@ -211,7 +215,8 @@ typedef struct {
 TDM_RECORD(new_seller, id, name, window_start);
 
 static tdm_status to_new_seller(tdm_ctx *ctx, const tdm_window *window, const signs *of) {
-    if (of->sells && of->name.present) tdm_emit(ctx, new_seller, .id = *tdm_key(ctx, int64_t), .name = of->name.value, .window_start = window->start);
+    if (of->sells && of->name.present)
+        tdm_emit(ctx, new_seller, .id = *tdm_key(ctx, int64_t), .name = of->name.value, .window_start = window->start);
     return TDM_OK;
 }
 TDM_FINISH(to_new_seller, signs, new_seller);
@@ -226,7 +231,10 @@ static void q8(tdm_job *job) {
 }
 
 static tdm_status nexmark(tdm_job *job) {
-    static const struct { const char *name; void (*build)(tdm_job *job); } queries[] = {{"q0", q0}, {"q1", q1}, {"q4", q4}, {"q8", q8}};
+    static const struct {
+        const char *name;
+        void (*build)(tdm_job *job);
+    } queries[] = {{"q0", q0}, {"q1", q1}, {"q4", q4}, {"q8", q8}};
     const char *name = tdm_arg_or(job, "query", "q4");
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         if (strcmp(queries[i].name, name) != 0) continue;

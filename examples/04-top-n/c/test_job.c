@@ -5,7 +5,8 @@
 
 static void a_tie_is_broken_by_name_and_the_fourth_is_left_out(void) {
     tdm_test *test = tdm_test_job(top_products);
-    static const sale sales[] = {{TDM_TEXT("tea"), 5, 1000}, {TDM_TEXT("milk"), 7, 1000}, {TDM_TEXT("bread"), 5, 1000}, {TDM_TEXT("eggs"), 1, 1000}};
+    static const sale sales[] = {
+        {TDM_TEXT("tea"), 5, 1000}, {TDM_TEXT("milk"), 7, 1000}, {TDM_TEXT("bread"), 5, 1000}, {TDM_TEXT("eggs"), 1, 1000}};
     for (size_t i = 0; i < 4; i++) tdm_test_push(test, "sales", sale, sales[i].product, sales[i].amount, sales[i].at);
     tdm_test_restart(test);
     tdm_test_finish(test);

@@ -11,8 +11,8 @@ static void a_device_is_silent_thirty_seconds_after_its_last_signal(void) {
         tdm_test_restart(test);
     }
     TDM_EXPECT_LINES(test, "alerts",
-                     "{\"device\":\"fan\",\"silent_since\":1000,\"signals\":1}\n"
-                     "{\"device\":\"pump\",\"silent_since\":20000,\"signals\":2}\n");
+        "{\"device\":\"fan\",\"silent_since\":1000,\"signals\":1}\n"
+        "{\"device\":\"pump\",\"silent_since\":20000,\"signals\":2}\n");
     tdm_test_finish(test);
     TDM_EXPECT_LINES(test, "alerts", "{\"device\":\"fan\",\"silent_since\":60000,\"signals\":1}\n");
     tdm_test_free(test);

@@ -69,13 +69,16 @@ static void good_blocks(void) {
         tdm_bytes expected = from_hex(&parts, tdm_json_get(v, "hex")->text);
         size_t count = 0;
         int64_t times[16];
-        for (const tdm_json_value *time = tdm_json_get(v, "times")->first; time; time = time->next) times[count++] = strtoll(time->text.ptr, NULL, 10);
+        for (const tdm_json_value *time = tdm_json_get(v, "times")->first; time; time = time->next)
+            times[count++] = strtoll(time->text.ptr, NULL, 10);
         cell *cells = keep(&parts, (count + 1) * (s.record.size + 1));
         size_t row = 0;
-        for (const tdm_json_value *one = tdm_json_get(v, "rows")->first; one; one = one->next) vector_row(&parts, &s, one, cells + row++ * s.record.count);
+        for (const tdm_json_value *one = tdm_json_get(v, "rows")->first; one; one = one->next)
+            vector_row(&parts, &s, one, cells + row++ * s.record.count);
         tdm_bytes written = {NULL, 0};
         written.ptr = tdm_block_write(&s.record, cells, times, count, true, &written.len);
-        if (!TDM_EXPECT(same_bytes(written, expected))) printf("    %.*s is written in other bytes\n", TDM_ARG(tdm_json_get(v, "name")->text));
+        if (!TDM_EXPECT(same_bytes(written, expected)))
+            printf("    %.*s is written in other bytes\n", TDM_ARG(tdm_json_get(v, "name")->text));
         TDM_EXPECT(tdm_block_check(expected, columns_of_shape(&parts, &s), s.record.count) == NULL);
         int64_t *times_read;
         void *records = tdm_block_read(&s.record, expected, &times_read, &count);
@@ -106,7 +109,8 @@ static void refused_blocks(void) {
         tdm_bytes bytes = from_hex(&parts, tdm_json_get(v, "hex")->text);
         const char *error = tdm_block_check(bytes, columns_of_shape(&parts, &s), s.record.count);
         const char *wanted = tdm_json_get(v, "error")->text.ptr;
-        if (!TDM_EXPECT(error && strstr(error, wanted))) printf("    %.*s: %s, not %s\n", TDM_ARG(tdm_json_get(v, "name")->text), error ? error : "no error", wanted);
+        if (!TDM_EXPECT(error && strstr(error, wanted)))
+            printf("    %.*s: %s, not %s\n", TDM_ARG(tdm_json_get(v, "name")->text), error ? error : "no error", wanted);
     }
     TDM_EXPECT(seen == 21);
     free_parts(parts);
@@ -169,16 +173,45 @@ static void keys(void) {
 
 /* Hashes over bytes 0, 1, 2, ... of every length class, made by the reference implementation (xxHash 0.8). */
 static void hashes_of_every_length(void) {
-    static const struct { size_t len; uint64_t hash; } expected[] = {
-        {0, 0x2d06800538d394c2u}, {1, 0xc44bdff4074eecdbu}, {3, 0xc3489259e968ad9eu}, {4, 0xd3d60c1519014e89u},
-        {8, 0xb88dee77f6bf6980u}, {9, 0x03688dcad730d826u}, {16, 0x9da23836adf2be1eu}, {17, 0xf34c3c9cf5a112d1u},
-        {32, 0x99cb9ad0f1a11fbeu}, {33, 0xc077b45492d29cdeu}, {64, 0x6efb76ff16f37561u}, {65, 0x2640848e9137156bu},
-        {96, 0x764d2d5db92942dfu}, {97, 0x077acb7e5f4fd940u}, {128, 0x65f3c2c00fa93185u}, {129, 0x28065c6ec25f5b25u},
-        {143, 0x2a0cabb0c54e9ca6u}, {144, 0x600e8d345ff9620du}, {200, 0x7c64f3b17285e96au}, {239, 0x6ce0b13191e635eau},
-        {240, 0x4917a75c0ef8eed7u}, {241, 0x541b19226f0052e8u}, {255, 0x99b37c2c806e33d3u}, {256, 0xff5a1cefade75bb9u},
-        {257, 0x84eb2acdd4c7b1a1u}, {512, 0xe0410eb388a9c9fau}, {1023, 0x3d31fcc1037648a4u}, {1024, 0x71bee625238addb4u},
-        {1025, 0xd9b414f4e1bbf7adu}, {1088, 0xb74e423e955e509du}, {2048, 0x3293e8238bd8f743u}, {2049, 0x922549b11c04c2ebu},
-        {4096, 0x5c722d9ceb6f9064u}, {4999, 0x91baed057f6ceb56u}, {5000, 0xed0146266d138bd8u},
+    static const struct {
+        size_t len;
+        uint64_t hash;
+    } expected[] = {
+        {0, 0x2d06800538d394c2u},
+        {1, 0xc44bdff4074eecdbu},
+        {3, 0xc3489259e968ad9eu},
+        {4, 0xd3d60c1519014e89u},
+        {8, 0xb88dee77f6bf6980u},
+        {9, 0x03688dcad730d826u},
+        {16, 0x9da23836adf2be1eu},
+        {17, 0xf34c3c9cf5a112d1u},
+        {32, 0x99cb9ad0f1a11fbeu},
+        {33, 0xc077b45492d29cdeu},
+        {64, 0x6efb76ff16f37561u},
+        {65, 0x2640848e9137156bu},
+        {96, 0x764d2d5db92942dfu},
+        {97, 0x077acb7e5f4fd940u},
+        {128, 0x65f3c2c00fa93185u},
+        {129, 0x28065c6ec25f5b25u},
+        {143, 0x2a0cabb0c54e9ca6u},
+        {144, 0x600e8d345ff9620du},
+        {200, 0x7c64f3b17285e96au},
+        {239, 0x6ce0b13191e635eau},
+        {240, 0x4917a75c0ef8eed7u},
+        {241, 0x541b19226f0052e8u},
+        {255, 0x99b37c2c806e33d3u},
+        {256, 0xff5a1cefade75bb9u},
+        {257, 0x84eb2acdd4c7b1a1u},
+        {512, 0xe0410eb388a9c9fau},
+        {1023, 0x3d31fcc1037648a4u},
+        {1024, 0x71bee625238addb4u},
+        {1025, 0xd9b414f4e1bbf7adu},
+        {1088, 0xb74e423e955e509du},
+        {2048, 0x3293e8238bd8f743u},
+        {2049, 0x922549b11c04c2ebu},
+        {4096, 0x5c722d9ceb6f9064u},
+        {4999, 0x91baed057f6ceb56u},
+        {5000, 0xed0146266d138bd8u},
     };
     uint8_t bytes[5000];
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 7 + i / 256);
@@ -214,7 +247,8 @@ static void random_cell(part **parts, int type, cell *out) {
     switch (base(type)) {
     case TDM_BOOL: *(bool *)value = next(2); break;
     case TDM_I32: memcpy(value, &bits, 4); break;
-    case TDM_I64: case TDM_F64: memcpy(value, &bits, 8); break;
+    case TDM_I64:
+    case TDM_F64: memcpy(value, &bits, 8); break;
     default: *(tdm_text *)value = random_bytes(parts, base(type) == TDM_STRING); break;
     }
 }
@@ -250,7 +284,8 @@ static void random_blocks_come_back_as_they_were(void) {
             for (size_t c = 0; c < columns; c++) {
                 const cell *back = (const cell *)records + row * columns + c;
                 bool both = value_in(s.record.fields[c].type, back) && value_in(s.record.fields[c].type, &cells[row * columns + c]);
-                if (both && base(s.record.fields[c].type) == TDM_I64) TDM_EXPECT(order_of(s.record.fields[c].type, back, &cells[row * columns + c]) == 0);
+                if (both && base(s.record.fields[c].type) == TDM_I64)
+                    TDM_EXPECT(order_of(s.record.fields[c].type, back, &cells[row * columns + c]) == 0);
             }
         }
         free((void *)(uintptr_t)written.ptr);

@@ -12,8 +12,8 @@ typedef struct {
     int64_t trade_time;
     int32_t shares;
 } trade;
-TDM_RECORD_OF(trade, TDM_FIELD(trade, symbol), TDM_FIELD(trade, exchange), TDM_FIELD_AS(trade, price, "px"), TDM_FIELD_AS(trade, trade_time, "tradeTime"),
-              TDM_FIELD(trade, shares));
+TDM_RECORD_OF(trade, TDM_FIELD(trade, symbol), TDM_FIELD(trade, exchange), TDM_FIELD_AS(trade, price, "px"),
+    TDM_FIELD_AS(trade, trade_time, "tradeTime"), TDM_FIELD(trade, shares));
 #define TRADE "symbol:string,exchange:string?,px:f64,tradeTime:i64,shares:i32"
 
 typedef struct {
@@ -73,17 +73,21 @@ static tdm_status averages(tdm_job *job) {
     windows.offset = -tdm_seconds(5);
     windows.lateness = tdm_seconds(30);
     tdm_keyed keyed = tdm_key_by(trades, TDM_OF(trade, symbol), TDM_OF(trade, exchange));
-    tdm_sink(tdm_aggregate(tdm_window_by(keyed, windows), "average", tdm_averaging(TDM_OF(trade, price)), mean_of), "averages", tdm_csv(NULL));
+    tdm_sink(
+        tdm_aggregate(tdm_window_by(keyed, windows), "average", tdm_averaging(TDM_OF(trade, price)), mean_of), "averages", tdm_csv(NULL));
     return TDM_OK;
 }
 
 static void a_windowed_job_says_what_it_is(void) {
     TDM_EXPECT_STRING(plan(averages),
         "{\"contract\":\"0.1.0\",\"name\":\"averages\",\"operators\":["
-        "{\"name\":\"trades\",\"kind\":{\"source\":{\"binding\":\"trades\",\"default\":\"stdin:\",\"format\":\"json\",\"time\":\"tradeTime\","
+        "{\"name\":\"trades\",\"kind\":{\"source\":{\"binding\":\"trades\",\"default\":\"stdin:\",\"format\":\"json\",\"time\":"
+        "\"tradeTime\","
         "\"watermarks\":{\"bounded\":{\"ms\":2000}}}},\"outputs\":[{\"schema\":\"" TRADE "\"}]},"
-        "{\"name\":\"average\",\"kind\":{\"window\":{\"key\":[\"symbol\",\"exchange\"],\"assigner\":{\"sliding\":{\"size_ms\":60000,\"slide_ms\":10000,\"offset_ms\":-5000}},"
-        "\"domain\":\"event\",\"lateness-ms\":30000,\"compute\":\"guest\",\"state\":[{\"name\":\"acc\",\"kind\":\"accumulator\",\"schema\":\"f0:f64,f1:i64\"}]}},"
+        "{\"name\":\"average\",\"kind\":{\"window\":{\"key\":[\"symbol\",\"exchange\"],\"assigner\":{\"sliding\":{\"size_ms\":60000,"
+        "\"slide_ms\":10000,\"offset_ms\":-5000}},"
+        "\"domain\":\"event\",\"lateness-ms\":30000,\"compute\":\"guest\",\"state\":[{\"name\":\"acc\",\"kind\":\"accumulator\",\"schema\":"
+        "\"f0:f64,f1:i64\"}]}},"
         "\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":\"f0:string,f1:f64\"}]},"
         "{\"name\":\"averages\",\"kind\":{\"sink\":{\"binding\":\"averages\",\"format\":\"csv\"}},\"inputs\":[{\"from\":\"average\"}]}]}");
 }
@@ -111,7 +115,8 @@ typedef struct {
     int64_t start, end;
     double price;
 } window_price;
-TDM_RECORD_OF(window_price, TDM_FIELD(window_price, symbol), TDM_FIELD(window_price, start), TDM_FIELD(window_price, end), TDM_FIELD_AS(window_price, price, "px"));
+TDM_RECORD_OF(window_price, TDM_FIELD(window_price, symbol), TDM_FIELD(window_price, start), TDM_FIELD(window_price, end),
+    TDM_FIELD_AS(window_price, price, "px"));
 
 typedef struct {
     int64_t start, end;
@@ -121,8 +126,9 @@ typedef struct {
     int64_t trade_time;
     int32_t shares;
 } window_trade;
-TDM_RECORD_OF(window_trade, TDM_FIELD(window_trade, start), TDM_FIELD(window_trade, end), TDM_FIELD(window_trade, symbol), TDM_FIELD(window_trade, exchange),
-              TDM_FIELD_AS(window_trade, price, "px"), TDM_FIELD_AS(window_trade, trade_time, "tradeTime"), TDM_FIELD(window_trade, shares));
+TDM_RECORD_OF(window_trade, TDM_FIELD(window_trade, start), TDM_FIELD(window_trade, end), TDM_FIELD(window_trade, symbol),
+    TDM_FIELD(window_trade, exchange), TDM_FIELD_AS(window_trade, price, "px"), TDM_FIELD_AS(window_trade, trade_time, "tradeTime"),
+    TDM_FIELD(window_trade, shares));
 
 typedef struct {
     int64_t lot;
@@ -158,19 +164,26 @@ static tdm_status aggregates(tdm_job *job) {
 
 static void aggregates_of_the_host_carry_the_names_of_the_job(void) {
     const char *document = plan(aggregates);
-    TDM_EXPECT_STRING(operator_in(document, "n"), "{\"name\":\"n\",\"kind\":{\"rolling\":{\"key\":[\"symbol\"],\"aggregate\":\"count\"}},\"inputs\":[{\"from\":\"trades\"}],"
-                                                  "\"outputs\":[{\"schema\":\"symbol:string,count:i64\"}]}");
-    TDM_EXPECT_STRING(operator_in(document, "volume"), "{\"name\":\"volume\",\"kind\":{\"rolling\":{\"key\":[\"symbol\"],\"aggregate\":{\"sum\":\"shares\"}}},"
-                                                       "\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":\"symbol:string,shares:i64\"}]}");
+    TDM_EXPECT_STRING(operator_in(document, "n"),
+        "{\"name\":\"n\",\"kind\":{\"rolling\":{\"key\":[\"symbol\"],\"aggregate\":\"count\"}},\"inputs\":[{\"from\":\"trades\"}],"
+        "\"outputs\":[{\"schema\":\"symbol:string,count:i64\"}]}");
+    TDM_EXPECT_STRING(operator_in(document, "volume"),
+        "{\"name\":\"volume\",\"kind\":{\"rolling\":{\"key\":[\"symbol\"],\"aggregate\":{\"sum\":\"shares\"}}},"
+        "\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":\"symbol:string,shares:i64\"}]}");
     TDM_EXPECT(strstr(operator_in(document, "greatest"), "\"outputs\":[{\"schema\":\"" TRADE "\"}]") != NULL);
     TDM_EXPECT_STRING(operator_in(document, "volume-per-second"),
-        "{\"name\":\"volume-per-second\",\"kind\":{\"window\":{\"key\":[\"symbol\"],\"assigner\":{\"tumbling\":{\"size_ms\":1000,\"offset_ms\":0}},\"domain\":\"processing\","
-        "\"lateness-ms\":0,\"compute\":{\"host\":{\"sum\":\"shares\"}}}},\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":\"symbol:string,start:i64,end:i64,shares:i64\"}]}");
+        "{\"name\":\"volume-per-second\",\"kind\":{\"window\":{\"key\":[\"symbol\"],\"assigner\":{\"tumbling\":{\"size_ms\":1000,\"offset_"
+        "ms\":0}},\"domain\":\"processing\","
+        "\"lateness-ms\":0,\"compute\":{\"host\":{\"sum\":\"shares\"}}}},\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":"
+        "\"symbol:string,start:i64,end:i64,shares:i64\"}]}");
     TDM_EXPECT(strstr(operator_in(document, "least"), "\"schema\":\"symbol:string,start:i64,end:i64,px:f64\"") != NULL);
     TDM_EXPECT(strstr(operator_in(document, "last"), "\"schema\":\"start:i64,end:i64," TRADE "\"") != NULL);
-    TDM_EXPECT_STRING(operator_in(document, "lots"), "{\"name\":\"lots\",\"kind\":\"key-by\",\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":\"" TRADE ",$key0:i64,$key1:bool\"}]}");
-    TDM_EXPECT_STRING(operator_in(document, "by-lots"), "{\"name\":\"by-lots\",\"kind\":{\"rolling\":{\"key\":[\"$key0\",\"$key1\"],\"aggregate\":\"count\"}},"
-                                                        "\"inputs\":[{\"from\":\"lots\"}],\"outputs\":[{\"schema\":\"$key0:i64,$key1:bool,count:i64\"}]}");
+    TDM_EXPECT_STRING(operator_in(document, "lots"),
+        "{\"name\":\"lots\",\"kind\":\"key-by\",\"inputs\":[{\"from\":\"trades\"}],\"outputs\":[{\"schema\":\"" TRADE
+        ",$key0:i64,$key1:bool\"}]}");
+    TDM_EXPECT_STRING(operator_in(document, "by-lots"),
+        "{\"name\":\"by-lots\",\"kind\":{\"rolling\":{\"key\":[\"$key0\",\"$key1\"],\"aggregate\":\"count\"}},"
+        "\"inputs\":[{\"from\":\"lots\"}],\"outputs\":[{\"schema\":\"$key0:i64,$key1:bool,count:i64\"}]}");
 }
 
 static tdm_status same(tdm_ctx *ctx, const trade *in, trade *out) {
@@ -225,17 +238,23 @@ static tdm_status streams(tdm_job *job) {
 static void ports_partitions_and_policies_are_said(void) {
     const char *document = plan(streams);
     TDM_EXPECT_STRING(operator_in(document, "events"),
-        "{\"name\":\"events\",\"kind\":{\"source\":{\"binding\":\"events\",\"format\":\"json\",\"tag\":\"type\",\"time\":\"at\",\"watermarks\":\"monotonic\"}},"
-        "\"outputs\":[{\"name\":\"trade\",\"schema\":\"" TRADE "\",\"variant\":\"trade\"},{\"name\":\"quote\",\"schema\":\"f0:string,f1:f64\",\"variant\":\"quote\"}],"
+        "{\"name\":\"events\",\"kind\":{\"source\":{\"binding\":\"events\",\"format\":\"json\",\"tag\":\"type\",\"time\":\"at\","
+        "\"watermarks\":\"monotonic\"}},"
+        "\"outputs\":[{\"name\":\"trade\",\"schema\":\"" TRADE
+        "\",\"variant\":\"trade\"},{\"name\":\"quote\",\"schema\":\"f0:string,f1:f64\",\"variant\":\"quote\"}],"
         "\"parallelism\":3,\"on-error\":\"skip\"}");
-    TDM_EXPECT(strstr(operator_in(document, "a"), "\"inputs\":[{\"from\":\"events\",\"port\":\"trade\",\"partition\":\"rebalance\"}]") != NULL);
+    TDM_EXPECT(
+        strstr(operator_in(document, "a"), "\"inputs\":[{\"from\":\"events\",\"port\":\"trade\",\"partition\":\"rebalance\"}]") != NULL);
     TDM_EXPECT(strstr(operator_in(document, "all"), "\"inputs\":[{\"from\":\"a\",\"partition\":\"broadcast\"}]") != NULL);
     TDM_EXPECT(strstr(operator_in(document, "b"), "\"schema\":\"" TRADE ",$partition:i64\"") != NULL);
-    TDM_EXPECT_STRING(operator_in(document, "c"), "{\"name\":\"c\",\"kind\":\"map\",\"inputs\":[{\"from\":\"b\",\"partition\":{\"custom\":\"$partition\"}}],"
-                                                  "\"outputs\":[{\"schema\":\"value:i64\"}],\"on-error\":\"dead-letter\"}");
+    TDM_EXPECT_STRING(operator_in(document, "c"),
+        "{\"name\":\"c\",\"kind\":\"map\",\"inputs\":[{\"from\":\"b\",\"partition\":{\"custom\":\"$partition\"}}],"
+        "\"outputs\":[{\"schema\":\"value:i64\"}],\"on-error\":\"dead-letter\"}");
     TDM_EXPECT(strstr(operator_in(document, "bad"), "\"inputs\":[{\"from\":\"c\",\"port\":\"dead-letter\"}]") != NULL);
-    TDM_EXPECT(strstr(operator_in(document, "d"), "\"outputs\":[{\"schema\":\"" TRADE "\"},{\"name\":\"cheap\",\"schema\":\"" TRADE "\"}]") != NULL);
-    TDM_EXPECT(strstr(operator_in(document, "e"), "\"inputs\":[{\"from\":\"d\"},{\"from\":\"d\",\"port\":\"cheap\"},{\"from\":\"events\",\"port\":\"trade\"}]") != NULL);
+    TDM_EXPECT(strstr(operator_in(document, "d"),
+                   "\"outputs\":[{\"schema\":\"" TRADE "\"},{\"name\":\"cheap\",\"schema\":\"" TRADE "\"}]") != NULL);
+    TDM_EXPECT(strstr(operator_in(document, "e"),
+                   "\"inputs\":[{\"from\":\"d\"},{\"from\":\"d\",\"port\":\"cheap\"},{\"from\":\"events\",\"port\":\"trade\"}]") != NULL);
     TDM_EXPECT(strstr(operator_in(document, "f"), "\"kind\":{\"timestamps\":\"monotonic\"}") != NULL);
     TDM_EXPECT(strstr(operator_in(document, "g"), "\"key\":[],\"assigner\":{\"session\":{\"gap_ms\":7}}") != NULL);
     TDM_EXPECT(strstr(operator_in(document, "late"), "\"inputs\":[{\"from\":\"g\",\"port\":\"late\"}]") != NULL);
@@ -280,9 +299,11 @@ static tdm_status declared(tdm_job *job) {
 
 static void state_timers_and_side_outputs_are_declared(void) {
     TDM_EXPECT_STRING(operator_in(plan(declared), "p"),
-        "{\"name\":\"p\",\"kind\":{\"process\":{\"keys\":[[\"symbol\"]],\"state\":[{\"name\":\"v\",\"kind\":\"value\",\"schema\":\"" TRADE "\"},"
+        "{\"name\":\"p\",\"kind\":{\"process\":{\"keys\":[[\"symbol\"]],\"state\":[{\"name\":\"v\",\"kind\":\"value\",\"schema\":\"" TRADE
+        "\"},"
         "{\"name\":\"l\",\"kind\":\"list\",\"schema\":\"block:bytes\"},{\"name\":\"m\",\"kind\":\"map\",\"schema\":\"block:bytes\"}],"
-        "\"timers\":[{\"name\":\"e\",\"domain\":\"event\"},{\"name\":\"q\",\"domain\":\"processing\"}]}},\"inputs\":[{\"from\":\"trades\"}],"
+        "\"timers\":[{\"name\":\"e\",\"domain\":\"event\"},{\"name\":\"q\",\"domain\":\"processing\"}]}},\"inputs\":[{\"from\":\"trades\"}]"
+        ","
         "\"outputs\":[{\"schema\":\"value:i64\"},{\"name\":\"s\",\"schema\":\"value:i64\"}]}");
 }
 
@@ -354,7 +375,8 @@ static void what_is_wrong_with_a_job_is_said_in_its_words(void) {
     expect_error(sides, "operator \"p\" declares no side output \"t\"");
     expect_error(late, "window \"n\" is in processing time, where nothing is late");
     expect_error(result_of_another_type, "window \"w\" finishes double, but its aggregate gives int64_t");
-    expect_error(result_of_another_type, "the reader of \"c\" takes symbol_count (symbol:string,count:i64), but \"c\" gives it (symbol:string,exchange:string?,count:i64)");
+    expect_error(result_of_another_type,
+        "the reader of \"c\" takes symbol_count (symbol:string,count:i64), but \"c\" gives it (symbol:string,exchange:string?,count:i64)");
 }
 
 static tdm_status with_arguments(tdm_job *job) {
@@ -370,7 +392,8 @@ static void arguments_are_asked_for_read_and_otherwise_refused(void) {
     TDM_EXPECT(tdm_test_error(with_arguments, "n", "3") == NULL);
     TDM_EXPECT_STRING(tdm_test_error(with_arguments), "missing argument \"n\": give it as --arg n=VALUE");
     TDM_EXPECT_STRING(tdm_test_error(with_arguments, "n", "3.5"), "argument n=\"3.5\": not a whole number of 64 bits");
-    TDM_EXPECT_STRING(tdm_test_error(with_arguments, "n", "99999999999999999999"), "argument n=\"99999999999999999999\": not a whole number of 64 bits");
+    TDM_EXPECT_STRING(
+        tdm_test_error(with_arguments, "n", "99999999999999999999"), "argument n=\"99999999999999999999\": not a whole number of 64 bits");
     TDM_EXPECT_STRING(tdm_test_error(with_arguments, "n", "3", "ratio", "half"), "argument ratio=\"half\": not a number");
     TDM_EXPECT_STRING(tdm_test_error(with_arguments, "n", "3", "ratio", "2"), "ratio is at most 1, not 2 (n is 3)");
     TDM_EXPECT_STRING(tdm_test_error(with_arguments, "n", "3", "m", "4"), "unknown argument \"m\": this job takes n, path, ratio");
