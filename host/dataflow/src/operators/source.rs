@@ -10,7 +10,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tidemill_core::block::Block;
 use tidemill_core::connect::{Batch, Polled, Reader, SplitTime, Waker};
@@ -205,6 +205,7 @@ impl State {
         }
         self.tell_clock();
         let done = self.spec.probe.with_frontier(|f| f.first().copied().unwrap_or(tick));
+        self.spec.control.note_settled(done);
         if !self.credits.may_read(tick, done) {
             return Ok(Next::Nap(NAP_CREDIT));
         }
@@ -220,6 +221,8 @@ impl State {
 
     fn read(&mut self, tick: Tick) -> Result<Next, Failure> {
         for _ in 0..POLLS_PER_ACTIVATION {
+            // Before each block, so that what the block meets is the processing time at which it was read.
+            self.tell_clock();
             let reader = self.reader.as_deref_mut().expect("a worker without a reader does not read");
             let polled = reader.poll(self.spec.options.block_rows).map_err(|error| Failure {
                 operator: self.spec.name.clone(),
@@ -334,7 +337,7 @@ impl State {
         if !self.spec.clock {
             return;
         }
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as TimeMs);
+        let now = (self.spec.options.clock)();
         if now > self.clock_told {
             self.clock_told = now;
             self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Clock(now) });
