@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod chaos;
+mod conformance;
 mod demo;
 mod dist;
 mod process;
@@ -44,6 +45,8 @@ enum Verb {
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
     Chaos(chaos::Options),
+    /// Run the conformance cases: what each row of semantics.md means
+    Conformance(conformance::Options),
     /// Check the rules of the house that the compiler cannot check
     Tidy,
     /// Run the benchmarks
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Sdk(options) => sdk::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
+        Verb::Conformance(options) => conformance::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Bench(options) => bench::run(&workspace, &options),
     });
