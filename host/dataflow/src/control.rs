@@ -121,7 +121,12 @@ impl Control {
     /// Announces a boundary: every operator hands over for this checkpoint, each once on every worker. False when the job does not run
     /// yet or no longer, and while some have not come to the boundary before.
     pub fn announce(&self, checkpoint: CheckpointId) -> bool {
-        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint))
+        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, false))
+    }
+
+    /// Like [`Control::announce`], but aligned whatever the job does else: nothing is in it twice, and nothing is under way in it.
+    pub fn announce_aligned(&self, checkpoint: CheckpointId) -> bool {
+        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, true))
     }
 
     /// Ends the job at once as failed, for a reason that lies outside of it: nothing more is handed over or finished.

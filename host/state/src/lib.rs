@@ -14,13 +14,15 @@ mod part;
 mod record;
 mod restore;
 mod rows;
+mod scratch;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use catalog::{Catalog, Listed, Verified, Which, open};
 pub use coordinator::{
-    BOUNDARY_TIMEOUT, Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Last, Options, RETAIN, Statistics, Wish, copy,
+    BOUNDARY_TIMEOUT, Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Last, Options, Purpose, RETAIN, Statistics, Wish,
+    copy,
 };
 pub use directory::{Start, judge, start};
 pub use discard::discard;
@@ -29,4 +31,5 @@ pub use manifest::{Manifest, Operator, Part};
 pub use part::{Summary, examine};
 pub use record::Record;
 pub use restore::Restore;
+pub use scratch::Scratch;
 pub use store::{Access, Backend, Entry, Fault, Faulty, Objects, Operation, Put, Settings, Store};
