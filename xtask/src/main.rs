@@ -22,6 +22,7 @@ mod setup;
 mod test;
 mod tidy;
 mod workspace;
+mod zoo;
 
 /// Tasks of the Tidemill workspace. A newcomer starts with `cargo xtask demo`.
 #[derive(Parser)]
@@ -47,6 +48,8 @@ enum Verb {
     Chaos(chaos::Options),
     /// Run the conformance cases: what each row of semantics.md means
     Conformance(conformance::Options),
+    /// Run the hostile zoo: components and uploads that do their worst beside a job that must not feel it
+    Zoo,
     /// Check the rules of the house that the compiler cannot check
     Tidy,
     /// Run the benchmarks
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
         Verb::Conformance(options) => conformance::run(&workspace, &options),
+        Verb::Zoo => zoo::run(&workspace),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Bench(options) => bench::run(&workspace, &options),
     });
