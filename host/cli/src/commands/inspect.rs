@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tidemill_core::guest::Limits;
-use tidemill_core::plan::CONTRACT;
+use tidemill_core::plan::spoken;
 use tidemill_guest::{CacheUse, Description};
 use tidemill_server::examined::{Capability, Verdict};
 use wit_component::DecodedWasm;
@@ -78,7 +78,7 @@ fn described(path: &str, about: &Description) -> String {
     };
     line("component", path);
     line("sha256", &about.sha256);
-    line("contract", &format!("{} (this host speaks {CONTRACT})", contract(&about.exports)));
+    line("contract", &format!("{} (this host speaks {})", contract(&about.exports), spoken()));
     line("size", &kib(about.bytes));
     line("machine code", &format!("{}, {code}", kib(about.compiled_bytes)));
     line("imports", &listed(&about.imports));
