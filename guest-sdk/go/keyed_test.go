@@ -254,26 +254,6 @@ func TestStateAndTimersAreOnlyThereForARecord(t *testing.T) {
 	contains(t, panics(t, func() { kept.side.Emit("") }), "a side output takes records only while")
 }
 
-// A panic in the SDK is told by the line that called it.
-func TestAPanicInTheSDKTellsTheUsersLine(t *testing.T) {
-	var kept *last
-	instance, heard := instanceOf(t, func(job *tidemill.Job) error {
-		items := tidemill.Source[Item](job, "items", tidemill.JSON())
-		tidemill.Process(tidemill.KeyBy[int64](items, "key"), "last", func(d *tidemill.Declare) *last {
-			kept = newLast(d)
-			return kept
-		}).Sink("out", tidemill.JSON())
-		tidemill.Map(items, "astray", func(Item) string { return kept.last.Or("") }).Sink("other", tidemill.JSON())
-		return nil
-	})
-	instance.Link(0, []uint32{3})
-	func() {
-		defer func() { instance.Call().Report(recover()) }()
-		instance.Process(0, 0, at, blockOf(t, Item{1, "a"}), nil, nil)
-	}()
-	contains(t, fmt.Sprint(heard.lines), "operator 3 row 0: state belongs to a key", "keyed_test.go:")
-}
-
 // both adds what the second stream says to what the first one did.
 type both struct{ sum *tidemill.ValueState[int64] }
 

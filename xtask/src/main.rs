@@ -13,7 +13,6 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod chaos;
-mod conformance;
 mod demo;
 mod dist;
 mod process;
@@ -22,6 +21,7 @@ mod setup;
 mod test;
 mod tidy;
 mod workspace;
+mod zoo;
 
 /// Tasks of the Tidemill workspace. A newcomer starts with `cargo xtask demo`.
 #[derive(Parser)]
@@ -45,8 +45,8 @@ enum Verb {
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
     Chaos(chaos::Options),
-    /// Run the conformance cases: what each row of semantics.md means
-    Conformance(conformance::Options),
+    /// Run the hostile zoo: components and uploads that do their worst beside a job that must not feel it
+    Zoo,
     /// Check the rules of the house that the compiler cannot check
     Tidy,
     /// Run the benchmarks
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Verb::Sdk(options) => sdk::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
-        Verb::Conformance(options) => conformance::run(&workspace, &options),
+        Verb::Zoo => zoo::run(&workspace),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Bench(options) => bench::run(&workspace, &options),
     });

@@ -327,7 +327,6 @@ impl Job {
             inputs,
             outputs: ports.len(),
             control: Arc::clone(&self.control),
-            clock: Arc::clone(&self.spec.options.clock),
             logic,
             barrier: self.barrier(id, scope.index()),
             restored: self.restored(id, scope.index()),

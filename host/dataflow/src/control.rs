@@ -3,10 +3,7 @@
 //! Counters are atomics that operators add to once a block, never once a record.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +29,6 @@ pub struct Control {
     ticks: OnceLock<Arc<Ticks>>,
     /// How long handing over kept a worker from records, a step each, in microseconds.
     pauses: Mutex<VecDeque<u32>>,
-    /// Every tick before this one has passed all sinks.
-    settled: AtomicU64,
     pub(crate) operators: Vec<OperatorCounters>,
 }
 
@@ -99,7 +94,6 @@ impl Control {
             lost: AtomicBool::new(false),
             ticks: OnceLock::new(),
             pauses: Mutex::default(),
-            settled: AtomicU64::new(0),
             operators: std::iter::repeat_with(counters).take(operators).collect(),
         }
     }
@@ -124,22 +118,6 @@ impl Control {
     /// yet or no longer, and while some have not come to the boundary before.
     pub fn announce(&self, checkpoint: CheckpointId) -> bool {
         self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint))
-    }
-
-    /// The tick it is now: the slice of processing that whatever sources emit from now on belongs to, or to a later one. `None` before the
-    /// job runs.
-    pub fn tick(&self) -> Option<u64> {
-        self.ticks.get().map(|ticks| ticks.now())
-    }
-
-    /// Whether all that sources had emitted by the end of this tick has been worked off, up to the sinks.
-    pub fn has_settled(&self, tick: u64) -> bool {
-        self.settled.load(Acquire) > tick
-    }
-
-    /// Every tick before `tick` has passed all sinks, as a worker sees it.
-    pub(crate) fn note_settled(&self, tick: u64) {
-        self.settled.fetch_max(tick, Release);
     }
 
     /// Ends the job at once as failed, for a reason that lies outside of it: nothing more is handed over or finished.

@@ -30,7 +30,6 @@ use crate::parcel::{Item, Mark, Parcel, Payload, Signal};
 use crate::report::Failure;
 use crate::restore::Restored;
 use crate::route::{Route, Router};
-use crate::run::Clock;
 
 /// timely's timestamp: the number of a slice of processing.
 pub(crate) type Tick = u64;
@@ -104,20 +103,14 @@ pub(crate) struct Context {
     made: TimeMs,
     outputs: Vec<Vec<Item>>,
     control: Arc<Control>,
-    clock: Clock,
     operator: usize,
 }
 
 impl Context {
-    pub(crate) fn new(outputs: usize, (worker, peers): (usize, usize), control: Arc<Control>, clock: Clock, operator: usize) -> Context {
+    pub(crate) fn new(outputs: usize, (worker, peers): (usize, usize), control: Arc<Control>, operator: usize) -> Context {
         let at = Moment { watermark: TIME_MIN, now: TIME_MIN };
         let (worker, weight) = (worker as u32, peers as u32);
-        Context { at, weight, worker, made: TIME_MIN, outputs: vec![Vec::new(); outputs], control, clock, operator }
-    }
-
-    /// What the guest is told of time. Where nothing needs processing time no clock travels with the records, and it is asked here.
-    pub(crate) fn moment(&self) -> Moment {
-        Moment { now: if self.at.now == TIME_MIN { (self.clock)() } else { self.at.now }, ..self.at }
+        Context { at, weight, worker, made: TIME_MIN, outputs: vec![Vec::new(); outputs], control, operator }
     }
 
     /// Sends records on an output of the operator.
@@ -185,7 +178,6 @@ pub(crate) struct Parts<'s> {
     /// Its ports.
     pub(crate) outputs: usize,
     pub(crate) control: Arc<Control>,
-    pub(crate) clock: Clock,
     pub(crate) logic: Box<dyn Logic>,
     /// Where checkpoints are taken.
     pub(crate) barrier: Option<Barrier>,
@@ -214,7 +206,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
     let mut frame = Frame {
         merge: Merge::new(senders),
         bases,
-        cx: Context::new(outputs, (worker, peers), parts.control, parts.clock, parts.id),
+        cx: Context::new(outputs, (worker, peers), parts.control, parts.id),
         logic: parts.logic,
         barrier: parts.barrier,
         worker,

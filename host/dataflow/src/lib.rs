@@ -25,4 +25,4 @@ mod timers;
 
 pub use control::{Control, OperatorStats, Snapshot};
 pub use report::{Cause, Failure, Report};
-pub use run::{Checkpoints, Clock, JobSpec, Log, Options, Participant, participants, run};
+pub use run::{Checkpoints, JobSpec, Log, Options, Participant, participants, run};

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use tidemill_core::TimeMs;
 use tidemill_core::checkpoint::{Keeper, Saved};
 use tidemill_core::connect::{Sink, Source};
 use tidemill_core::guest::{Factory, OperatorId};
@@ -16,10 +14,6 @@ use crate::report::{Failure, Report};
 
 /// Receives what the engine has to tell the user: operator name and message.
 pub type Log = Arc<dyn Fn(&str, &str) + Send + Sync>;
-
-/// Tells processing time: milliseconds since 1970-01-01T00:00:00Z. It should not go back; where it does, nothing happens until it has
-/// caught up.
-pub type Clock = Arc<dyn Fn() -> TimeMs + Send + Sync>;
 
 /// Everything a job needs to run.
 #[derive(Clone)]
@@ -67,8 +61,6 @@ pub struct Options {
     pub idle_ms: Option<u64>,
     /// Where warnings go.
     pub log: Log,
-    /// What drives timers and windows in processing time.
-    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -80,13 +72,8 @@ impl Default for Options {
             bytes_in_flight: 64 << 20,
             idle_ms: Some(10_000),
             log: Arc::new(|_, _| {}),
-            clock: Arc::new(wall_clock),
         }
     }
-}
-
-fn wall_clock() -> TimeMs {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as TimeMs)
 }
 
 /// An operator that hands over at a boundary, once on every worker.

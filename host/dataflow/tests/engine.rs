@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde_json::json;
 use support::{Custom, Job, Row, sink};
@@ -54,23 +54,6 @@ fn a_timer_that_is_replaced_fires_once_after_the_last_record() {
     job.custom = inactivity();
     job.options.block_rows = 1;
     assert_eq!(job.out(), ["20|3,1", "25|1,1", "8|1,2", "9|2,1"]);
-}
-
-#[test]
-fn functions_are_told_processing_time_also_where_nothing_waits_for_it() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let heard = told.clone();
-    let operators = json!([{"name": "p", "kind": {"process": {"keys": [["key"]]}},
-        "inputs": [{"from": "rows"}], "outputs": [{"schema": "key:i64,count:i64"}]}, sink("p")]);
-    let mut job = Job::new(&[(0, 1, 0), (3, 1, 0)], operators);
-    job.custom.process = Some(Arc::new(move |_, _, at, _, _| {
-        heard.lock().unwrap().push(at.now);
-        Ok(Outcome::default())
-    }));
-    job.options.clock = Arc::new(|| 1_700_000_000_000);
-    job.out();
-    let told = told.lock().unwrap();
-    assert!(!told.is_empty() && told.iter().all(|now| *now == 1_700_000_000_000), "{told:?}");
 }
 
 #[test]

@@ -131,15 +131,6 @@ fn a_late_record_may_bridge_two_sessions_and_fire_them_as_one() {
 }
 
 #[test]
-fn a_session_that_grows_after_it_has_fired_fires_again_at_its_new_end() {
-    let rows = [(0, 1, 1), (13, 2, 0), (10, 1, 10), (100, 3, 0), (8, 1, 100)];
-    let job = step_by_step(&rows, window(&json!({"session": {"gap_ms": 10}}), &json!("guest"), 100_000));
-    // [0, 10) has fired at watermark 12 when 10 makes it [0, 20), which closes at watermark 99, long before its lateness is over.
-    let of_key: Vec<String> = job.out().into_iter().filter(|line| line.contains("|1,")).collect();
-    assert_eq!(of_key, ["19|1,0,20,1,11,2", "19|1,0,20,2,111,3", "9|1,0,10,0,1,1"]);
-}
-
-#[test]
 fn a_bridge_that_comes_too_late_is_late_and_nothing_crashes() {
     let rows = [(0, 1, 1), (20, 1, 10), (100, 2, 0), (10, 1, 100)];
     let (sinks, report) = step_by_step(&rows, window(&json!({"session": {"gap_ms": 10}}), &json!("guest"), 0)).run().unwrap();

@@ -105,7 +105,7 @@ fn place(folder: &str) -> Option<Place> {
         ["guest-sdk", "rust", ..] => Sdk,
         ["examples", _, "rust"] | ["tests", "guests", "rust", _] => Job,
         ["tests", "harness"] => Harness,
-        ["tests", "e2e", ..] => Outside,
+        ["tests", "e2e" | "conformance", ..] => Outside,
         ["tests" | "benches", ..] => Tests,
         ["xtask"] => Xtask,
         _ => return None,

@@ -28,7 +28,7 @@ impl Chain {
 
 impl Logic for Chain {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
-        let at = cx.moment();
+        let at = cx.at;
         let shown = (&block, &self.schema);
         let mut outcome = self.call.stateless(cx, input as u32, at, shown)?;
         let watermark = self.stamper.as_mut().map(|stamper| {

@@ -181,7 +181,7 @@ impl Process {
             self.export(&claimed, due, cx)?;
         }
         let block = builder.finish().expect("at least one timer is due");
-        let mut at = cx.moment();
+        let mut at = cx.at;
         match domain {
             Domain::Event => at.watermark = time,
             Domain::Processing => at.now = time,
@@ -210,16 +210,15 @@ impl Logic for Process {
         });
         let claimed = self.ledger.claim(self.slots.iter().copied());
         self.export(&claimed, &[], cx)?;
-        let at = cx.moment();
+        let at = cx.at;
         let shown = (&block, &self.inputs[input].schema);
         let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, &block, &[], &self.slots);
         let mut outcome = self.call.call(cx, Some(shown), call)?;
         self.call.settle(&mut outcome, shown, cx)?;
         self.settle(&mut outcome, cx)?;
         // A timer set for a time that has passed fires at once.
-        let (watermark, now) = (cx.at.watermark, cx.at.now);
-        self.fire(Domain::Event, watermark, cx)?;
-        self.fire(Domain::Processing, now, cx)
+        self.fire(Domain::Event, at.watermark, cx)?;
+        self.fire(Domain::Processing, at.now, cx)
     }
 
     fn watermark(&mut self, watermark: TimeMs, cx: &mut Context) -> Result<(), Failure> {

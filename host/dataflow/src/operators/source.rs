@@ -10,7 +10,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tidemill_core::block::Block;
 use tidemill_core::connect::{Batch, Polled, Reader, SplitTime, Waker};
@@ -134,7 +134,7 @@ struct State {
 
 impl State {
     fn new(spec: SourceSpec, reader: Option<Box<dyn Reader>>, worker: usize, peers: usize, capabilities: Vec<Capability<Tick>>) -> State {
-        let cx = Context::new(spec.outputs, (worker, peers), Arc::clone(&spec.control), Arc::clone(&spec.options.clock), spec.id);
+        let cx = Context::new(spec.outputs, (worker, peers), Arc::clone(&spec.control), spec.id);
         let bytes = spec.options.bytes_in_flight / peers;
         let credits = Credits::new(spec.options.ticks_in_flight, bytes);
         let mut state = State {
@@ -205,7 +205,6 @@ impl State {
         }
         self.tell_clock();
         let done = self.spec.probe.with_frontier(|f| f.first().copied().unwrap_or(tick));
-        self.spec.control.note_settled(done);
         if !self.credits.may_read(tick, done) {
             return Ok(Next::Nap(NAP_CREDIT));
         }
@@ -221,8 +220,6 @@ impl State {
 
     fn read(&mut self, tick: Tick) -> Result<Next, Failure> {
         for _ in 0..POLLS_PER_ACTIVATION {
-            // Before each block, so that what the block meets is the processing time at which it was read.
-            self.tell_clock();
             let reader = self.reader.as_deref_mut().expect("a worker without a reader does not read");
             let polled = reader.poll(self.spec.options.block_rows).map_err(|error| Failure {
                 operator: self.spec.name.clone(),
@@ -279,8 +276,7 @@ impl State {
     /// Runs the chain that assigns event time, and tells the reader the times it gave.
     fn run_prelude(&mut self, split: usize, block: Block) -> Result<(), Failure> {
         let prelude = self.spec.prelude.as_ref().expect("only called with a prelude");
-        let now = if self.spec.clock { self.clock_told } else { (self.spec.options.clock)() };
-        let at = Moment { watermark: self.told, now };
+        let at = Moment { watermark: self.told, now: self.clock_told };
         let shown = (&block, &prelude.schema);
         let mut outcome = prelude.call.stateless(&self.cx, 0, at, shown)?;
         let greatest = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).max();
@@ -338,7 +334,7 @@ impl State {
         if !self.spec.clock {
             return;
         }
-        let now = (self.spec.options.clock)();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as TimeMs);
         if now > self.clock_told {
             self.clock_told = now;
             self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Clock(now) });

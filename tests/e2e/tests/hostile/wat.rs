@@ -3,6 +3,7 @@
 //! Memory: 1024 an empty outcome, 2048 the result of `plan`, 2560 whatever a body writes there, 4096 the plan, 65,536 the data of the case,
 //! from [`HEAP`] on what `cabi_realloc` gives out.
 
+use serde::Deserialize;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -17,19 +18,31 @@ const PLAN: &str = r#"{"contract": "0.1.0", "name": "hostile", "operators": [
      "inputs": [{"from": "in"}], "outputs": [{"schema": "n:i64"}]},
     {"name": "out", "kind": {"sink": {"binding": "out", "format": "json"}}, "inputs": [{"from": "op"}]}]}"#;
 
-/// A component in the making.
-#[derive(Debug)]
-pub(crate) struct Case {
+/// A case: a file of `tests/hostile/guests`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Case {
     /// Further fields of the module.
-    pub(crate) fields: String,
-    pub(crate) pages: usize,
-    pub(crate) version: String,
-    pub(crate) data: String,
+    pub fields: String,
+    pub pages: usize,
+    pub version: String,
+    pub data: String,
     /// What `cabi_realloc` does first.
-    pub(crate) realloc: String,
+    pub realloc: String,
     /// The body of `process`; answers the place of an outcome.
-    pub(crate) process: String,
-    pub(crate) export_state: String,
+    pub process: String,
+    #[serde(rename = "export_state")]
+    pub export_state: String,
+    /// Where it is stopped, and a word that names the cause. Nowhere is well too: then it only must hurt nobody.
+    pub fails: Fails,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fails {
+    pub upload: Option<String>,
+    pub submit: Option<String>,
+    pub run: Option<String>,
 }
 
 impl Default for Case {
@@ -42,13 +55,14 @@ impl Default for Case {
             realloc: String::new(),
             process: "(i32.const 1024)".to_owned(),
             export_state: "(i32.const 1024)".to_owned(),
+            fails: Fails::default(),
         }
     }
 }
 
 impl Case {
     /// The component.
-    pub(crate) fn build(&self) -> Vec<u8> {
+    pub fn build(&self) -> Vec<u8> {
         let mut module = wat::parse_str(self.text()).unwrap_or_else(|e| panic!("{e}"));
         let mut resolve = Resolve::default();
         let wit = WIT.replace("tidemill:job@0.1.0", &format!("tidemill:job@{}", self.version));

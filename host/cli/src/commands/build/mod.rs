@@ -141,7 +141,7 @@ fn unpackable(core: &Path, why: Unpackable) -> Fault {
         Unpackable::NotWasm => Fault::failed(format!("{shown} is no WebAssembly module")),
         Unpackable::NoJob => Fault::failed(format!("{shown} exports nothing, so it is no job"))
             .hint("in Rust, mark the function that builds the job with #[tidemill::job]"),
-        Unpackable::Wasi => Fault::failed(format!("{shown} imports a function of wasi_snapshot_preview1 that jobs do not have"))
+        Unpackable::Wasi => Fault::failed(format!("{shown} imports wasi_snapshot_preview1, but jobs get no WASI"))
             .hint("compile for wasm32-unknown-unknown, or freestanding (no printf, no files, no clock)"),
         Unpackable::Unfit(text) => Fault::failed(format!("{shown} does not fit the contract"))
             .cause(text)

@@ -49,7 +49,7 @@ pub(crate) struct GuestCompute {
 
 impl Compute for GuestCompute {
     fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
-        let at = cx.moment();
+        let at = cx.at;
         let every_row_once = rows.len() == block.rows() && rows.iter().enumerate().all(|(i, &row)| i == row as usize);
         let rows = if every_row_once { &[] } else { rows };
         let shown = (block, &self.input);
@@ -58,7 +58,7 @@ impl Compute for GuestCompute {
     }
 
     fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure> {
-        let at = cx.moment();
+        let at = cx.at;
         let shown = (fired.block, fired.schema);
         let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.fire(chain, at, fired.block, fired.offsets, fired.slots);
         let mut outcome = self.call.call(cx, Some(shown), call)?;

@@ -1,7 +1,7 @@
 //! Session windows (semantics.md #14): every record opens a window of one gap, windows of a key that touch merge.
 //!
 //! Each key has a short list of open sessions, no two of which touch. A session waits in one bucket of due times; when it
-//! grows it stays there, and is moved on only when the bucket comes up, unless that is later than its new end. A record that arrives behind
+//! grows it stays there, and is moved on only when the bucket comes up. A record that arrives behind
 //! the lateness of its own window, and touches no live session, is late: a bridge between sessions
 //! that are gone can never crash anything.
 
@@ -150,12 +150,6 @@ impl Sessions {
         let grown = &mut sessions[first];
         grown.pending |= window.end > grown.window.end;
         grown.window = window;
-        let closes = bucket(window.max_time());
-        if grown.pending && grown.waits > closes {
-            // It has fired and waits to be let go, but closes once more before that.
-            grown.waits = closes;
-            self.due.entry(closes).or_default().push(index);
-        }
         let key = self.keys.key(index).expect("the key was just looked up");
         self.merged.drain(..).for_each(|gone| work.ledger.died(gone.slot, key, &gone.number.to_le_bytes()));
         Placed::In(target, window)
