@@ -288,7 +288,7 @@ impl Job {
     fn needs_clock(&self) -> bool {
         self.spec.plan.operators.iter().any(|o| match &o.kind {
             Kind::Process(spec) => spec.timers.iter().any(|t| t.domain == Domain::Processing),
-            Kind::Window(spec) => spec.domain == Domain::Processing,
+            Kind::Window(spec) => spec.needs_clock(),
             _ => false,
         })
     }
@@ -364,8 +364,8 @@ impl Job {
                 let compute = self.compute(window, &schema, &output(), key.len(), call);
                 let late = ports.iter().position(|p| *p == (id, LATE));
                 let log = Arc::clone(&self.spec.options.log);
-                let work = Work::new(&schema, key, compute, self.ledger());
-                Box::new(WindowOperator::new(spec.name.clone(), window, schema, work, late, log))
+                let work = Work::new(&schema, vec![key], compute, self.ledger());
+                Box::new(WindowOperator::new(spec.name.clone(), window, vec![schema], work, vec![late], log))
             }
             Kind::Rolling(rolling) => {
                 let key = key_columns(spec, edges[0]);
@@ -386,7 +386,7 @@ impl Job {
 
     fn compute(&self, window: &WindowSpec, input: &Schema, output: &Schema, keys: usize, call: impl Fn() -> GuestCall) -> Box<dyn Compute> {
         match &window.compute {
-            ComputeSpec::Guest => Box::new(GuestCompute { call: call(), input: input.clone() }),
+            ComputeSpec::Guest => Box::new(GuestCompute { call: call(), inputs: vec![input.clone()] }),
             ComputeSpec::Host(aggregate) => Box::new(HostCompute::new(aggregate, input, output, keys)),
         }
     }

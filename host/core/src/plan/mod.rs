@@ -1,19 +1,20 @@
 //! The plan: a job as data, written by a component's `plan` (`wit/…/plan.md`), checked here before anything runs.
 
 mod check;
+mod contract;
 mod graph;
+mod window;
 
 pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_RECORD_MAX, check, host_output};
+pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
+pub use window::{Assigner, Compute, Evict, Evictor, OrAfter, Trigger, TriggerSpec, WindowSpec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::TimeMs;
 use crate::connect::OnError;
 use crate::schema::{Field, Schema};
 
-/// The contract this host speaks.
-pub const CONTRACT: &str = "0.1.0";
 /// Operators in one plan at most: a person writes tens; each costs a channel per worker.
 pub const OPERATORS_MAX: usize = 1_000;
 /// Bytes of a plan document at most.
@@ -245,68 +246,6 @@ pub enum StateKind {
     Map,
     /// The accumulator of a window.
     Accumulator,
-}
-
-/// A keyed window operator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowSpec {
-    /// The key fields; none for one window over all records.
-    pub key: Vec<String>,
-    /// Which windows a record belongs to.
-    pub assigner: Assigner,
-    /// What drives them.
-    #[serde(default)]
-    pub domain: Domain,
-    /// How long after its end a window still takes records and fires again, in milliseconds (semantics.md #7).
-    #[serde(default, rename = "lateness-ms")]
-    pub lateness_ms: i64,
-    /// Who computes.
-    pub compute: Compute,
-    /// The accumulator, when the guest computes.
-    #[serde(default)]
-    pub state: Vec<State>,
-}
-
-/// Which windows a record belongs to (semantics.md #9-#15).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Assigner {
-    /// Every record in one window of this size.
-    Tumbling {
-        /// Length in milliseconds.
-        size_ms: TimeMs,
-        /// Shift from the epoch in milliseconds.
-        #[serde(default)]
-        offset_ms: TimeMs,
-    },
-    /// A window begins every `slide_ms`.
-    Sliding {
-        /// Length in milliseconds.
-        size_ms: TimeMs,
-        /// Distance of beginnings in milliseconds.
-        slide_ms: TimeMs,
-        /// Shift from the epoch in milliseconds.
-        #[serde(default)]
-        offset_ms: TimeMs,
-    },
-    /// Records closer than the gap share a window.
-    Session {
-        /// The gap in milliseconds.
-        gap_ms: TimeMs,
-    },
-    /// One window for ever: refused without a trigger (semantics.md #15), and triggers are not in this contract.
-    Global,
-}
-
-/// Who computes a window's result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compute {
-    /// The component: `process` adds, `fire` finishes.
-    Guest,
-    /// The host.
-    Host(Aggregate),
 }
 
 /// A running aggregate.
