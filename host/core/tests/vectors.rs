@@ -248,6 +248,7 @@ fn declared(operator: &Operator) -> usize {
     let states = match &operator.kind {
         Kind::Process(spec) => &spec.state,
         Kind::Window(spec) => &spec.state,
+        Kind::CoGroup(spec) => &spec.state,
         _ => return 0,
     };
     states.iter().map(|s| s.schema.fields().len()).sum()

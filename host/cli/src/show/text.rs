@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tidemill_core::connect::OnError;
 use tidemill_core::plan::{
-    Aggregate, Assigner, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, SourceSpec, State, StateKind, Trigger,
+    Aggregate, Assigner, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, Side, SourceSpec, State, StateKind, Trigger,
     TriggerSpec, Watermarks, WindowSpec,
 };
 
@@ -46,6 +46,28 @@ fn lines(shown: &Shown<'_>, id: u32, operator: &Operator) -> Vec<String> {
         Kind::Window(spec) => lines.extend(window(shown, id, spec)),
         Kind::Rolling(spec) => lines.push(format!("running {}, computed by the host", aggregate(&spec.aggregate))),
         Kind::Sink(spec) => lines.push(format!("format {}", word(&spec.format))),
+        Kind::WindowJoin(spec) => {
+            lines.push(format!("{} windows in {} time, joined by the host", assigner(&spec.assigner), word(&spec.domain)));
+            lines.extend(sides(&spec.sides));
+        }
+        Kind::CoGroup(spec) => {
+            lines.push(format!("{} windows in {} time, computed by the component", assigner(&spec.assigner), word(&spec.domain)));
+            lines.extend(spec.trigger.as_ref().map(trigger));
+            lines.extend(states(&spec.state));
+        }
+        Kind::IntervalJoin(spec) => {
+            let (lower, upper) = spec.bounds();
+            lines.push(format!("the right record from {} to {} behind the left one, joined by the host", span(lower), span(upper)));
+            lines.extend(sides(&spec.sides));
+        }
+        Kind::KeyedJoin(spec) => {
+            lines.push("the last record of each side, joined by the host".to_owned());
+            lines.extend(sides(&spec.sides));
+        }
+        Kind::TemporalJoin(spec) => {
+            lines.push("each record with the version of its time, joined by the host".to_owned());
+            lines.extend(sides(&spec.sides));
+        }
         Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Union => {}
     }
     lines.extend(operator.outputs.iter().map(|o| match &o.variant {
@@ -141,6 +163,14 @@ fn evictor(evictor: &Evictor) -> String {
         Evict::Guest => "what the component says".to_owned(),
     };
     format!("leaves out {what}, {} the function", if evictor.after { "behind" } else { "in front of" })
+}
+
+fn sides(sides: &[Side]) -> Vec<String> {
+    let side = |side: &Side| {
+        let may = if side.required { "required" } else { "may be missing" };
+        format!("side {} (key {}): {may}", side.name, side.key.join(", "))
+    };
+    sides.iter().map(side).collect()
 }
 
 fn states(states: &[State]) -> Vec<String> {

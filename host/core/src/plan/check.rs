@@ -5,6 +5,7 @@
 //! nothing here may take long or recurse without a bound.
 
 mod columns;
+mod joins;
 mod kinds;
 mod time;
 mod windows;
@@ -160,7 +161,7 @@ impl<'a> Check<'a> {
                 }
                 continue;
             };
-            if from.outputs.iter().any(|o| o.name == input.port) || implied_ports(from).contains(&input.port.as_str()) {
+            if from.outputs.iter().any(|o| o.name == input.port) || implied_ports(from).contains(&input.port) {
                 continue;
             }
             let problem = match input.port.as_str() {
@@ -252,8 +253,7 @@ impl<'a> Check<'a> {
             match input.port.as_str() {
                 PORT_DEAD_LETTER => return super::DEAD_LETTER_SCHEMA.parse().ok(),
                 // What is late has the schema of what came in.
-                PORT_LATE => input = from.inputs.first()?,
-                _ => return None,
+                port => input = from.inputs.iter().enumerate().find(|(at, _)| from.late_port(*at).as_deref() == Some(port))?.1,
             }
         }
         None
@@ -283,14 +283,14 @@ fn bad_name(name: &str) -> Option<String> {
     }
 }
 
-fn implied_ports(operator: &Operator) -> Vec<&'static str> {
-    let late = matches!(&operator.kind, Kind::Window(spec) if spec.has_late());
+fn implied_ports(operator: &Operator) -> Vec<String> {
+    let late = (0..operator.inputs.len()).filter_map(|input| operator.late_port(input));
     let dead_letter = operator.on_error == OnError::DeadLetter;
-    [(PORT_LATE, late), (PORT_DEAD_LETTER, dead_letter)].into_iter().filter(|(_, has)| *has).map(|(port, _)| port).collect()
+    late.chain(dead_letter.then(|| PORT_DEAD_LETTER.to_owned())).collect()
 }
 
 fn ports_of(operator: &Operator) -> String {
-    let ports: Vec<&str> = operator.outputs.iter().map(|o| o.name.as_str()).chain(implied_ports(operator)).collect();
+    let ports: Vec<String> = operator.outputs.iter().map(|o| o.name.clone()).chain(implied_ports(operator)).collect();
     if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
 }
 

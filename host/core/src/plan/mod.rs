@@ -3,11 +3,13 @@
 mod check;
 mod contract;
 mod graph;
+mod join;
 mod window;
 
 pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_RECORD_MAX, check, host_output};
 pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
+pub use join::{CoGroupSpec, IntervalJoinSpec, KeyedJoinSpec, PORT_LATE_SIDE, PORT_UNMATCHED, Side, TemporalJoinSpec, WindowJoinSpec};
 pub use window::{Assigner, Compute, Evict, Evictor, OrAfter, Trigger, TriggerSpec, WindowSpec};
 
 use serde::{Deserialize, Serialize};
@@ -132,6 +134,16 @@ pub enum Kind {
     Window(WindowSpec),
     /// A running aggregate per key, computed by the host.
     Rolling(RollingSpec),
+    /// Windows over several inputs, joined by the host. Since 0.2.0.
+    WindowJoin(WindowJoinSpec),
+    /// Two inputs whose times are close, joined by the host. Since 0.2.0.
+    IntervalJoin(IntervalJoinSpec),
+    /// The last record of each input, joined by the host. Since 0.2.0.
+    KeyedJoin(KeyedJoinSpec),
+    /// Records with the version of another input at their time, joined by the host. Since 0.2.0.
+    TemporalJoin(TemporalJoinSpec),
+    /// Windows over several inputs, computed by the component. Since 0.2.0.
+    CoGroup(CoGroupSpec),
     /// Several inputs of one schema as one.
     Union,
     /// Writes a binding.
@@ -296,7 +308,40 @@ impl Operator {
             Kind::Process(spec) => spec.keys.get(input).map(Vec::as_slice),
             Kind::Window(spec) => Some(&spec.key),
             Kind::Rolling(spec) => Some(&spec.key),
+            _ => self.sides()?.get(input).map(|side| side.key.as_slice()),
+        }
+    }
+
+    /// The sides of a join or co-group.
+    pub fn sides(&self) -> Option<&[Side]> {
+        match &self.kind {
+            Kind::WindowJoin(spec) => Some(&spec.sides),
+            Kind::IntervalJoin(spec) => Some(&spec.sides),
+            Kind::KeyedJoin(spec) => Some(&spec.sides),
+            Kind::TemporalJoin(spec) => Some(&spec.sides),
+            Kind::CoGroup(spec) => Some(&spec.sides),
             _ => None,
+        }
+    }
+
+    /// Whether records of an input can be too late here, so that there is a port for them.
+    pub fn has_late(&self, input: usize) -> bool {
+        match &self.kind {
+            Kind::Window(spec) => input == 0 && spec.has_late(),
+            Kind::WindowJoin(spec) => spec.windows().has_late(),
+            Kind::CoGroup(spec) => spec.windows().has_late(),
+            Kind::IntervalJoin(_) => true,
+            Kind::TemporalJoin(_) => input == 0,
+            _ => false,
+        }
+    }
+
+    /// The name of the port for late records of an input.
+    pub fn late_port(&self, input: usize) -> Option<String> {
+        match self.sides() {
+            _ if !self.has_late(input) => None,
+            None => Some(PORT_LATE.to_owned()),
+            Some(sides) => sides.get(input).map(|side| format!("{PORT_LATE_SIDE}{}", side.name)),
         }
     }
 
@@ -305,6 +350,7 @@ impl Operator {
         match &self.kind {
             Kind::Window(spec) => spec.compute == Compute::Guest,
             Kind::Source(_) | Kind::Sink(_) | Kind::Union | Kind::Rolling(_) => false,
+            Kind::WindowJoin(_) | Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => false,
             _ => true,
         }
     }
@@ -326,6 +372,11 @@ impl Operator {
             Kind::Process(_) => "process",
             Kind::Window(_) => "window",
             Kind::Rolling(_) => "rolling",
+            Kind::WindowJoin(_) => "window-join",
+            Kind::IntervalJoin(_) => "interval-join",
+            Kind::KeyedJoin(_) => "keyed-join",
+            Kind::TemporalJoin(_) => "temporal-join",
+            Kind::CoGroup(_) => "co-group",
             Kind::Union => "union",
             Kind::Sink(_) => "sink",
         }
@@ -337,6 +388,7 @@ impl Operator {
         let states: &[State] = match &self.kind {
             Kind::Process(spec) => &spec.state,
             Kind::Window(spec) => &spec.state,
+            Kind::CoGroup(spec) => &spec.state,
             _ => &[],
         };
         let fields = states.iter().flat_map(State::fields);

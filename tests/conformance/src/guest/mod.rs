@@ -194,7 +194,7 @@ impl Guest for Interpreter {
         let mut done = Done::default();
         match self.plan.operators[head as usize].kind.clone() {
             Kind::Process(spec) => self.run_process(head, &spec, at, (input, records, slots), &mut done)?,
-            Kind::Window(_) => self.gather(head, &records, rows, slots),
+            Kind::Window(_) | Kind::CoGroup(_) => self.gather(head, input, &records, rows, slots),
             kind => {
                 let behaviour = self.behaviour(head);
                 for (origin, row) in (0..).zip(records) {
@@ -247,7 +247,7 @@ impl Guest for Interpreter {
     }
 
     fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
-        let windowed = matches!(self.plan.operators[operator as usize].kind, Kind::Window(_));
+        let windowed = matches!(self.plan.operators[operator as usize].kind, Kind::Window(_) | Kind::CoGroup(_));
         for (row, &slot) in slots.iter().enumerate() {
             let text = match block.column(0).value(row) {
                 Value::String(text) => text,

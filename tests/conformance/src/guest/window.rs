@@ -8,13 +8,15 @@ use super::{Done, Interpreter, Passing};
 use crate::record::Row;
 
 impl Interpreter {
-    /// Adds the records to their slots.
-    pub(super) fn gather(&mut self, operator: OperatorId, records: &[Row], rows: &[u32], slots: &[Slot]) {
+    /// Adds the records to their slots; those of a co-group with the name of their side in front.
+    pub(super) fn gather(&mut self, operator: OperatorId, input: u32, records: &[Row], rows: &[u32], slots: &[Slot]) {
+        let side = self.plan.operators[operator as usize].sides().map(|sides| format!("{}:", sides[input as usize].name));
         let field = self.behaviour(operator).collect;
         for (at, &slot) in slots.iter().enumerate() {
             let row = rows.get(at).map_or(at, |&row| row as usize);
             let value = field.as_ref().and_then(|field| records[row].record.get(field)).cloned().unwrap_or(Json::Null);
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = side.clone().unwrap_or_default() + &text;
             self.lists.entry((operator, slot)).or_default().push(text);
         }
     }

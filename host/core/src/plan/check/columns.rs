@@ -86,6 +86,7 @@ impl<'a> Check<'a> {
         self.keys(operator, &inputs);
         self.partitions(operator, &inputs);
         self.union(operator, &inputs);
+        self.join_columns(operator, &inputs);
         let Some(Some(input)) = inputs.first() else { return };
         if let Kind::Window(spec) = &operator.kind {
             self.window_fields(operator, spec, input);

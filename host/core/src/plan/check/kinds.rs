@@ -16,7 +16,11 @@ impl<'a> Check<'a> {
             Kind::Process(spec) => self.process(operator, spec),
             Kind::Window(spec) => self.window(operator, spec),
             Kind::Sink(spec) => self.binding(operator, &spec.binding),
-            _ => {}
+            _ => {
+                if let Some(sides) = operator.sides() {
+                    self.join(operator, sides);
+                }
+            }
         }
     }
 
@@ -29,6 +33,7 @@ impl<'a> Check<'a> {
             Kind::Union => {}
             _ if given == 0 => self.at(operator, "has no input: connect it"),
             Kind::Process(_) => {}
+            _ if operator.sides().is_some() => {}
             _ if given > 1 => self.at(operator, format!("has {given} inputs: it takes one; put a union in front of it")),
             _ => {}
         }

@@ -14,20 +14,7 @@ const DAYS_MAX: u32 = 3_660;
 
 impl<'a> Check<'a> {
     pub(super) fn window(&mut self, operator: &'a Operator, spec: &'a WindowSpec) {
-        self.assigner(operator, spec);
-        if spec.lateness_ms < 0 {
-            self.at(operator, format!("has a lateness of {} ms: it must be 0 or more", spec.lateness_ms));
-        } else if spec.lateness_ms > 0 && spec.domain == Domain::Processing {
-            self.at(operator, "has a lateness, but in processing time nothing is late: remove it");
-        } else if spec.lateness_ms > 0 && !spec.has_late() {
-            self.at(operator, "has a lateness, but its windows have no end behind which a record could be late: remove it");
-        }
-        if let Some(trigger) = &spec.trigger {
-            self.trigger(operator, spec, trigger);
-        }
-        if let Some(evictor) = &spec.evictor {
-            self.evictor(operator, spec, evictor);
-        }
+        self.window_of(operator, spec);
         match spec.compute {
             Compute::Host(_) if !spec.state.is_empty() => {
                 self.at(operator, "declares state, but the host computes it and keeps its own: remove the state");
@@ -44,6 +31,24 @@ impl<'a> Check<'a> {
             }
         }
         self.state(operator, &spec.state);
+    }
+
+    /// What windows may not be, whoever computes in them.
+    pub(super) fn window_of(&mut self, operator: &Operator, spec: &WindowSpec) {
+        self.assigner(operator, spec);
+        if spec.lateness_ms < 0 {
+            self.at(operator, format!("has a lateness of {} ms: it must be 0 or more", spec.lateness_ms));
+        } else if spec.lateness_ms > 0 && spec.domain == Domain::Processing {
+            self.at(operator, "has a lateness, but in processing time nothing is late: remove it");
+        } else if spec.lateness_ms > 0 && !spec.has_late() {
+            self.at(operator, "has a lateness, but its windows have no end behind which a record could be late: remove it");
+        }
+        if let Some(trigger) = &spec.trigger {
+            self.trigger(operator, spec, trigger);
+        }
+        if let Some(evictor) = &spec.evictor {
+            self.evictor(operator, spec, evictor);
+        }
     }
 
     fn positive(&mut self, operator: &Operator, what: &str, ms: i64) -> bool {
