@@ -22,6 +22,7 @@ mod show;
 mod socket;
 mod suggest;
 mod supervise;
+mod tell;
 mod toolchain;
 mod value;
 

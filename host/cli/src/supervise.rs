@@ -1,18 +1,20 @@
 //! Runs a job in a process of its own and starts it again when that ends badly; each start goes on from the last checkpoint.
 //!
 //! The runner is this program again, as the hidden command `runner` with the same arguments. It is killed when the supervisor dies, and
-//! what it says goes where the supervisor's messages go.
+//! what it says goes where the supervisor's messages go. Where user code traps, the next runner is told what to watch.
 
 use std::ffi::OsString;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitStatus};
 use std::time::Instant;
 
+use tidemill_core::checkpoint::poison::{Hunt, Suspect, Verdict, Watchlist};
 use tidemill_core::checkpoint::restart::{End, Next, Policy, Restarts};
 
 use crate::console;
 use crate::fault::{Exit, Fault, Outcome};
 use crate::interrupt::Forward;
+use crate::tell::Line;
 
 /// Tells a runner whose it is, so that it can leave when that one is gone.
 pub(crate) const SUPERVISOR: &str = "TIDEMILL_SUPERVISOR";
@@ -24,10 +26,22 @@ pub(crate) const SUPERVISOR: &str = "TIDEMILL_SUPERVISOR";
 pub(crate) fn supervise(policy: Policy) -> Outcome<()> {
     let forward = Forward::listen()?;
     let mut restarts = Restarts::new(policy);
+    let mut hunt = Hunt::default();
     loop {
         let begun = Instant::now();
-        let status = run(&forward)?;
+        let (status, suspect) = run(&forward, hunt.watchlist())?;
         let end = end(status, forward.heard());
+        match suspect.filter(|_| end == End::Failed).map(|suspect| hunt.ended(suspect)) {
+            None | Some(Verdict::Watch) => {}
+            Some(Verdict::SetAside(which)) => {
+                console::log("warn", "supervisor", &format!("a record is set aside, because user code has trapped at it twice, {which}"));
+                restarts.found();
+            }
+            Some(Verdict::Fail(why)) => {
+                console::log("error", "supervisor", &format!("the job is given up: {why}"));
+                return leave(status);
+            }
+        }
         match restarts.ended(end, begun.elapsed()) {
             Next::Leave => return leave(status),
             Next::GiveUp(starts) => {
@@ -48,16 +62,17 @@ pub(crate) fn supervise(policy: Policy) -> Outcome<()> {
     }
 }
 
-fn run(forward: &Forward) -> Outcome<ExitStatus> {
+fn run(forward: &Forward, list: &Watchlist) -> Outcome<(ExitStatus, Option<Suspect>)> {
     let cannot = |e: std::io::Error| Fault::failed("cannot start the process that runs the job").because(&e);
     let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
     // A group of its own: Ctrl-C comes to the supervisor alone, who hands it on once.
     command.args(runner_args(std::env::args_os().skip(1))).env(SUPERVISOR, std::process::id().to_string()).process_group(0);
+    let line = Line::open(&mut command, list).map_err(cannot)?;
     let mut child = command.spawn().map_err(cannot)?;
     forward.to(Some(child.id()));
     let status = child.wait().map_err(cannot);
     forward.to(None);
-    status
+    Ok((status?, line.heard()))
 }
 
 /// The arguments of a `run`, as those of a runner: the first word `run` is the command, whatever stands before it.

@@ -36,6 +36,7 @@ use crate::operators::rolling::Rolling;
 use crate::operators::sink::Sink;
 use crate::operators::source::{MakeReader, Prelude, SourceSpec, source};
 use crate::operators::union::Union;
+use crate::operators::watch::{Watch, Watched};
 use crate::operators::window::accumulators::Accumulators;
 use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
 use crate::operators::window::{WindowOperator, Work};
@@ -193,6 +194,11 @@ impl Job {
         (Rc::clone(instance), Arc::clone(&self.spec.factory))
     }
 
+    /// The records of an operator at which the job has ended before.
+    fn watch(&self, id: OperatorId) -> Option<Rc<Watch>> {
+        Watch::new(&self.spec.options.watchlist, &self.spec.plan.operators[id as usize].name)
+    }
+
     fn ledger(&self) -> Ledger {
         Ledger::new(self.spec.checkpoints.is_some())
     }
@@ -236,7 +242,7 @@ impl Job {
             if let Some(Kind::Timestamps(strategy)) = members.last().map(|&last| &plan.operators[last as usize].kind) {
                 watermarks = Some(*strategy);
             }
-            let call = GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members, ports.clone());
+            let call = GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members, ports.clone(), self.watch(head));
             Prelude { call, port: port as usize, schema: operator.outputs[port as usize].schema.clone() }
         });
         let opened = Arc::clone(&self.spec.sources[&id]);
@@ -315,11 +321,15 @@ impl Job {
             // Something has to reach the probe.
             ports.push((*members.last().unwrap_or(&id), 0));
         }
+        let watch = self.watch(id);
         let call = || {
             let chain = chain.expect("a guest operator is in a chain");
-            GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members.clone(), ports.clone())
+            GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members.clone(), ports.clone(), watch.clone())
         };
-        let logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
+        let mut logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
+        if watch.is_some() && chain.is_some() {
+            logic = Box::new(Watched::new(logic, call(), edges.iter().map(|edge| edge.schema.clone()).collect()));
+        }
         let inputs = edges.iter().map(|edge| self.input(edge, spec, scope, streams)).collect();
         let parts = Parts {
             name: spec.name.clone(),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tidemill_core::checkpoint::CheckpointId;
+use tidemill_core::checkpoint::poison::Suspect;
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use crate::report::{Cause, Failure};
@@ -26,6 +27,8 @@ pub struct Control {
     drain: AtomicBool,
     failure: Mutex<Option<Failure>>,
     failed: AtomicBool,
+    /// The call of user code in which the job failed.
+    suspect: Mutex<Option<Suspect>>,
     /// A worker has ended in a panic.
     lost: AtomicBool,
     /// Once the job runs.
@@ -96,6 +99,7 @@ impl Control {
             drain: AtomicBool::new(false),
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
+            suspect: Mutex::new(None),
             lost: AtomicBool::new(false),
             ticks: OnceLock::new(),
             pauses: Mutex::default(),
@@ -152,6 +156,16 @@ impl Control {
         let mut slot = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         slot.get_or_insert(failure);
         self.failed.store(true, Relaxed);
+    }
+
+    /// A call of user code is about to fail the job.
+    pub(crate) fn suspect(&self, suspect: Suspect) {
+        self.suspect.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(suspect);
+    }
+
+    /// The call in which user code trapped or was stopped, where that is how the job failed.
+    pub fn take_suspect(&self) -> Option<Suspect> {
+        self.suspect.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
     }
 
     pub(crate) fn take_failure(&self) -> Option<Failure> {

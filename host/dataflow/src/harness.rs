@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use tidemill_core::block::Block;
 use tidemill_core::checkpoint::Keyed;
+use tidemill_core::checkpoint::poison::Suspect;
 use tidemill_core::guest::Moment;
 use tidemill_core::watermark::{Advance, Merge};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
@@ -133,6 +134,11 @@ impl Context {
     /// The operator's counters.
     pub(crate) fn counters(&self) -> &OperatorCounters {
         &self.control.operators[self.operator]
+    }
+
+    /// A call of user code is about to fail the job.
+    pub(crate) fn suspect(&self, suspect: Suspect) {
+        self.control.suspect(suspect);
     }
 
     /// Sends a watermark of the operator's own making on every output, when it has risen.

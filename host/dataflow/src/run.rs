@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tidemill_core::TimeMs;
+use tidemill_core::checkpoint::poison::Watchlist;
 use tidemill_core::checkpoint::{Keeper, Saved};
 use tidemill_core::connect::{Sink, Source};
 use tidemill_core::guest::{Factory, OperatorId};
@@ -65,6 +66,8 @@ pub struct Options {
     pub bytes_in_flight: usize,
     /// A split of an unbounded source that was polled this long without a record is idle; `None` turns it off.
     pub idle_ms: Option<u64>,
+    /// Records at which the job has ended before.
+    pub watchlist: Arc<Watchlist>,
     /// Where warnings go.
     pub log: Log,
     /// What drives timers and windows in processing time.
@@ -79,6 +82,7 @@ impl Default for Options {
             ticks_in_flight: 8,
             bytes_in_flight: 64 << 20,
             idle_ms: Some(10_000),
+            watchlist: Arc::default(),
             log: Arc::new(|_, _| {}),
             clock: Arc::new(wall_clock),
         }

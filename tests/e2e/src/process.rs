@@ -214,6 +214,15 @@ impl Running {
         self.signal(Signal::SIGTERM);
     }
 
+    /// `kill -9`, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When the process is gone before.
+    pub fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().expect("the child can be waited for");
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a process id is an i32");
         kill(Pid::from_raw(pid), signal).expect("the process is there");

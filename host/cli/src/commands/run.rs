@@ -24,7 +24,7 @@ use crate::settings::{self, JobArgs, KeepArgs, Mode, RunArgs, Settings};
 use crate::socket::Listener;
 use crate::supervise::{SUPERVISOR, supervise};
 use crate::value::Timeout;
-use crate::{console, interrupt, keep, process, report};
+use crate::{console, interrupt, keep, process, report, tell};
 
 /// Run a job here and now, until its input ends
 #[derive(Clone, Debug, Args)]
@@ -148,7 +148,7 @@ impl Run {
             plan,
             factory,
             checkpoints: None,
-            options: options(settings),
+            options: options(settings)?,
         };
         Ok(Run { control, component, spec, sources, sinks, endless, first_record, first_output })
     }
@@ -177,6 +177,9 @@ impl Run {
         let progress = Progress::start(view).map_err(no_thread)?;
         let (plan, workers) = (Arc::clone(&self.spec.plan), self.spec.graph.workers());
         let result = tidemill_dataflow::run(self.spec, &self.control);
+        if let Some(suspect) = self.control.take_suspect() {
+            tell::suspect(&suspect);
+        }
         let end = monitor::sample(&self.control, &self.sources);
         let samples = monitor.map(Monitor::finish).unwrap_or_default();
         if let Some(progress) = progress {
@@ -203,7 +206,7 @@ impl Run {
         if console::watched() {
             console::note(&report::summary(&facts));
         }
-        if wants_report { tell(&report::json(&facts).to_string(), report_file) } else { Ok(()) }
+        if wants_report { write_report(&report::json(&facts).to_string(), report_file) } else { Ok(()) }
     }
 }
 
@@ -221,7 +224,7 @@ fn finish(keeping: Option<&Keeping>, listener: Option<Listener>, stopped: bool) 
     }
 }
 
-fn options(settings: &Settings) -> Options {
+fn options(settings: &Settings) -> Outcome<Options> {
     let defaults = Options::default();
     let idle_ms = match (settings.mode, settings.idle_timeout) {
         // Where every input ends, a quiet one is only slow (design: off for batch).
@@ -229,7 +232,8 @@ fn options(settings: &Settings) -> Options {
         (_, Some(Timeout::After(ms))) => Some(ms),
         (_, None) => defaults.idle_ms,
     };
-    Options { idle_ms, log: Arc::new(|operator: &str, message: &str| console::log("warn", operator, message)), ..defaults }
+    let log = Arc::new(|operator: &str, message: &str| console::log("warn", operator, message));
+    Ok(Options { idle_ms, watchlist: Arc::new(tell::watchlist()?), log, ..defaults })
 }
 
 /// A reader that has left is how pipes end, not a failure; there is nothing to report then.
@@ -270,7 +274,7 @@ fn fault(failure: &Failure) -> Fault {
     Fault::failed(text).maybe_hint(hint.map(str::to_owned))
 }
 
-fn tell(report: &str, file: Option<&std::path::Path>) -> Outcome<()> {
+fn write_report(report: &str, file: Option<&std::path::Path>) -> Outcome<()> {
     match file {
         None => console::raw(report),
         Some(path) => std::fs::write(path, format!("{report}\n"))

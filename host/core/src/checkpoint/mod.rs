@@ -8,9 +8,10 @@
 //! the state as the guest exports it. A page of a handover may say that a row is gone; a page that comes back never does.
 //!
 //! What makes a checkpoint exist, and which one a start takes, is decided in [`protocol`]; when to begin one in [`trigger`]; what
-//! becomes of a job whose runner ended in [`restart`].
+//! becomes of a job whose runner ended in [`restart`]; and of a record that ends every runner in [`poison`].
 
 pub mod compare;
+pub mod poison;
 pub mod protocol;
 pub mod restart;
 pub mod trigger;

@@ -72,6 +72,11 @@ impl Restarts {
         Restarts { policy, in_a_row: 0 }
     }
 
+    /// What failed is known and will not come again: delay and budget begin anew.
+    pub fn found(&mut self) {
+        self.in_a_row = 0;
+    }
+
     /// Decides after an end of a runner that ran for so long.
     pub fn ended(&mut self, end: End, ran: Duration) -> Next {
         if end != End::Failed {
@@ -127,6 +132,18 @@ mod tests {
         assert_eq!(waits(&mut restarts, 2), [3, 3]);
         assert_eq!(restarts.ended(End::Failed, LONG - SHORT), Next::GiveUp(2));
         assert_eq!(restarts.ended(End::Failed, LONG), Next::Start { after: Duration::from_secs(3), number: 1 });
+    }
+
+    #[test]
+    fn a_cause_that_was_found_begins_the_count_anew() {
+        let mut restarts = restarts(Delay::Fixed(SHORT), Some(1));
+        assert_eq!(waits(&mut restarts, 1), [1]);
+        restarts.found();
+        assert_eq!(waits(&mut restarts, 1), [1]);
+        assert_eq!(restarts.ended(End::Failed, SHORT), Next::GiveUp(1));
+        let mut none = Restarts::new(Policy { delay: Delay::Fixed(SHORT), starts_max: Some(0), reset_after: LONG });
+        none.found();
+        assert_eq!(none.ended(End::Failed, SHORT), Next::GiveUp(0), "without restarts there is none for this either");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use crate::harness::{Context, Logic};
-use crate::operators::guest_call::GuestCall;
+use crate::operators::guest_call::{GuestCall, Shown};
 use crate::report::Failure;
 
 /// See the module.
@@ -29,8 +29,8 @@ impl Chain {
 impl Logic for Chain {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
         let at = cx.moment();
-        let shown = (&block, &self.schema);
-        let mut outcome = self.call.stateless(cx, input as u32, at, shown)?;
+        let shown = Shown { block: &block, schema: &self.schema, input: input as u32 };
+        let mut outcome = self.call.stateless(cx, at, shown)?;
         let watermark = self.stamper.as_mut().map(|stamper| {
             let times = outcome.emitted.iter().map(|e| stamper.note(&e.block));
             times.max().unwrap_or(TIME_MIN)

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use tidemill_core::block::{Block, Builder, Value};
+use tidemill_core::checkpoint::poison::{Kind, Suspect, content};
 use tidemill_core::connect::{OnError, RECORD_SHOWN_MAX};
 use tidemill_core::guest::{self, ChainId, Factory, Failure as Refusal, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{DEAD_LETTER, DEAD_LETTER_SCHEMA, Plan, Port};
@@ -17,10 +18,27 @@ use tidemill_core::schema::Schema;
 
 use crate::harness::Context;
 use crate::operators::rerun::{Rerun, Trapped};
+use crate::operators::watch::{Condemned, Piece, Watch};
 use crate::report::{Cause, Failure};
 
 /// The component's instance of this worker, shared by its operators.
 pub(crate) type Instance = Rc<RefCell<Box<dyn Guest>>>;
+
+/// A block whose rows an error speaks of.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) schema: &'a Schema,
+    /// The input it came on; 0 where it is made by the host.
+    pub(crate) input: u32,
+}
+
+impl<'a> Shown<'a> {
+    /// Of the only input there is.
+    pub(crate) fn only(block: &'a Block, schema: &'a Schema) -> Shown<'a> {
+        Shown { block, schema, input: 0 }
+    }
+}
 
 /// A fused chain as one operator of the engine.
 pub(crate) struct GuestCall {
@@ -33,18 +51,20 @@ pub(crate) struct GuestCall {
     /// Ports that somebody reads: output `i` of the engine's operator is `ports[i]`.
     ports: Vec<(OperatorId, Port)>,
     rerun: Rerun,
+    watch: Option<Rc<Watch>>,
 }
 
 impl GuestCall {
-    /// `factory` makes the instance in which the record of a trap is looked for.
+    /// `factory` makes the instance in which the record of a trap is looked for; `watch` says at which records the job has ended before.
     pub(crate) fn new(
         plan: Arc<Plan>,
         (instance, factory): (Instance, Arc<dyn Factory>),
         chain: ChainId,
         members: Vec<OperatorId>,
         ports: Vec<(OperatorId, Port)>,
+        watch: Option<Rc<Watch>>,
     ) -> GuestCall {
-        GuestCall { plan, instance, chain, members, ports, rerun: Rerun::new(factory) }
+        GuestCall { plan, instance, chain, members, ports, rerun: Rerun::new(factory), watch }
     }
 
     /// The first member: the one that has the state.
@@ -62,17 +82,25 @@ impl GuestCall {
         self.ports.iter().position(|p| *p == (operator, port))
     }
 
-    /// Calls the guest and times it. `shown` is the block whose rows an error speaks of, with its schema.
+    /// The pieces in which a block is to be given to an export. In almost every run it is one.
+    pub(crate) fn pieces(&self, export: &str, input: u32, block: &Block, cx: &Context) -> Vec<Piece> {
+        match &self.watch {
+            Some(watch) => watch.cut(export, input, block, cx),
+            None => vec![Piece::Rows(0..block.rows() as u32)],
+        }
+    }
+
+    /// Calls the guest and times it. `shown` is the block whose rows an error speaks of.
     pub(crate) fn call<T>(
         &self,
         cx: &Context,
-        shown: Option<(&Block, &Schema)>,
+        shown: Option<Shown<'_>>,
         call: impl FnOnce(&mut dyn Guest, ChainId) -> Result<T, guest::Error>,
     ) -> Result<T, Failure> {
         let start = Instant::now();
         let result = call(self.instance.borrow_mut().as_mut(), self.chain);
         cx.counters().guest_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
-        result.map_err(|error| self.failure(error, shown))
+        result.map_err(|error| self.failure(error, shown, cx))
     }
 
     /// The columns of the first member's state.
@@ -91,19 +119,43 @@ impl GuestCall {
     }
 
     /// Runs a stateless chain over a block. When it traps and the component could not say at which record, that is looked for.
-    pub(crate) fn stateless(&self, cx: &Context, input: u32, at: Moment, (block, schema): (&Block, &Schema)) -> Result<Outcome, Failure> {
-        self.call(cx, Some((block, schema)), |guest, chain| {
+    pub(crate) fn stateless(&self, cx: &Context, at: Moment, shown: Shown<'_>) -> Result<Outcome, Failure> {
+        let Shown { block, schema, input } = shown;
+        self.call(cx, Some(shown), |guest, chain| {
             let result = guest.process(chain, input, at, block, &[], &[]);
             result.map_err(|error| self.rerun.blame(error, &Trapped { members: &self.members, input, at, block, schema }))
         })
     }
 
-    fn failure(&self, error: guest::Error, shown: Option<(&Block, &Schema)>) -> Failure {
-        let (operator, row) = match &error {
+    fn failure(&self, error: guest::Error, shown: Option<Shown<'_>>, cx: &Context) -> Failure {
+        let (operator, mut row) = match &error {
             guest::Error::Trap { at: Some((operator, row)), .. } => (*operator, Some(*row)),
             _ => (self.head(), None),
         };
-        let record = row.zip(shown).map(|(row, (block, schema))| render(block, schema, row as usize));
+        let ended = match &error {
+            guest::Error::Trap { export, .. } => Some((Kind::Trap, *export)),
+            guest::Error::Deadline { export, .. } => Some((Kind::Deadline, *export)),
+            _ => None,
+        };
+        if ended.is_some() && shown.is_some_and(|shown| shown.block.rows() == 1) {
+            row = Some(0);
+        }
+        let known = row.zip(shown).filter(|(row, shown)| (*row as usize) < shown.block.rows());
+        let record = known.map(|(row, shown)| render(shown.block, shown.schema, row as usize));
+        if let Some(((kind, export), shown)) = ended.zip(shown) {
+            cx.suspect(Suspect {
+                entry: self.name(self.head()),
+                call: export.to_owned(),
+                input: shown.input,
+                content: known.map(|(row, shown)| content(shown.block, row as usize)),
+                operator: self.name(operator),
+                on_error: self.plan.operators.get(operator as usize).map(|operator| operator.on_error).unwrap_or_default(),
+                kind,
+                reason: error.to_string(),
+                record: record.clone(),
+                seen: cx.counters().records_in.load(Relaxed),
+            });
+        }
         Failure { operator: self.name(operator), cause: Cause::Guest(Box::new(error)), record }
     }
 
@@ -112,7 +164,7 @@ impl GuestCall {
     }
 
     /// Sends what the call emitted, and deals with the records it refused.
-    pub(crate) fn settle(&self, outcome: &mut Outcome, shown: (&Block, &Schema), cx: &mut Context) -> Result<(), Failure> {
+    pub(crate) fn settle(&self, outcome: &mut Outcome, shown: Shown<'_>, cx: &mut Context) -> Result<(), Failure> {
         for emission in outcome.emitted.drain(..) {
             match self.output(emission.operator, emission.port) {
                 Some(output) => cx.emit(output, emission.block),
@@ -122,12 +174,23 @@ impl GuestCall {
             }
         }
         for refusal in outcome.failures.drain(..) {
-            self.refused(&refusal, shown, cx)?;
+            let place = format!("row {}", refusal.row);
+            self.refused(&refusal, &place, shown, cx)?;
         }
         Ok(())
     }
 
-    fn refused(&self, refusal: &Refusal, (block, schema): (&Block, &Schema), cx: &mut Context) -> Result<(), Failure> {
+    /// Deals with a record that is not given to user code any more.
+    pub(crate) fn set_aside(&self, row: u32, condemned: &Condemned, shown: Shown<'_>, cx: &mut Context) -> Result<(), Failure> {
+        let named = self.members.iter().copied().find(|&member| self.name(member) == condemned.operator);
+        let message = format!("user code trapped at it twice: {}", condemned.reason);
+        let refusal = Refusal { row, operator: named.unwrap_or(self.head()), message };
+        let place = format!("input {}, content {:016x}", shown.input, condemned.content);
+        self.refused(&refusal, &place, shown, cx)
+    }
+
+    fn refused(&self, refusal: &Refusal, place: &str, shown: Shown<'_>, cx: &mut Context) -> Result<(), Failure> {
+        let Shown { block, schema, .. } = shown;
         let record = render(block, schema, refusal.row as usize);
         let operator = self.name(refusal.operator);
         match self.plan.operators[refusal.operator as usize].on_error {
@@ -141,14 +204,8 @@ impl GuestCall {
             OnError::DeadLetter => {
                 cx.counters().dead_lettered.fetch_add(1, Relaxed);
                 if let Some(output) = self.output(refusal.operator, DEAD_LETTER) {
-                    let letter = dead_letter(
-                        &operator,
-                        &format!("row {}", refusal.row),
-                        &refusal.message,
-                        &record,
-                        block.time(refusal.row as usize),
-                    );
-                    cx.emit(output, letter);
+                    let time = block.time(refusal.row as usize);
+                    cx.emit(output, dead_letter(&operator, place, &refusal.message, &record, time));
                 }
             }
         }

@@ -8,4 +8,5 @@ pub(crate) mod rolling;
 pub(crate) mod sink;
 pub(crate) mod source;
 pub(crate) mod union;
+pub(crate) mod watch;
 pub(crate) mod window;

@@ -16,7 +16,8 @@ use tidemill_core::schema::{Field, Schema, Type};
 use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key, key_schema, push_key};
 use crate::ledger::{Ledger, Pages};
-use crate::operators::guest_call::GuestCall;
+use crate::operators::guest_call::{GuestCall, Shown};
+use crate::operators::watch::{Piece, part};
 use crate::report::{Cause, Failure};
 use crate::restore::{Page, Restored};
 use crate::timers::{Due, Timers};
@@ -181,13 +182,33 @@ impl Process {
             self.export(&claimed, due, cx)?;
         }
         let block = builder.finish().expect("at least one timer is due");
+        let all = std::mem::take(&mut self.slots);
+        for piece in self.call.pieces("on-timer", 0, &block, cx) {
+            match piece {
+                Piece::Rows(rows) => {
+                    self.slots.clear();
+                    self.slots.extend_from_slice(&all[rows.start as usize..rows.end as usize]);
+                    self.run_timers(&part(&block, &rows, &self.timer_schema), domain, time, cx)?;
+                }
+                Piece::Aside(row, condemned) => {
+                    self.call.set_aside(row, &condemned, Shown::only(&block, &self.timer_schema), cx)?;
+                    // The timer is gone all the same.
+                    self.ledger.touch(all[row as usize]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls the function of the timers of `self.slots`.
+    fn run_timers(&mut self, block: &Block, domain: Domain, time: TimeMs, cx: &mut Context) -> Result<(), Failure> {
         let mut at = cx.moment();
         match domain {
             Domain::Event => at.watermark = time,
             Domain::Processing => at.now = time,
         }
-        let shown = (&block, &self.timer_schema);
-        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.on_timer(chain, at, &block, &self.slots))?;
+        let shown = Shown::only(block, &self.timer_schema);
+        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.on_timer(chain, at, block, &self.slots))?;
         self.call.settle(&mut outcome, shown, cx)?;
         // The timers that fired are gone, whatever the state of their keys.
         outcome.unchanged.clear();
@@ -211,7 +232,7 @@ impl Logic for Process {
         let claimed = self.ledger.claim(self.slots.iter().copied());
         self.export(&claimed, &[], cx)?;
         let at = cx.moment();
-        let shown = (&block, &self.inputs[input].schema);
+        let shown = Shown { block: &block, schema: &self.inputs[input].schema, input: input as u32 };
         let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, &block, &[], &self.slots);
         let mut outcome = self.call.call(cx, Some(shown), call)?;
         self.call.settle(&mut outcome, shown, cx)?;

@@ -28,7 +28,8 @@ use timely::dataflow::{Scope, Stream};
 use crate::barrier::Barrier;
 use crate::control::Control;
 use crate::harness::{Context, Given, Tick};
-use crate::operators::guest_call::{GuestCall, dead_letter};
+use crate::operators::guest_call::{GuestCall, Shown, dead_letter};
+use crate::operators::watch::{Piece, part};
 use crate::parcel::{Item, Mark, Parcel, Signal};
 use crate::report::{Cause, Failure};
 use crate::restore::Restored;
@@ -260,7 +261,7 @@ impl State {
         for (port, block) in batch.blocks {
             bytes += block.as_bytes().len();
             match &self.spec.prelude {
-                Some(prelude) if prelude.port == port => self.run_prelude(batch.split, block)?,
+                Some(prelude) if prelude.port == port => self.run_prelude(batch.split, &block)?,
                 _ => self.cx.emit(port, block),
             }
         }
@@ -277,16 +278,25 @@ impl State {
     }
 
     /// Runs the chain that assigns event time, and tells the reader the times it gave.
-    fn run_prelude(&mut self, split: usize, block: Block) -> Result<(), Failure> {
+    fn run_prelude(&mut self, split: usize, block: &Block) -> Result<(), Failure> {
         let prelude = self.spec.prelude.as_ref().expect("only called with a prelude");
         let now = if self.spec.clock { self.clock_told } else { (self.spec.options.clock)() };
         let at = Moment { watermark: self.told, now };
-        let shown = (&block, &prelude.schema);
-        let mut outcome = prelude.call.stateless(&self.cx, 0, at, shown)?;
-        let greatest = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).max();
-        prelude.call.settle(&mut outcome, shown, &mut self.cx)?;
-        if let (Some(time), Some(reader)) = (greatest, self.reader.as_deref_mut()) {
-            reader.observe(split, time);
+        for piece in prelude.call.pieces("process", 0, block, &self.cx) {
+            let rows = match piece {
+                Piece::Rows(rows) => part(block, &rows, &prelude.schema),
+                Piece::Aside(row, condemned) => {
+                    prelude.call.set_aside(row, &condemned, Shown::only(block, &prelude.schema), &mut self.cx)?;
+                    continue;
+                }
+            };
+            let shown = Shown::only(&rows, &prelude.schema);
+            let mut outcome = prelude.call.stateless(&self.cx, at, shown)?;
+            let greatest = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).max();
+            prelude.call.settle(&mut outcome, shown, &mut self.cx)?;
+            if let (Some(time), Some(reader)) = (greatest, self.reader.as_deref_mut()) {
+                reader.observe(split, time);
+            }
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use tidemill_core::schema::Schema;
 
 use super::accumulators::{Accumulators, Folded};
 use crate::harness::Context;
-use crate::operators::guest_call::GuestCall;
+use crate::operators::guest_call::{GuestCall, Shown};
+use crate::operators::watch::{Piece, part};
 use crate::report::Failure;
 
 /// Windows to fire, one per row.
@@ -47,22 +48,41 @@ pub(crate) struct GuestCompute {
     pub(crate) input: Schema,
 }
 
+impl GuestCompute {
+    fn fire_rows(&self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure> {
+        let at = cx.moment();
+        let shown = Shown::only(fired.block, fired.schema);
+        let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.fire(chain, at, fired.block, fired.offsets, fired.slots);
+        let mut outcome = self.call.call(cx, Some(shown), call)?;
+        self.call.settle(&mut outcome, shown, cx)
+    }
+}
+
 impl Compute for GuestCompute {
     fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
         let at = cx.moment();
         let every_row_once = rows.len() == block.rows() && rows.iter().enumerate().all(|(i, &row)| i == row as usize);
         let rows = if every_row_once { &[] } else { rows };
-        let shown = (block, &self.input);
+        let shown = Shown::only(block, &self.input);
         let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.process(chain, 0, at, block, rows, slots))?;
         self.call.settle(&mut outcome, shown, cx)
     }
 
     fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure> {
-        let at = cx.moment();
-        let shown = (fired.block, fired.schema);
-        let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.fire(chain, at, fired.block, fired.offsets, fired.slots);
-        let mut outcome = self.call.call(cx, Some(shown), call)?;
-        self.call.settle(&mut outcome, shown, cx)
+        for piece in self.call.pieces("fire", 0, fired.block, cx) {
+            match piece {
+                Piece::Rows(rows) if rows.len() == fired.block.rows() => self.fire_rows(fired, cx)?,
+                Piece::Rows(rows) => {
+                    let bounds = &fired.offsets[rows.start as usize..=rows.end as usize];
+                    let (first, end) = (bounds[0], bounds[bounds.len() - 1]);
+                    let offsets: Vec<u32> = bounds.iter().map(|offset| offset - first).collect();
+                    let (block, slots) = (part(fired.block, &rows, fired.schema), &fired.slots[first as usize..end as usize]);
+                    self.fire_rows(&Fired { block: &block, schema: fired.schema, offsets: &offsets, slots }, cx)?;
+                }
+                Piece::Aside(row, condemned) => self.call.set_aside(row, &condemned, Shown::only(fired.block, fired.schema), cx)?,
+            }
+        }
+        Ok(())
     }
 
     fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure> {
