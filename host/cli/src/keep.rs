@@ -14,8 +14,10 @@ use tidemill_core::checkpoint::{Generation, Keeper, Saved};
 use tidemill_core::connect;
 use tidemill_core::key;
 use tidemill_core::plan::{Graph, Plan};
-use tidemill_dataflow::{Checkpoints, Control, participants};
-use tidemill_state::{Access, Base, Catalog, Coordinator, Ending, Event, Expected, Hooks, Job, Options, Restore, Start, Store, Which};
+use tidemill_dataflow::{Checkpoints, Control, Mode, is_under_way, participants};
+use tidemill_state::{
+    Access, Base, Catalog, Coordinator, Ending, Event, Expected, Hooks, Job, Options, Purpose, Restore, Start, Store, Which,
+};
 
 use crate::bindings::Ends;
 use crate::commands::checkpoint;
@@ -119,11 +121,13 @@ impl Claimed {
     /// All that does not fit, at once.
     pub(crate) fn check(&self, plan: &Plan, graph: &Graph) -> Outcome<()> {
         let Some(base) = &self.base else { return Ok(()) };
-        let saved: Vec<Kept> = base.manifest.operators.iter().map(kept).collect();
-        let now = participants(plan, graph).into_iter().map(|p| {
-            let operator = &plan.operators[p.operator as usize];
-            Kept { name: operator.name.clone(), kind: operator.kind_name().to_owned(), key: p.key, state: p.state }
-        });
+        // A savepoint is aligned, and a job that had ended had nothing under way: what stands there of it is of an earlier checkpoint.
+        let at_rest = base.manifest.savepoint.is_some() || base.manifest.finished;
+        let saved = base.manifest.operators.iter().filter(|operator| !(at_rest && is_under_way(&operator.name)));
+        let saved: Vec<Kept> = saved.map(kept).collect();
+        // In any mode a job takes what an unaligned checkpoint found under way.
+        let now = participants(plan, graph, Mode::Unaligned);
+        let now = now.into_iter().map(|p| Kept { name: p.name, kind: p.kind, key: p.key, state: p.state });
         let problems = compare::compare(&saved, &now.collect::<Vec<_>>());
         let (mut dropped, mut wrong) = (Vec::new(), Vec::new());
         for problem in problems {
@@ -165,7 +169,7 @@ impl Claimed {
         for (id, sink) in &ends.sinks {
             let staged = saved(id).filter(|_| own).map_or(&[][..], |saved| &saved.staged);
             sink.recover(self.generation(), staged).map_err(|e| refused(id, &e))?;
-            if !sink.transactional() && self.settings.mode == CheckpointMode::ExactlyOnce {
+            if !sink.transactional() && self.settings.mode != CheckpointMode::AtLeastOnce {
                 console::log("warn", name(id), "its output is seen before a checkpoint covers it: after a crash some of it comes twice");
             }
         }
@@ -199,10 +203,9 @@ impl Claimed {
         control: &Arc<Control>,
     ) -> Outcome<Keeping> {
         let workers = graph.workers();
-        let expected = participants(plan, graph).into_iter().map(|p| {
-            let operator = &plan.operators[p.operator as usize];
-            Expected { operator: p.operator, name: operator.name.clone(), kind: operator.kind_name().to_owned(), workers, key: p.key }
-        });
+        let mode = self.settings.mode.engine();
+        let expected = participants(plan, graph, mode).into_iter();
+        let expected = expected.map(|p| Expected { operator: p.operator, name: p.name, kind: p.kind, workers, key: p.key });
         let job = Job { name: name.to_owned(), plan: digest.to_owned(), groups: key::GROUPS, operators: expected.collect() };
         let pace = Pace { interval: self.settings.interval, pause: self.settings.pause, failures_max: None };
         let options = Options { pace: Some(pace), retain: self.settings.retain, ..Options::default() };
@@ -211,8 +214,7 @@ impl Claimed {
         let coordinator = Coordinator::start(self.store, &self.start, self.base, job, options, hooks)
             .map_err(|e| Fault::failed("cannot begin to take checkpoints").because(&e))?;
         let coordinator = Arc::new(coordinator);
-        let aligned = self.settings.mode == CheckpointMode::ExactlyOnce;
-        let checkpoints = Checkpoints { keeper: Arc::clone(&coordinator) as Arc<dyn Keeper>, saved, aligned };
+        let checkpoints = Checkpoints { keeper: Arc::clone(&coordinator) as Arc<dyn Keeper>, saved, mode };
         Ok(Keeping { coordinator, checkpoints })
     }
 }
@@ -226,7 +228,10 @@ fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>, claimed: Option<(Stor
         ends.sinks.iter().map(|(id, sink)| (plan.operators[*id as usize].name.clone(), Arc::clone(sink))).collect();
     let (begin, events, claimed) = (Arc::clone(control), Arc::clone(control), Mutex::new(claimed));
     Hooks {
-        begin: Box::new(move |id| begin.announce(id)),
+        begin: Box::new(move |id, purpose| match purpose {
+            Purpose::Recovery => begin.announce(id),
+            Purpose::Asked => begin.announce_aligned(id),
+        }),
         commit: Box::new(move |operator, staged| sinks.get(operator).map_or(Ok(()), |sink| sink.commit(staged))),
         event: Box::new(move |event| {
             if let Event::Completed(_) = event {

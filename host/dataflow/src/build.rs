@@ -26,6 +26,7 @@ use timely::worker::Worker;
 use crate::barrier::Barrier;
 use crate::control::Control;
 use crate::harness::{Input, Logic, Parts, Tick, operator};
+use crate::in_flight::{self, Lane, Recorder};
 use crate::keyed::key_schema;
 use crate::ledger::Ledger;
 use crate::linger::Linger;
@@ -44,7 +45,7 @@ use crate::parcel::Parcel;
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
-use crate::run::{JobSpec, Participant};
+use crate::run::{JobSpec, Mode, Participant};
 use crate::ticks::Ticks;
 
 /// How long a worker without work sleeps at most before it looks at the stop switch.
@@ -123,7 +124,21 @@ pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Partici
         _ => None,
     };
     let key = edge.filter(|_| state.is_some()).map(|edge| key_schema(&edge.schema, &key_columns(operator, edge)));
-    Participant { operator: id, key, state }
+    Participant { operator: id, name: operator.name.clone(), kind: operator.kind_name().to_owned(), key, state }
+}
+
+/// What is under way to an operator; none for a source. Other columns of an input make it another kind.
+pub(crate) fn under_way(plan: &Plan, graph: &Graph, id: OperatorId) -> Option<Participant> {
+    let operator = &plan.operators[id as usize];
+    let columns: Vec<String> = graph.inputs(id).map(|edge| edge.schema.to_string()).collect();
+    let kind = format!("buffer of {}", columns.join(" and "));
+    let name = in_flight::operator(&operator.name);
+    (!columns.is_empty()).then(|| Participant { operator: under_way_id(plan, id), name, kind, key: None, state: Some(in_flight::state()) })
+}
+
+/// How handovers name what is under way to an operator.
+fn under_way_id(plan: &Plan, id: OperatorId) -> OperatorId {
+    plan.operators.len() as OperatorId + id
 }
 
 /// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the
@@ -203,10 +218,20 @@ impl Job {
         Ledger::new(self.spec.checkpoints.is_some())
     }
 
-    /// An operator's part in checkpoints on this worker.
-    fn barrier(&self, id: OperatorId, worker: usize) -> Option<Barrier> {
+    /// An operator's part in checkpoints on this worker; a source has no lanes.
+    fn barrier(&self, id: OperatorId, worker: usize, lanes: &[Lane]) -> Option<Barrier> {
         let checkpoints = self.spec.checkpoints.as_ref()?;
-        Some(Barrier::new(id, worker, Arc::clone(&self.ticks), Arc::clone(&checkpoints.keeper), checkpoints.aligned))
+        let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
+        let recorder = (checkpoints.mode == Mode::Unaligned && !lanes.is_empty())
+            .then(|| Recorder::new(under_way_id(&self.spec.plan, id), worker, key::groups(worker, parallelism), lanes.to_vec()));
+        Some(Barrier::new((id, worker), Arc::clone(&self.ticks), Arc::clone(&checkpoints.keeper), checkpoints.mode, recorder))
+    }
+
+    /// The inputs of an operator, as what is under way to it is saved.
+    fn lanes(&self, id: OperatorId) -> Vec<Lane> {
+        let operator = &self.spec.plan.operators[id as usize];
+        let key = |edge: &Edge| operator.key(edge.input as usize).map(|_| key_columns(operator, edge));
+        self.spec.graph.inputs(id).map(|edge| Lane { schema: edge.schema.clone(), key: key(edge) }).collect()
     }
 
     /// What an operator begins with on this worker.
@@ -259,7 +284,7 @@ impl Job {
             control: Arc::clone(&self.control),
             ticks: Arc::clone(&self.ticks),
             probe: probe.clone(),
-            barrier: self.barrier(id, worker),
+            barrier: self.barrier(id, worker, &[]),
             restored: self.restored(id, worker),
         };
         let (readers, control, name) = (graph.nodes[id as usize].parallelism.workers, Arc::clone(&self.control), operator.name.clone());
@@ -331,6 +356,7 @@ impl Job {
             logic = Box::new(Watched::new(logic, call(), edges.iter().map(|edge| edge.schema.clone()).collect()));
         }
         let inputs = edges.iter().map(|edge| self.input(edge, spec, scope, streams)).collect();
+        let lanes = self.lanes(id);
         let parts = Parts {
             name: spec.name.clone(),
             id: id as usize,
@@ -339,8 +365,9 @@ impl Job {
             control: Arc::clone(&self.control),
             clock: Arc::clone(&self.spec.options.clock),
             logic,
-            barrier: self.barrier(id, scope.index()),
+            barrier: self.barrier(id, scope.index(), &lanes),
             restored: self.restored(id, scope.index()),
+            lanes,
         };
         ports.into_iter().zip(operator(scope, parts)).collect()
     }

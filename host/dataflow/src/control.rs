@@ -127,7 +127,12 @@ impl Control {
     /// Announces a boundary: every operator hands over for this checkpoint, each once on every worker. False when the job does not run
     /// yet or no longer, and while some have not come to the boundary before.
     pub fn announce(&self, checkpoint: CheckpointId) -> bool {
-        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint))
+        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, false))
+    }
+
+    /// Like [`Control::announce`], but aligned whatever the job does else: nothing is in it twice, and nothing is under way in it.
+    pub fn announce_aligned(&self, checkpoint: CheckpointId) -> bool {
+        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, true))
     }
 
     /// The tick it is now: the slice of processing that whatever sources emit from now on belongs to, or to a later one. `None` before the

@@ -19,14 +19,15 @@ use timely::communication::Pull;
 use timely::dataflow::channels::Message;
 use timely::dataflow::channels::pact::{DistributorPact, LogPuller, Pipeline};
 use timely::dataflow::channels::pushers::Output;
-use timely::dataflow::operators::InputCapability;
 use timely::dataflow::operators::generic::InputHandleCore;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::{Capability, InputCapability};
 use timely::dataflow::{Scope, Stream};
 use timely::progress::frontier::MutableAntichain;
 
 use crate::barrier::{Aside, Barrier};
 use crate::control::{Control, OperatorCounters};
+use crate::in_flight::{Found, Lane};
 use crate::parcel::{Item, Mark, Parcel, Payload, Signal};
 use crate::report::Failure;
 use crate::restore::Restored;
@@ -65,9 +66,10 @@ pub(crate) trait Logic {
         Ok(None)
     }
 
-    /// Takes back what it handed over, before anything else.
-    fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
-        let _ = (restored, cx);
+    /// Takes back what it handed over, before anything else. `watermarks` are those at which each key group was handed over, where that
+    /// may differ from one to another; else there are none.
+    fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
+        let _ = (restored, watermarks, cx);
         Ok(())
     }
 
@@ -197,6 +199,8 @@ pub(crate) struct Parts<'s> {
     pub(crate) barrier: Option<Barrier>,
     /// What it begins with.
     pub(crate) restored: Option<Restored>,
+    /// Its inputs, as what is under way to it was saved.
+    pub(crate) lanes: Vec<Lane>,
 }
 
 /// Builds an operator around its logic; returns its streams.
@@ -226,12 +230,20 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
         worker,
         ended: false,
     };
-    frame.restore(parts.restored.as_ref());
+    let mut found = frame.restore(parts.restored.as_ref(), &parts.lanes);
     builder.build(move |capabilities| {
-        drop(capabilities);
+        // Held for what was under way; else the operator has nothing to say of its own.
+        let mut first = found.is_some().then_some(capabilities);
+        if first.is_some() {
+            activator.activate();
+        }
         move |frontiers: &[MutableAntichain<Tick>]| {
             let start = Instant::now();
             let mut worked = false;
+            if let (Some(capabilities), Some(found)) = (first.take(), found.take()) {
+                worked = true;
+                frame.resume(found, &capabilities, &mut pushers);
+            }
             for (input, handle) in handles.iter_mut().enumerate() {
                 handle.for_each(|capability, parcel| {
                     worked = true;
@@ -271,23 +283,69 @@ struct Frame {
 }
 
 impl Frame {
-    fn restore(&mut self, restored: Option<&Restored>) {
-        let Some(restored) = restored.filter(|_| !self.cx.control.has_failed()) else { return };
+    /// Takes the operator's state back; answers what was under way to it where that was saved.
+    fn restore(&mut self, restored: Option<&Restored>, lanes: &[Lane]) -> Option<Found> {
+        let restored = restored.filter(|_| !self.cx.control.has_failed())?;
         self.cx.at.watermark = restored.watermark();
         self.merge.restore(restored.watermark());
-        if let Err(failure) = self.logic.restore(restored, &mut self.cx) {
+        let result = restored.under_way(lanes).and_then(|found| {
+            self.logic.restore(restored, found.as_ref().map_or(&[], |found| &found.watermarks), &mut self.cx)?;
+            Ok(found)
+        });
+        let found = result.unwrap_or_else(|failure| {
             self.cx.control.fail(failure);
+            None
+        })?;
+        if let Some(barrier) = &mut self.barrier {
+            barrier.restored(&found);
         }
+        Some(found)
+    }
+
+    /// Works off what was under way when the operator was saved, and tells its watermark, which may have been under way itself.
+    fn resume(&mut self, found: Found, capabilities: &[Capability<Tick>], pushers: &mut [Output<Tick, Parcel>]) {
+        found.records.into_iter().for_each(|(input, block)| self.item(input, Payload::Block(block)));
+        if self.cx.at.watermark > TIME_MIN {
+            self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Watermark(self.cx.at.watermark) });
+        }
+        self.send(pushers, |output, pusher, mut parcel| pusher.activate().give(&capabilities[output], &mut parcel));
     }
 
     /// Works a parcel off, unless it comes from behind a boundary that others have not come to.
     fn parcel(&mut self, input: usize, capability: &InputCapability<Tick>, parcel: &mut Parcel, pushers: &mut [Output<Tick, Parcel>]) {
-        if let Some(barrier) = self.barrier.as_mut().filter(|barrier| barrier.holds(capability)) {
-            barrier.put_aside(input, capability, pushers.len(), std::mem::take(&mut parcel.items));
-            return;
+        let mut delayed = None;
+        if let Some(barrier) = self.barrier.as_mut() {
+            if barrier.holds(capability) {
+                barrier.put_aside(input, capability, pushers.len(), std::mem::take(&mut parcel.items));
+                return;
+            }
+            if barrier.is_overtaken_by(capability) {
+                self.overtake();
+            }
+            delayed = self.barrier.as_ref().and_then(|barrier| barrier.delays(capability));
         }
-        parcel.items.drain(..).for_each(|item| self.item(input, item.payload));
-        self.send(pushers, |_, pusher, mut parcel| pusher.activate().give(capability, &mut parcel));
+        for item in parcel.items.drain(..) {
+            if let (Some(_), Some(barrier), Payload::Block(block)) = (delayed, self.barrier.as_mut(), &item.payload) {
+                barrier.record(input, block);
+            }
+            self.item(input, item.payload);
+        }
+        match delayed {
+            None => self.send(pushers, |_, pusher, mut parcel| pusher.activate().give(capability, &mut parcel)),
+            Some(tick) => self.send(pushers, |output, pusher, mut parcel| {
+                pusher.activate().give(&capability.delayed(&tick, output), &mut parcel);
+            }),
+        }
+    }
+
+    /// Hands over the state at a boundary that has not been reached; the rest follows when it has.
+    fn overtake(&mut self) {
+        self.finish_handover();
+        let Some(barrier) = self.barrier.as_mut().filter(|_| !self.cx.control.has_failed()) else { return };
+        match self.logic.hand_over(&mut self.cx) {
+            Ok(given) => barrier.overtake(self.cx.at.watermark, given),
+            Err(failure) => self.cx.control.fail(failure),
+        }
     }
 
     /// Hands over when a boundary has been reached, then goes on with what was put aside.
@@ -308,6 +366,9 @@ impl Frame {
     fn hand_over(&mut self, last: bool) {
         let Some(barrier) = &mut self.barrier else { return };
         if self.cx.control.has_failed() {
+            return;
+        }
+        if barrier.hand_over_overtaken(last) {
             return;
         }
         let start = Instant::now();

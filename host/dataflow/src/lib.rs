@@ -11,6 +11,7 @@ mod barrier;
 mod build;
 mod control;
 mod harness;
+mod in_flight;
 mod keyed;
 mod ledger;
 mod linger;
@@ -25,4 +26,4 @@ mod timers;
 
 pub use control::{Control, OperatorStats, Snapshot};
 pub use report::{Cause, Failure, Report};
-pub use run::{Checkpoints, Clock, JobSpec, Log, Options, Participant, participants, run};
+pub use run::{Checkpoints, Clock, JobSpec, Log, Mode, Options, Participant, is_under_way, participants, run};

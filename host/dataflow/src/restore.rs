@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::checkpoint::{Saved, SavedOperator, column};
-use tidemill_core::connect;
 use tidemill_core::schema::Schema;
+use tidemill_core::{connect, key};
 
+use crate::in_flight::{self, Found, Lane};
 use crate::report::{Cause, Failure};
 
 /// See the module.
@@ -45,6 +46,18 @@ impl Restored {
         let cause =
             Cause::Connector(connect::Error::Io(format!("cannot restore from checkpoint {}: {}", self.saved.checkpoint(), message.into())));
         Failure { operator: self.operator.clone(), cause, record: None }
+    }
+
+    /// What was under way to the operator, where that was saved. Every worker reads all of it, since each says of some key groups
+    /// what all have to know.
+    pub(crate) fn under_way(&self, lanes: &[Lane]) -> Result<Option<Found>, Failure> {
+        let name = in_flight::operator(&self.operator);
+        if self.saved.operator(&name).is_none() {
+            return Ok(None);
+        }
+        let mut found = Found::default();
+        let read = self.saved.pages(&name, 0..key::GROUPS, &mut |page| found.page(&page, &self.groups, lanes).map_err(connect::Error::Io));
+        read.map(|()| Some(found.done())).map_err(|error| self.failure(error.to_string()))
     }
 
     /// Calls `each` for every page of this worker's state.

@@ -48,9 +48,21 @@ pub struct Checkpoints {
     pub keeper: Arc<dyn Keeper>,
     /// What to begin with.
     pub saved: Option<Arc<dyn Saved>>,
-    /// Exactly once: what comes from behind a boundary waits until the boundary has been reached everywhere. Otherwise nothing waits, and
-    /// after a restore some records count twice (semantics.md #46).
-    pub aligned: bool,
+    /// What an operator does at a boundary that has not been reached everywhere.
+    pub mode: Mode,
+}
+
+/// What an operator does with records from behind a boundary while others from before it are still to come (semantics.md #46).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They wait. A restore counts every record once.
+    #[default]
+    Aligned,
+    /// They go on: the operator hands over at once, and what still comes from before the boundary is kept beside its state. A restore
+    /// counts every record once.
+    Unaligned,
+    /// They go on and are in what is handed over: a restore counts some of them twice.
+    AtLeastOnce,
 }
 
 /// Tuning of the engine; the defaults are what the figures in `benches/RESULTS.md` were measured with.
@@ -93,20 +105,32 @@ fn wall_clock() -> TimeMs {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as TimeMs)
 }
 
-/// An operator that hands over at a boundary, once on every worker.
+/// An operator that hands over at a boundary, once on every worker; or what is under way to one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Participant {
-    /// Its id.
+    /// How its handovers name it: an operator's id, or a greater number.
     pub operator: OperatorId,
+    /// How it is found again in a checkpoint.
+    pub name: String,
+    /// What it is, e.g. `window`.
+    pub kind: String,
     /// The fields of its key, where it keeps state by key.
     pub key: Option<Schema>,
     /// The columns of that state.
     pub state: Option<Schema>,
 }
 
-/// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore.
-pub fn participants(plan: &Plan, graph: &Graph) -> Vec<Participant> {
-    crate::build::heads(plan, graph).into_iter().map(|operator| crate::build::participant(plan, graph, operator)).collect()
+/// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore. In an
+/// unaligned job that is also what is under way to each operator.
+pub fn participants(plan: &Plan, graph: &Graph, mode: Mode) -> Vec<Participant> {
+    let heads = crate::build::heads(plan, graph);
+    let under_way = heads.iter().filter(|_| mode == Mode::Unaligned).filter_map(|&operator| crate::build::under_way(plan, graph, operator));
+    heads.iter().map(|&operator| crate::build::participant(plan, graph, operator)).chain(under_way).collect()
+}
+
+/// Whether a name in a checkpoint is that of what is under way to an operator. A checkpoint that was aligned has nothing of it.
+pub fn is_under_way(name: &str) -> bool {
+    name.contains(crate::in_flight::SEPARATOR)
 }
 
 /// Runs a job to its end on `graph.workers()` threads. `control` must have been made for this plan.

@@ -10,7 +10,7 @@
 //! and whoever receives something of a later tick has too.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -33,6 +33,8 @@ pub(crate) struct Ticks {
     tick_ms: u64,
     /// The tick behind the boundary announced last; 0 before the first. What operators look at for every parcel.
     behind: AtomicU64,
+    /// That boundary is to be aligned, whatever the job does else.
+    aligned: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -50,7 +52,8 @@ impl Ticks {
     /// For a job of `operators` operators, each counted once for every worker.
     pub(crate) fn new(tick_ms: u64, operators: usize) -> Ticks {
         let state = State { current: 0, boundary: None, missing: 0, running: operators };
-        Ticks { start: Instant::now(), tick_ms: tick_ms.max(1), behind: AtomicU64::new(0), state: Mutex::new(state) }
+        let (behind, aligned) = (AtomicU64::new(0), AtomicBool::new(false));
+        Ticks { start: Instant::now(), tick_ms: tick_ms.max(1), behind, aligned, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -69,7 +72,8 @@ impl Ticks {
     }
 
     /// Announces a boundary at the end of the current tick. False while an earlier one is on its way, and when everything has ended.
-    pub(crate) fn announce(&self, id: CheckpointId) -> bool {
+    /// With `aligned` it is an aligned one, whatever the job does else.
+    pub(crate) fn announce(&self, id: CheckpointId, aligned: bool) -> bool {
         let mut state = self.state();
         if state.missing > 0 || state.running == 0 {
             return false;
@@ -79,6 +83,7 @@ impl Ticks {
         state.missing = state.running;
         // The tick that is over is over for everybody, also for a source that asks within the same millisecond.
         state.current = tick + 1;
+        self.aligned.store(aligned, Ordering::Relaxed);
         self.behind.store(tick + 1, Ordering::Release);
         true
     }
@@ -86,6 +91,11 @@ impl Ticks {
     /// The tick behind the boundary announced last; 0 before the first.
     pub(crate) fn behind(&self) -> Tick {
         self.behind.load(Ordering::Acquire)
+    }
+
+    /// Whether the boundary announced last is to be aligned; asked by who has seen it.
+    pub(crate) fn is_aligned(&self) -> bool {
+        self.aligned.load(Ordering::Relaxed)
     }
 
     /// An operator that has passed the boundaries before tick `passed` hands over: the boundary it has come to, if any, and
@@ -148,16 +158,16 @@ mod tests {
     fn a_boundary_is_announced_when_everybody_has_passed_the_one_before() {
         let ticks = Ticks::new(1_000_000, 2);
         assert_eq!(ticks.behind(), 0);
-        assert!(ticks.announce(CheckpointId(7)));
+        assert!(ticks.announce(CheckpointId(7), false));
         assert_eq!((ticks.behind(), ticks.now()), (1, 1), "whoever asks from now on is behind it");
-        assert!(!ticks.announce(CheckpointId(8)), "two have not come to it");
+        assert!(!ticks.announce(CheckpointId(8), false), "two have not come to it");
         assert_eq!(ticks.pass(0, false), (Some(CheckpointId(7)), 1));
-        assert!(!ticks.announce(CheckpointId(8)), "one has not");
+        assert!(!ticks.announce(CheckpointId(8), false), "one has not");
         assert_eq!(ticks.pass(0, true), (Some(CheckpointId(7)), 1));
-        assert!(ticks.announce(CheckpointId(8)), "the one that has ended is not waited for");
+        assert!(ticks.announce(CheckpointId(8), false), "the one that has ended is not waited for");
         assert_eq!(ticks.pass(1, false), (Some(CheckpointId(8)), 2));
         assert_eq!(ticks.pass(2, true), (None, 2));
-        assert!(!ticks.announce(CheckpointId(9)), "everything has ended");
+        assert!(!ticks.announce(CheckpointId(9), false), "everything has ended");
     }
 
     #[test]

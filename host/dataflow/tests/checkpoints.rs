@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use support::kept::KeptJob;
 use support::{Custom, Row, sink};
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::guest::{Emission, Moment, Outcome, TimerAction, TimerOp};
-use tidemill_dataflow::Options;
+use tidemill_dataflow::{Mode, Options};
 
 /// Boundaries tried in one run, about.
 const BOUNDARIES: usize = 5;
@@ -110,7 +111,22 @@ fn job(rows: &[Row], what: &(Value, Custom), parallelism: usize, block_rows: usi
     let options = Options { tick_ms: 1, block_rows, ..Options::default() };
     let rows = if is_rolling(what) { alike(rows) } else { rows.to_vec() };
     let every = (rows.len() / parallelism / block_rows / BOUNDARIES).max(2);
-    KeptJob { rows, operators: what.0.clone(), parallelism, custom: what.1.clone(), options, every }
+    KeptJob {
+        rows,
+        operators: what.0.clone(),
+        parallelism,
+        custom: what.1.clone(),
+        options,
+        every,
+        mode: Mode::Aligned,
+        asked: false,
+        slow: Duration::ZERO,
+    }
+}
+
+/// The modes in which every record counts once.
+fn exact() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Aligned), Just(Mode::Unaligned)]
 }
 
 fn is_rolling(what: &(Value, Custom)) -> bool {
@@ -130,14 +146,16 @@ fn differences(got: &[String], expected: &[String], alike: bool) -> Vec<String> 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
     #[test]
-    fn a_job_goes_on_from_every_boundary(rows in rows(), what in jobs(), block_rows in 1usize..20, from in 1usize..5, to in 1usize..5) {
-        let whole = job(&rows, &what, from, block_rows).run(None).unwrap();
+    fn a_job_goes_on_from_every_boundary(
+        rows in rows(), what in jobs(), block_rows in 1usize..20, from in 1usize..5, to in 1usize..5, mode in exact(), then in exact()
+    ) {
+        let whole = KeptJob { mode, ..job(&rows, &what, from, block_rows) }.run(None).unwrap();
         for id in whole.checkpoints() {
             let saved = whole.saved(id);
-            let rest = job(&rows, &what, to, block_rows).run(Some(&saved)).unwrap();
+            let rest = KeptJob { mode: then, ..job(&rows, &what, to, block_rows) }.run(Some(&saved)).unwrap();
             let both: Vec<String> = whole.committed(id).into_iter().chain(rest.lines()).collect();
             let wrong = differences(&both, &whole.lines(), is_rolling(&what));
-            prop_assert!(wrong.is_empty(), "from checkpoint {} at {} to {}: {:#?}", id, from, to, wrong);
+            prop_assert!(wrong.is_empty(), "from checkpoint {} at {} {:?} to {} {:?}: {:#?}", id, from, mode, to, then, wrong);
             if let Some(&again) = rest.checkpoints().last() {
                 let last = job(&rows, &what, from, block_rows).run(Some(&rest.saved(again))).unwrap();
                 let all = whole.committed(id).into_iter().chain(rest.committed(again)).chain(last.lines());
@@ -146,6 +164,66 @@ proptest! {
             }
         }
     }
+}
+
+/// Records go to every worker's sink, and nothing else happens to them.
+fn dealt() -> (Value, Custom) {
+    let mut sink = sink("rows");
+    sink["inputs"][0]["partition"] = "shuffle".into();
+    (json!([sink]), Custom::default())
+}
+
+/// A job three of whose four readers are slow, so that boundaries find something under way.
+fn busy(what: &(Value, Custom), mode: Mode) -> KeptJob {
+    let rows: Vec<Row> = (0..2400).map(|i| (i, i % 97, i)).collect();
+    KeptJob { mode, every: 15, slow: Duration::from_millis(1), ..job(&rows, what, 4, 3) }
+}
+
+#[test]
+fn an_unaligned_boundary_overtakes_records_and_none_is_lost_or_doubled() {
+    let window = (window(json!({"sliding": {"size_ms": 90, "slide_ms": 30}}), json!("guest"), 60), Custom::default());
+    for what in [dealt(), window, process()] {
+        let whole = busy(&what, Mode::Unaligned).run(None).unwrap();
+        let under_way: Vec<usize> = whole.checkpoints().into_iter().map(|id| whole.saved(id).under_way()).collect();
+        assert!(under_way.iter().sum::<usize>() > 0, "nothing was under way at any of {} boundaries", under_way.len());
+        let most = whole.checkpoints().into_iter().max_by_key(|id| whole.saved(*id).under_way()).unwrap();
+        for parallelism in [1, 3, 4] {
+            let rest = KeptJob { parallelism, ..busy(&what, Mode::Unaligned) }.run(Some(&whole.saved(most))).unwrap();
+            let both: Vec<String> = whole.committed(most).into_iter().chain(rest.lines()).collect();
+            let wrong = differences(&both, &whole.lines(), false);
+            assert!(wrong.is_empty(), "at {parallelism} with {} under way: {wrong:#?}", whole.saved(most).under_way());
+        }
+    }
+}
+
+/// Semantics #46: savepoints are always aligned.
+#[test]
+fn a_boundary_that_was_asked_for_has_nothing_under_way() {
+    for mode in [Mode::Unaligned, Mode::AtLeastOnce] {
+        let whole = KeptJob { asked: true, ..busy(&dealt(), mode) }.run(None).unwrap();
+        let ids = whole.checkpoints();
+        assert!(ids.len() > 2, "only {} boundaries", ids.len());
+        assert!(ids.iter().all(|id| whole.saved(*id).under_way() == 0));
+        let middle = ids[ids.len() / 2];
+        let rest = busy(&dealt(), mode).run(Some(&whole.saved(middle))).unwrap();
+        let both: Vec<String> = whole.committed(middle).into_iter().chain(rest.lines()).collect();
+        let wrong = differences(&both, &whole.lines(), false);
+        assert!(wrong.is_empty(), "{mode:?}: {wrong:#?}");
+    }
+}
+
+#[test]
+fn at_least_once_loses_nothing_and_doubles_some() {
+    let whole = busy(&dealt(), Mode::AtLeastOnce).run(None).unwrap();
+    let mut doubled = 0;
+    for id in whole.checkpoints() {
+        let rest = busy(&dealt(), Mode::AtLeastOnce).run(Some(&whole.saved(id))).unwrap();
+        let both: Vec<String> = whole.committed(id).into_iter().chain(rest.lines()).collect();
+        let other = differences(&both, &whole.lines(), false);
+        assert!(other.iter().all(|line| line.starts_with('+')), "{other:#?}");
+        doubled += other.len();
+    }
+    assert!(doubled > 0, "with nothing put aside something of behind a boundary has been counted before it");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn main() -> Result<(), Failure> {
     let start = start(&store, RunnerId(1))?;
     let (begun, boundaries) = channel();
     let hooks = Hooks {
-        begin: Box::new(move |checkpoint| begun.send(checkpoint).is_ok()),
+        begin: Box::new(move |checkpoint, _| begun.send(checkpoint).is_ok()),
         commit: Box::new(|_, _| Ok(())),
         event: Box::new(|_| {}),
         now: Box::new(|| 0),

@@ -20,7 +20,8 @@ mod tests;
 
 pub use catalog::{Catalog, Listed, Verified, Which, open};
 pub use coordinator::{
-    BOUNDARY_TIMEOUT, Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Last, Options, RETAIN, Statistics, Wish, copy,
+    BOUNDARY_TIMEOUT, Base, Coordinator, Ending, Event, Expected, Granted, Hooks, Job, Last, Options, Purpose, RETAIN, Statistics, Wish,
+    copy,
 };
 pub use directory::{Start, judge, start};
 pub use discard::discard;

@@ -10,7 +10,7 @@ use tidemill_core::checkpoint::{Keeper, Saved};
 use tidemill_core::connect::{Sink, Source};
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{self, Graph, Kind, Operator, Settings, Watermarks};
-use tidemill_dataflow::{Checkpoints, Control, JobSpec, Options, participants};
+use tidemill_dataflow::{Checkpoints, Control, JobSpec, Mode, Options, participants};
 
 use crate::case::{Case, Expected, Out, What};
 use crate::guest::Interpreters;
@@ -58,7 +58,7 @@ fn outputs(case: &Case, parallelism: usize) -> Result<Vec<(usize, Out)>, String>
         let control = Arc::new(Control::new(case.plan.operators.len(), graph.workers()));
         now.set_control(&control);
         let outputs = Outputs::default();
-        let book = Arc::new(Book::new(&control, participants(&case.plan, &graph).len() * graph.workers()));
+        let book = Arc::new(Book::new(&control, participants(&case.plan, &graph, Mode::Aligned).len() * graph.workers()));
         let spec = spec(case, graph, &now, &outputs, (&book, saved.clone()));
         tidemill_dataflow::run(spec, &control).map_err(|failure| failure.to_string())?;
         given.extend(outputs.take());
@@ -100,7 +100,7 @@ fn spec(case: &Case, graph: Graph, script: &Arc<Script>, outputs: &Outputs, (boo
         checkpoints: Some(Checkpoints {
             keeper: Arc::clone(book) as Arc<dyn Keeper>,
             saved: saved.map(|saved| saved as Arc<dyn Saved>),
-            aligned: true,
+            mode: Mode::Aligned,
         }),
         options: Options {
             tick_ms: 1,

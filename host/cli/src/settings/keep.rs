@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tidemill_core::checkpoint::restart::{Delay, Policy};
+use tidemill_dataflow::Mode;
 
 use crate::fault::{Fault, Outcome};
 use crate::job_file::{CheckpointKeys, Scalar};
@@ -22,7 +23,7 @@ pub(crate) struct KeepArgs {
     /// The least time between two checkpoints [default: none]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub(crate) checkpoint_pause: Option<Duration>,
-    /// Whether records may count twice after a crash [default: exactly-once]
+    /// What fast inputs do at a checkpoint while slow ones come to it [default: aligned]
     #[arg(long, value_enum)]
     pub(crate) checkpoint_mode: Option<CheckpointMode>,
     /// Checkpoints that are kept [default: 2]
@@ -48,14 +49,28 @@ pub(crate) struct KeepArgs {
     pub(crate) restart_attempts: Option<usize>,
 }
 
-/// What a checkpoint promises (semantics.md #46).
+/// What happens at a checkpoint that some inputs have reached and others have not (semantics.md #46).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckpointMode {
-    /// State counts every record once; fast inputs wait for slow ones at a checkpoint
+    /// Fast inputs wait for slow ones; every record counts once
     #[default]
-    ExactlyOnce,
+    #[value(alias = "exactly-once")]
+    Aligned,
+    /// Nothing waits, and what is under way becomes part of the checkpoint; every record counts once
+    Unaligned,
     /// Nothing waits; after a crash some records count twice
     AtLeastOnce,
+}
+
+impl CheckpointMode {
+    /// In the words of the engine.
+    pub(crate) fn engine(self) -> Mode {
+        match self {
+            CheckpointMode::Aligned => Mode::Aligned,
+            CheckpointMode::Unaligned => Mode::Unaligned,
+            CheckpointMode::AtLeastOnce => Mode::AtLeastOnce,
+        }
+    }
 }
 
 /// What becomes of a job whose process has failed.
@@ -195,7 +210,7 @@ mod tests {
     fn a_wrong_key_is_named() {
         let wrong = CheckpointKeys { mode: Some("sometimes".to_owned()), ..keys() };
         let fault = KeepArgs::default().settings(Some(&wrong)).unwrap_err();
-        assert_eq!(fault.message, "checkpoints.mode = \"sometimes\": write exactly-once or at-least-once");
+        assert_eq!(fault.message, "checkpoints.mode = \"sometimes\": write aligned or unaligned or at-least-once");
     }
 
     #[test]

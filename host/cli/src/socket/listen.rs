@@ -339,7 +339,7 @@ mod tests {
         let job = tidemill_state::Job { name: "counts".to_owned(), plan: String::new(), groups: 256, operators: vec![expected] };
         let (announced, heard) = channel();
         let hooks = tidemill_state::Hooks {
-            begin: Box::new(move |_| announced.send(()).is_ok()),
+            begin: Box::new(move |_, _| announced.send(()).is_ok()),
             commit: Box::new(|_, _| Ok(())),
             event: Box::new(|_| ()),
             now: Box::new(|| 0),

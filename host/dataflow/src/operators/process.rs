@@ -262,7 +262,7 @@ impl Logic for Process {
         Ok(self.ledger.close())
     }
 
-    fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
+    fn restore(&mut self, restored: &Restored, _: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
         let schema = self.call.state_schema();
         let other = restored.differs(&schema);
         restored.pages(|page| {

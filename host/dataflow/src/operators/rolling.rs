@@ -1,5 +1,6 @@
 //! A running aggregate per key, computed by the host: one result for every record (semantics.md #32).
 
+use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Slot;
@@ -82,7 +83,7 @@ impl Logic for Rolling {
         Ok(self.ledger.close())
     }
 
-    fn restore(&mut self, restored: &Restored, _: &mut Context) -> Result<(), Failure> {
+    fn restore(&mut self, restored: &Restored, _: &[TimeMs], _: &mut Context) -> Result<(), Failure> {
         let schema = self.accumulators.state_schema();
         let other = restored.differs(&schema);
         restored.pages(|page| {

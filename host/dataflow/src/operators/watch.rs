@@ -180,8 +180,8 @@ impl Logic for Watched {
         self.inner.hand_over_more(cx)
     }
 
-    fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
-        self.inner.restore(restored, cx)
+    fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
+        self.inner.restore(restored, watermarks, cx)
     }
 
     fn rest(&mut self) -> Result<(), Failure> {

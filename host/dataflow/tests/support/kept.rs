@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tidemill_core::TIME_MIN;
 use tidemill_core::block::{Block, Builder, gather};
 use tidemill_core::checkpoint::{CheckpointId, Handover, Keeper, Saved, SavedOperator, column, page_schema};
 use tidemill_core::connect::{Batch, Error, Polled, Reader, Sink, Source, SplitTime, Waker, Writer};
 use tidemill_core::plan::{Graph, Plan, Settings};
-use tidemill_dataflow::{Checkpoints, Control, Failure, JobSpec, Options, participants, run};
+use tidemill_dataflow::{Checkpoints, Control, Failure, JobSpec, Mode, Options, is_under_way, participants, run};
 
 use super::{Custom, Row, SumFactory, schema};
 
@@ -22,6 +23,8 @@ struct Rows {
     left: Mutex<Vec<usize>>,
     control: Arc<Control>,
     every: usize,
+    asked: bool,
+    slow: Duration,
     next: AtomicU64,
 }
 
@@ -60,10 +63,17 @@ impl Source for Shared {
 impl Reader for RowReader {
     fn poll(&mut self, rows: usize) -> Result<Polled, Error> {
         self.polls += 1;
+        if !self.first {
+            // A slow disk, not a way to wait for somebody.
+            std::thread::sleep(self.source.slow);
+        }
         if self.first && self.polls.is_multiple_of(self.source.every) {
             let id = CheckpointId(self.source.next.fetch_add(1, Relaxed));
             // A moment in which the boundary before this one gets through, since one run of a few hundred rows is over in no time.
-            self.source.control.announce(id);
+            match self.source.asked {
+                true => self.source.control.announce_aligned(id),
+                false => self.source.control.announce(id),
+            };
             return Ok(Polled::Pending);
         }
         let share = &self.share[self.at..(self.at + rows).min(self.share.len())];
@@ -151,7 +161,8 @@ impl Keeper for Book {
 
 /// One finished run: what it wrote, and what it would have kept.
 pub struct Run {
-    plan: Arc<Plan>,
+    /// How each participant is found in a checkpoint.
+    names: HashMap<u32, String>,
     staging: Staging,
     book: Arc<Book>,
     expected: usize,
@@ -191,7 +202,7 @@ impl Run {
         for (&(operator, _), list) in &*self.book.handovers.lock().unwrap() {
             let list = Self::until(list, id);
             let Some((_, last)) = list.last() else { continue };
-            let name = self.plan.operators[operator as usize].name.clone();
+            let name = self.names[&operator].clone();
             let saved =
                 memory.operators.entry(name.clone()).or_insert_with(|| SavedOperator { watermark: i64::MAX, ..SavedOperator::default() });
             saved.watermark = saved.watermark.min(last.watermark);
@@ -247,7 +258,16 @@ pub struct Memory {
 impl Memory {
     /// Pieces of keyed state, all operators together.
     pub fn rows(&self) -> usize {
-        self.rows.values().map(BTreeMap::len).sum()
+        self.rows.iter().filter(|(name, _)| !is_under_way(name)).map(|(_, rows)| rows.len()).sum()
+    }
+
+    /// Pieces of blocks that were under way.
+    pub fn under_way(&self) -> usize {
+        let of = |(name, rows): (&String, &BTreeMap<Name, StateRow>)| match is_under_way(name) {
+            true => rows.keys().filter(|(key, _)| key[0] == 1).count(),
+            false => 0,
+        };
+        self.rows.iter().map(of).sum()
     }
 }
 
@@ -283,6 +303,11 @@ pub struct KeptJob {
     pub options: Options,
     /// Polls of the first reader between two boundaries.
     pub every: usize,
+    pub mode: Mode,
+    /// Boundaries are asked for as for a savepoint.
+    pub asked: bool,
+    /// How long a poll of any but the first reader takes: what they have read leaves when others have long come to a boundary.
+    pub slow: Duration,
 }
 
 impl KeptJob {
@@ -300,6 +325,8 @@ impl KeptJob {
             left: Mutex::new((0..self.rows.len()).collect()),
             control: Arc::clone(&control),
             every: self.every,
+            asked: self.asked,
+            slow: self.slow,
             next: AtomicU64::new(1),
         }));
         if let Some(from) = from {
@@ -308,7 +335,9 @@ impl KeptJob {
         let (staging, book) = (Staging::default(), Arc::new(Book::default()));
         let sinks = plan.operators.iter().enumerate().filter(|(_, o)| o.kind_name() == "sink");
         let sinks = sinks.map(|(id, _)| (id as u32, Arc::new(staging.clone()) as Arc<dyn Sink>)).collect();
-        let expected = participants(&plan, &graph).len() * graph.workers();
+        let participants = participants(&plan, &graph, self.mode);
+        let expected = participants.len() * graph.workers();
+        let names = participants.into_iter().map(|p| (p.operator, p.name)).collect();
         let plan = Arc::new(plan);
         let spec = JobSpec {
             plan: Arc::clone(&plan),
@@ -319,11 +348,11 @@ impl KeptJob {
             checkpoints: Some(Checkpoints {
                 keeper: Arc::clone(&book) as Arc<dyn Keeper>,
                 saved: from.map(|from| Arc::clone(from) as Arc<dyn Saved>),
-                aligned: true,
+                mode: self.mode,
             }),
             options: self.options.clone(),
         };
         run(spec, &control)?;
-        Ok(Run { plan, staging, book, expected, base: from.map(|from| from.rows.clone()).unwrap_or_default() })
+        Ok(Run { names, staging, book, expected, base: from.map(|from| from.rows.clone()).unwrap_or_default() })
     }
 }

@@ -67,14 +67,23 @@ impl Default for Options {
 
 /// How the coordinator reaches the rest of the process. All are called on its thread.
 pub struct Hooks {
-    /// Announces a boundary to the engine; false when the engine takes none now.
-    pub begin: Box<dyn Fn(CheckpointId) -> bool + Send>,
+    /// Announces a boundary to the engine, for whom; false when the engine takes none now.
+    pub begin: Box<dyn Fn(CheckpointId, Purpose) -> bool + Send>,
     /// Makes staged output of an operator visible. Called again with names that it has had when it failed, or at a restart.
     pub commit: Box<dyn Fn(&str, &[String]) -> Result<(), connect::Error> + Send>,
     /// Told what happens.
     pub event: Box<dyn Fn(Event) + Send>,
     /// Milliseconds since the epoch.
     pub now: Box<dyn Fn() -> TimeMs + Send>,
+}
+
+/// What a checkpoint is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To go on from after a crash.
+    Recovery,
+    /// A savepoint, or one that somebody asked for: it stands by itself, so its boundary is to be aligned.
+    Asked,
 }
 
 /// What the operator of a job may want to know.

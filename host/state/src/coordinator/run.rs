@@ -11,7 +11,7 @@ use tidemill_core::checkpoint::trigger::{self, Due, Pace, RETRY_MIN, Trigger};
 use super::merge::{Done, Merge};
 use super::slots::Slots;
 use super::write::Prepared;
-use super::{Base, Ending, Event, Granted, Hooks, Job, Message, Options, Statistics, Wish};
+use super::{Base, Ending, Event, Granted, Hooks, Job, Message, Options, Purpose, Statistics, Wish};
 use crate::directory::Start;
 use crate::error::Error;
 use crate::store::Store;
@@ -244,7 +244,8 @@ impl Run {
 
     fn begin(&mut self, now: Duration) -> bool {
         let attempt = self.begin_attempt(now, false);
-        if (self.hooks.begin)(attempt.stamp.checkpoint) {
+        let purpose = if attempt.wishes.is_empty() { Purpose::Recovery } else { Purpose::Asked };
+        if (self.hooks.begin)(attempt.stamp.checkpoint, purpose) {
             self.phase = Phase::Gathering(attempt);
             return true;
         }

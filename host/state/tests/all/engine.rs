@@ -261,7 +261,7 @@ fn hooks(shared: &Arc<Mutex<Shared>>, commands: Vec<Sender<Command>>) -> Hooks {
     let clock = AtomicI64::new(1_700_000_000_000);
     let (begun, committed, told) = (shared(), shared(), shared());
     Hooks {
-        begin: Box::new(move |checkpoint| {
+        begin: Box::new(move |checkpoint, _| {
             let mut shared = begun.lock().unwrap();
             if shared.refuse_boundaries {
                 return false;

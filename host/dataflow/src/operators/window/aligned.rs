@@ -16,6 +16,7 @@ use tidemill_core::key;
 use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
+use super::ahead::Ahead;
 use super::firings::Firings;
 use super::work::{Names, Owner, Work};
 use crate::harness::Context;
@@ -188,7 +189,7 @@ impl Aligned {
     }
 
     /// Fires what `to` releases, in order of window end, and lets go of panes that are over.
-    pub(super) fn advance(&mut self, to: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+    pub(super) fn advance(&mut self, to: TimeMs, ahead: &Ahead, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         if to < self.next_due {
             self.fired_to = self.fired_to.max(to);
             return Ok(());
@@ -200,7 +201,7 @@ impl Aligned {
             .filter(|end| end.saturating_sub(1) > self.fired_to && end.saturating_sub(1) <= to)
             .collect();
         for end in ends {
-            self.fire_window(end, work);
+            self.fire_window(end, ahead, work);
             work.fire_all(cx)?;
         }
         self.fired_to = self.fired_to.max(to);
@@ -219,17 +220,20 @@ impl Aligned {
         &self.panes[from..to]
     }
 
-    fn fire_window(&mut self, end: TimeMs, work: &mut Work) {
+    fn fire_window(&mut self, end: TimeMs, ahead: &Ahead, work: &mut Work) {
         let window = Window { start: end.saturating_sub(self.size_ms), end };
         let mut firings = std::mem::take(&mut self.firings);
         let mut count = |key: &[u8]| if self.lateness_ms > 0 { firings.next(end, key) } else { 0 };
         match self.panes_of(end) {
             [] => {}
-            [pane] => pane.keys.iter().for_each(|(_, key, &slot)| work.fire(window, count(key), key, [slot])),
+            [pane] => {
+                let keys = pane.keys.iter().filter(|(hash, ..)| !ahead.has_fired(end, *hash));
+                keys.for_each(|(_, key, &slot)| work.fire(window, count(key), key, [slot]));
+            }
             panes => {
                 let mut merged: KeyMap<Vec<Slot>> = KeyMap::default();
                 for pane in panes {
-                    for (hash, key, &slot) in pane.keys.iter() {
+                    for (hash, key, &slot) in pane.keys.iter().filter(|(hash, ..)| !ahead.has_fired(end, *hash)) {
                         let index = merged.index(hash, key, || Vec::with_capacity(panes.len()));
                         merged.get_mut(index).expect("the key was just looked up").push(slot);
                     }

@@ -5,6 +5,7 @@
 //! watermark releases has been emitted when `advance` returns, in order of window end.
 
 pub(crate) mod accumulators;
+mod ahead;
 mod aligned;
 pub(crate) mod compute;
 mod firings;
@@ -23,6 +24,7 @@ use crate::harness::{Context, Given, Logic};
 use crate::report::Failure;
 use crate::restore::Restored;
 use crate::run::Log;
+use ahead::Ahead;
 use aligned::Aligned;
 use session::Sessions;
 pub(crate) use work::Work;
@@ -42,6 +44,7 @@ pub(crate) struct WindowOperator {
     domain: Domain,
     kept: Kept,
     work: Work,
+    ahead: Ahead,
     input: Schema,
     late_output: Option<usize>,
     late_rows: Vec<u32>,
@@ -58,7 +61,8 @@ impl WindowOperator {
             Assigner::Session { gap_ms } => Kept::Session(Sessions::new(gap_ms, lateness_ms)),
             Assigner::Global => unreachable!("plan::check refuses a global window"),
         };
-        WindowOperator { name, domain: spec.domain, kept, work, input, late_output, late_rows: Vec::new(), late_seen: 0, log }
+        let (ahead, late_rows) = (Ahead::default(), Vec::new());
+        WindowOperator { name, domain: spec.domain, kept, work, ahead, input, late_output, late_rows, late_seen: 0, log }
     }
 
     fn late(&mut self, block: &Block, cx: &mut Context) {
@@ -86,9 +90,23 @@ impl WindowOperator {
 
     fn advance(&mut self, to: TimeMs, cx: &mut Context) -> Result<(), Failure> {
         match &mut self.kept {
-            Kept::Aligned(aligned) => aligned.advance(to, &mut self.work, cx),
-            Kept::Session(sessions) => sessions.advance(to, &mut self.work, cx),
+            Kept::Aligned(aligned) => aligned.advance(to, &self.ahead, &mut self.work, cx)?,
+            Kept::Session(sessions) => sessions.advance(to, &mut self.work, cx)?,
         }
+        self.ahead.reached(to);
+        Ok(())
+    }
+
+    /// Adds rows for which this watermark holds.
+    fn add(&mut self, block: &Block, now: Option<TimeMs>, watermark: TimeMs, cx: &mut Context) -> Result<(), Failure> {
+        match &mut self.kept {
+            Kept::Aligned(aligned) => aligned.add(block, now, watermark, &mut self.work, &mut self.late_rows, cx)?,
+            Kept::Session(sessions) => sessions.add(block, now, watermark, &mut self.work, &mut self.late_rows, cx)?,
+        }
+        if !self.late_rows.is_empty() {
+            self.late(block, cx);
+        }
+        Ok(())
     }
 
     /// Processing-time windows are over when the clock has left them: at `now`, time up to `now - 1` is complete.
@@ -103,14 +121,13 @@ impl Logic for WindowOperator {
             Domain::Event => (None, cx.at.watermark),
             Domain::Processing => (Some(cx.at.now), Self::complete(cx.at.now)),
         };
-        match &mut self.kept {
-            Kept::Aligned(aligned) => aligned.add(&block, now, watermark, &mut self.work, &mut self.late_rows, cx)?,
-            Kept::Session(sessions) => sessions.add(&block, now, watermark, &mut self.work, &mut self.late_rows, cx)?,
+        match self.ahead.split(&block, &self.work.key, watermark) {
+            None => self.add(&block, now, watermark, cx),
+            Some(rows) => rows.into_iter().try_for_each(|(watermark, rows)| {
+                let part = gather(&block, &rows, &self.input).expect("there are rows");
+                self.add(&part, now, watermark, cx)
+            }),
         }
-        if !self.late_rows.is_empty() {
-            self.late(&block, cx);
-        }
-        Ok(())
     }
 
     fn watermark(&mut self, watermark: TimeMs, cx: &mut Context) -> Result<(), Failure> {
@@ -136,7 +153,11 @@ impl Logic for WindowOperator {
         }
     }
 
-    fn restore(&mut self, restored: &Restored, cx: &mut Context) -> Result<(), Failure> {
+    fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
+        if self.domain == Domain::Event {
+            self.ahead = Ahead::new(watermarks);
+            self.ahead.reached(restored.watermark());
+        }
         let watermark = if self.domain == Domain::Event { restored.watermark() } else { TIME_MIN };
         match &mut self.kept {
             Kept::Aligned(aligned) => aligned.restore(restored, watermark, &mut self.work, cx),
