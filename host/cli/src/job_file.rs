@@ -39,6 +39,8 @@ pub(crate) struct JobFile {
     pub(crate) parallelism: Option<Scalar>,
     pub(crate) mode: Option<String>,
     pub(crate) memory: Option<Scalar>,
+    pub(crate) state_memory: Option<Scalar>,
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) idle_timeout: Option<String>,
     pub(crate) checkpoints: Option<CheckpointKeys>,
 }
@@ -58,7 +60,7 @@ pub(crate) struct CheckpointKeys {
 }
 
 /// The keys of [`JobFile`] and of its tables, for suggestions.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "component",
     "name",
     "args",
@@ -66,6 +68,8 @@ const KEYS: [&str; 16] = [
     "parallelism",
     "mode",
     "memory",
+    "state-memory",
+    "state-dir",
     "idle-timeout",
     "checkpoints",
     "dir",
@@ -115,6 +119,7 @@ pub(crate) fn read(path: &Path) -> Outcome<JobFile> {
     let folder = path.parent().unwrap_or(Path::new(""));
     file.component = folder.join(&file.component);
     file.bindings.values_mut().for_each(|url| *url = relative_to(folder, url));
+    file.state_dir = file.state_dir.map(|dir| folder.join(dir));
     if let Some(checkpoints) = &mut file.checkpoints {
         checkpoints.dir = directory_relative_to(folder, &checkpoints.dir);
     }

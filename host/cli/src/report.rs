@@ -33,6 +33,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) recycled: u64,
     /// How long each step of a checkpoint kept a worker from records.
     pub(crate) pauses_us: Vec<u32>,
+    /// Pieces of state moved out of memory, and back.
+    pub(crate) moved: (u64, u64),
 }
 
 /// The report. Units stand in the names; what was not measured is null.
@@ -59,6 +61,8 @@ pub(crate) fn json(facts: &Facts<'_>) -> Value {
         "peak_rss_mib": round(facts.peak_rss_bytes as f64 / f64::from(1 << 20)),
         "recycled": facts.recycled,
         "checkpoint_pause_us": pauses(&facts.pauses_us),
+        "state_moved_out": facts.moved.0,
+        "state_moved_back": facts.moved.1,
         "operators": operators,
     })
 }
@@ -169,6 +173,7 @@ mod tests {
             peak_rss_bytes: 10 << 20,
             recycled: 4,
             pauses_us: (1..=200).rev().collect(),
+            moved: (9, 8),
         }
     }
 
@@ -185,6 +190,7 @@ mod tests {
         assert_eq!(report["recycled"], 4);
         assert_eq!(report["checkpoint_pause_us"], json!({ "count": 200, "p50": 101, "p99": 199, "max": 200 }));
         assert!(pauses(&[]).is_null());
+        assert_eq!((&report["state_moved_out"], &report["state_moved_back"]), (&json!(9), &json!(8)));
         assert!(report["first_output_s"].is_null() && report["steady_eps"].is_null());
     }
 

@@ -147,6 +147,12 @@ pub enum Error {
         /// What it did.
         message: String,
     },
+    /// State that does not fit into memory could not be moved out or back: no fault of the component.
+    #[error("the store of state that is not in memory failed: {message}")]
+    Storage {
+        /// What it said.
+        message: String,
+    },
     /// The component answered an orderly error outside of a record (`plan`, `import-state`).
     #[error("the component refused {export}: {message}")]
     Refused {

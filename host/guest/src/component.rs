@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tidemill_core::guest::{self, Guest, Limits};
 use tidemill_core::plan::Plan;
+use tidemill_core::spill::Spills;
 
 use crate::bindings::exports::tidemill::job::operators::Argument;
 use crate::cache::{self, Cache};
+use crate::cold::{Cold, Moved};
 use crate::engine::engine;
 use crate::instance::{Instance, Setup};
 use crate::log::{LogSink, Silent};
@@ -33,6 +35,15 @@ impl Default for LoadOptions {
     fn default() -> LoadOptions {
         LoadOptions { cache_dir: None, limits: Limits::default(), log: Arc::new(Silent) }
     }
+}
+
+/// How much memory the state of one instance may have, and where the rest goes.
+#[derive(Clone)]
+pub struct StateMemory {
+    /// Bytes over what a fresh instance has.
+    pub bytes: usize,
+    /// Where state goes that nobody has named for a while.
+    pub spills: Arc<dyn Spills>,
 }
 
 /// What `tidemill inspect` shows.
@@ -60,6 +71,7 @@ pub struct Component {
     setup: Setup,
     description: Arc<Description>,
     recycled: Arc<AtomicU64>,
+    moved: Arc<Moved>,
 }
 
 impl Component {
@@ -87,7 +99,7 @@ impl Component {
             ready_after,
         };
         let setup = Setup { pre, limits: options.limits.clone(), log: Arc::clone(&options.log) };
-        Ok(Component { setup, description: Arc::new(description), recycled: Arc::default() })
+        Ok(Component { setup, description: Arc::new(description), recycled: Arc::default(), moved: Arc::default() })
     }
 
     /// What is known of it without running it.
@@ -105,7 +117,24 @@ impl Component {
     /// A factory of instances that run this plan; `document` is what [`Component::plan`] gave for the same arguments. An instance whose
     /// memory grows is replaced between two calls by a fresh one with the same state.
     pub fn factory(&self, args: &[(String, String)], document: String, plan: Arc<Plan>) -> Arc<dyn guest::Factory> {
-        Arc::new(Instances(Arc::new(Job { component: self.clone(), args: arguments(args), document, plan })))
+        Arc::new(Instances(Arc::new(Job { component: self.clone(), args: arguments(args), document, plan, state: None })))
+    }
+
+    /// Like [`Component::factory`], for more state than there is memory for: an instance that has too much is replaced by one with what was
+    /// used last.
+    pub fn factory_within(
+        &self,
+        args: &[(String, String)],
+        document: String,
+        plan: Arc<Plan>,
+        state: StateMemory,
+    ) -> Arc<dyn guest::Factory> {
+        Arc::new(Instances(Arc::new(Job { component: self.clone(), args: arguments(args), document, plan, state: Some(state) })))
+    }
+
+    /// How many pieces of state all instances have moved out of memory, and back.
+    pub fn moved(&self) -> (u64, u64) {
+        (self.moved.out.load(Relaxed), self.moved.back.load(Relaxed))
     }
 
     /// How many instances of all factories have been replaced because their memory had grown.
@@ -133,6 +162,7 @@ struct Job {
     args: Vec<Argument>,
     document: String,
     plan: Arc<Plan>,
+    state: Option<StateMemory>,
 }
 
 struct Instances(Arc<Job>);
@@ -142,8 +172,12 @@ impl guest::Factory for Instances {
         let job = Arc::clone(&self.0);
         let stateful = self.0.plan.operators.iter().map(|operator| !operator.state_schema().fields().is_empty());
         let (memory_max, count) = (self.0.component.setup.limits.memory_bytes, Arc::clone(&self.0.component.recycled));
+        let cold = job.state.clone().map(|state| {
+            let schemas = job.plan.operators.iter().map(|operator| operator.state_schema());
+            Cold::new(state.spills, state.bytes, schemas, Arc::clone(&job.component.moved))
+        });
         let make = Box::new(move || job.component.instance(&job.args, &job.document, Arc::clone(&job.plan)));
-        Ok(Box::new(Recycled::new(make, stateful, memory_max, count)?))
+        Ok(Box::new(Recycled::new(make, stateful, memory_max, count, cold)?))
     }
 }
 

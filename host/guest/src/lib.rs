@@ -13,6 +13,7 @@
 mod artifact;
 mod bindings;
 mod cache;
+mod cold;
 mod component;
 mod contract;
 mod engine;
@@ -31,7 +32,7 @@ mod state;
 mod text;
 
 pub use cache::Use as CacheUse;
-pub use component::{Component, Description, LoadOptions};
+pub use component::{Component, Description, LoadOptions, StateMemory};
 pub use error::LoadError;
 pub use instance::Instance;
 pub use load::COMPONENT_BYTES_MAX;

@@ -14,6 +14,7 @@ mod part;
 mod record;
 mod restore;
 mod rows;
+mod scratch;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -30,4 +31,5 @@ pub use manifest::{Manifest, Operator, Part};
 pub use part::{Summary, examine};
 pub use record::Record;
 pub use restore::Restore;
+pub use scratch::Scratch;
 pub use store::{Access, Backend, Entry, Fault, Faulty, Objects, Operation, Put, Settings, Store};

@@ -10,8 +10,8 @@ use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
-use tidemill_guest::Component;
-use tidemill_state::Ending;
+use tidemill_guest::{Component, StateMemory};
+use tidemill_state::{Ending, Scratch};
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
@@ -132,7 +132,13 @@ impl Run {
     /// When the component cannot be instantiated for this plan.
     pub(crate) fn new(prepared: Prepared, graph: Graph, ends: Ends, settings: &Settings, control: Arc<Control>) -> Outcome<Run> {
         let Prepared { component, plan, document } = prepared;
-        let factory = component.factory(&settings.args, document, Arc::clone(&plan));
+        let factory = match settings.state_bytes {
+            None => component.factory(&settings.args, document, Arc::clone(&plan)),
+            Some(bytes) => {
+                let state = state_memory(bytes, settings, graph.workers())?;
+                component.factory_within(&settings.args, document, Arc::clone(&plan), state)
+            }
+        };
         let (first_record, first_output) = (Once::default(), Once::default());
         let endless = ends.sources.values().any(|s| !s.bounded());
         let meter_source = |(id, inner)| (id, Arc::new(MeteredSource { inner, first: first_record.clone() }) as Arc<dyn connect::Source>);
@@ -201,6 +207,7 @@ impl Run {
             peak_rss_bytes: process::peak_rss_bytes(),
             recycled: self.component.recycled(),
             pauses_us: self.control.pauses_us(),
+            moved: self.component.moved(),
             snapshot: ended.snapshot,
         };
         if console::watched() {
@@ -222,6 +229,24 @@ fn finish(keeping: Option<&Keeping>, listener: Option<Listener>, stopped: bool) 
         }
         (None, None) => Ok(()),
     }
+}
+
+/// State memory of each worker that is less than this would be moved out and back with every block.
+const STATE_BYTES_MIN: usize = 1 << 20;
+
+/// Each worker's share of the budget for state, and the store for the rest.
+fn state_memory(bytes: usize, settings: &Settings, workers: usize) -> Outcome<StateMemory> {
+    let share = bytes / workers;
+    if share < STATE_BYTES_MIN {
+        let each = format!("--state-memory is {share} bytes for each of {workers} workers, and less than 1 MiB is of no use");
+        return Err(Fault::usage(each).hint(format!("give at least {workers}MiB")));
+    }
+    let dir = settings.state_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = Scratch::create(&dir).map_err(|e| {
+        let fault = Fault::refused("there is no place for state that is not in memory").because(&e);
+        fault.hint("--state-dir names another folder")
+    })?;
+    Ok(StateMemory { bytes: share, spills: Arc::new(scratch) })
 }
 
 fn options(settings: &Settings) -> Outcome<Options> {
@@ -256,6 +281,7 @@ fn fault(failure: &Failure) -> Fault {
         }
         Cause::Guest(error) => match **error {
             guest::Error::Deadline { .. } => Some("look for an endless loop, or do less in one call"),
+            guest::Error::Storage { .. } => Some("make room, or name another folder with --state-dir"),
             guest::Error::Limit { .. } => Some("--memory gives the component more, where memory is what it lacks"),
             _ => None,
         },

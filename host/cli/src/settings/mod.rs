@@ -52,6 +52,12 @@ pub(crate) struct RunArgs {
     /// Memory that each worker's instance of the component may use, e.g. --memory 1GiB [default: 512MiB]
     #[arg(long, value_name = "SIZE", value_parser = value::bytes)]
     pub(crate) memory: Option<u64>,
+    /// Memory that the state of all workers may take in their instances, e.g. --state-memory 256MiB; the rest goes to disk [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = value::bytes)]
+    pub(crate) state_memory: Option<u64>,
+    /// Where state goes that has no room in memory [default: the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// How long a quiet split of an endless source may hold event time back, e.g. 10s or off [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = value::timeout)]
     pub(crate) idle_timeout: Option<Timeout>,
@@ -68,6 +74,9 @@ pub(crate) struct Settings {
     pub(crate) parallelism_from_file: bool,
     pub(crate) mode: Mode,
     pub(crate) memory_bytes: Option<usize>,
+    /// Of all workers together.
+    pub(crate) state_bytes: Option<usize>,
+    pub(crate) state_dir: Option<PathBuf>,
     pub(crate) idle_timeout: Option<Timeout>,
 }
 
@@ -103,11 +112,19 @@ fn lay_over(file: JobFile, job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
     bindings.extend(unique("--bind", &run.binds)?);
     let file_parallelism = key("parallelism", file.parallelism.as_ref().map(Scalar::to_string).as_deref(), value::parallelism)?;
     let file_memory = key("memory", file.memory.as_ref().map(Scalar::to_string).as_deref(), value::bytes)?;
+    let file_state = key("state-memory", file.state_memory.as_ref().map(Scalar::to_string).as_deref(), value::bytes)?;
     let file_idle = key("idle-timeout", file.idle_timeout.as_deref(), value::timeout)?;
     let file_mode = key("mode", file.mode.as_deref(), |text| Mode::from_str(text, false).map_err(|_| "write stream or batch".to_owned()))?;
-    let memory = run.memory.or(file_memory);
-    let memory_bytes =
-        memory.map(usize::try_from).transpose().map_err(|_| Fault::usage("--memory is more than this machine can address"))?;
+    let addressed = |name: &str, size: Option<u64>| {
+        let size = size.map(usize::try_from).transpose();
+        size.map_err(|_| Fault::usage(format!("{name} is more than this machine can address")))
+    };
+    let memory_bytes = addressed("--memory", run.memory.or(file_memory))?;
+    let state_bytes = addressed("--state-memory", run.state_memory.or(file_state))?;
+    let state_dir = run.state_dir.clone().or(file.state_dir);
+    if state_dir.is_some() && state_bytes.is_none() {
+        return Err(Fault::usage("--state-dir needs --state-memory: without it all state is in memory").hint("add --state-memory 256MiB"));
+    }
     Ok(Settings {
         component: file.component,
         name: run.name.clone().or(file.name),
@@ -117,6 +134,8 @@ fn lay_over(file: JobFile, job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
         parallelism_from_file: job.parallelism.is_none() && file_parallelism.is_some(),
         mode: run.mode.or(file_mode).unwrap_or_default(),
         memory_bytes,
+        state_bytes,
+        state_dir,
         idle_timeout: run.idle_timeout.or(file_idle),
     })
 }
@@ -163,6 +182,7 @@ mod tests {
             args: BTreeMap::from([("query".to_owned(), Scalar::Text("q1".to_owned())), ("n".to_owned(), Scalar::Whole(3))]),
             parallelism: Some(Scalar::Whole(2)),
             memory: Some(Scalar::Text("1GiB".to_owned())),
+            state_memory: Some(Scalar::Text("64MiB".to_owned())),
             idle_timeout: Some("off".to_owned()),
             ..JobFile::default()
         }
@@ -174,6 +194,15 @@ mod tests {
         assert_eq!(settings.args, [("n".to_owned(), "3".to_owned()), ("query".to_owned(), "q5".to_owned())]);
         assert_eq!((settings.parallelism, settings.parallelism_from_file), (Some(4), false));
         assert_eq!((settings.memory_bytes, settings.idle_timeout), (Some(1 << 30), Some(Timeout::Off)));
+    }
+
+    #[test]
+    fn a_folder_for_state_means_nothing_without_a_budget() {
+        let settings = lay_over(file(), &job(&[], None), &RunArgs { state_dir: Some("scratch".into()), ..RunArgs::default() }).unwrap();
+        assert_eq!((settings.state_bytes, settings.state_dir), (Some(64 << 20), Some(PathBuf::from("scratch"))));
+        let without = JobFile { state_memory: None, state_dir: Some("scratch".into()), ..file() };
+        let fault = lay_over(without, &job(&[], None), &RunArgs::default()).unwrap_err();
+        assert!(fault.message.starts_with("--state-dir needs --state-memory"), "{fault:?}");
     }
 
     #[test]

@@ -4,12 +4,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Mutex;
 
 use proptest::prelude::*;
 use tidemill_core::block::{Builder, Value};
 use tidemill_core::schema::Schema;
+use tidemill_core::spill::{self, Spill, Spills};
 
 use super::*;
+use crate::cold::Moved;
 
 /// Operators 0 (no state), 1 and 2 (a sum per slot); chain 0 is of 0, chain 1 of 1 and 0, chain 7 of 2.
 const CHAINS: [(ChainId, &[OperatorId]); 3] = [(0, &[0]), (1, &[1, 0]), (7, &[2])];
@@ -24,6 +27,8 @@ struct Leaky {
     memory: usize,
     /// Bytes that every call leaves behind.
     leak: usize,
+    /// Bytes that a sum takes.
+    sum_bytes: usize,
     /// What all instances together were asked to export: operator and number of slots.
     exports: Rc<RefCell<Vec<(OperatorId, usize)>>>,
 }
@@ -36,7 +41,7 @@ impl Leaky {
 
 impl Measured for Leaky {
     fn memory_bytes(&self) -> usize {
-        self.memory
+        self.memory + self.sum_bytes * self.sums.len()
     }
 }
 
@@ -115,10 +120,63 @@ type Exports = Rc<RefCell<Vec<(OperatorId, usize)>>>;
 fn recycled(leak: usize, memory_max: usize) -> (Recycled<Leaky>, Arc<AtomicU64>, Exports) {
     let (count, exports) = (Arc::new(AtomicU64::new(0)), Exports::default());
     let shared = exports.clone();
-    let make = move || Ok(Leaky { sums: BTreeMap::new(), chains: BTreeMap::new(), memory: FRESH, leak, exports: shared.clone() });
-    let mut guest = Recycled::new(Box::new(make), STATEFUL.into_iter(), memory_max, count.clone()).unwrap();
+    let make =
+        move || Ok(Leaky { sums: BTreeMap::new(), chains: BTreeMap::new(), memory: FRESH, leak, sum_bytes: 0, exports: shared.clone() });
+    let mut guest = Recycled::new(Box::new(make), STATEFUL.into_iter(), memory_max, count.clone(), None).unwrap();
     CHAINS.iter().for_each(|(chain, members)| guest.link(*chain, members).unwrap());
     (guest, count, exports)
+}
+
+/// Shares in memory.
+#[derive(Default)]
+struct Shares {
+    /// All slots that are out, of all shares.
+    out: Arc<Mutex<BTreeMap<(OperatorId, Slot), Vec<u8>>>>,
+    /// What answers instead.
+    full: Option<String>,
+}
+
+impl Spills for Shares {
+    fn share(&self) -> Result<Box<dyn Spill>, spill::Error> {
+        Ok(Box::new(Shares { out: self.out.clone(), full: self.full.clone() }))
+    }
+}
+
+impl Spill for Shares {
+    fn put(&mut self, operator: OperatorId, slot: Slot, state: &[u8]) -> Result<(), spill::Error> {
+        if let Some(full) = &self.full {
+            return Err(spill::Error(full.clone()));
+        }
+        self.out.lock().unwrap().insert((operator, slot), state.to_vec());
+        Ok(())
+    }
+
+    fn get(&mut self, operator: OperatorId, slot: Slot) -> Result<Vec<u8>, spill::Error> {
+        self.out.lock().unwrap().get(&(operator, slot)).cloned().ok_or_else(|| spill::Error("it is not there".to_owned()))
+    }
+
+    fn remove(&mut self, operator: OperatorId, slot: Slot) -> Result<(), spill::Error> {
+        self.out.lock().unwrap().remove(&(operator, slot));
+        Ok(())
+    }
+}
+
+/// A guest whose sums take ten bytes each and may have `budget` of them.
+fn tight(budget: usize, full: Option<&str>) -> (Recycled<Leaky>, Arc<Moved>) {
+    let moved = Arc::new(Moved::default());
+    let shares = Shares { full: full.map(str::to_owned), ..Shares::default() };
+    let schemas = STATEFUL.into_iter().map(|has| if has { Leaky::schema() } else { Schema::default() });
+    let cold = Cold::new(Arc::new(shares), budget, schemas, moved.clone());
+    let make =
+        || Ok(Leaky { sums: BTreeMap::new(), chains: BTreeMap::new(), memory: FRESH, leak: 0, sum_bytes: 10, exports: Exports::default() });
+    let mut guest = Recycled::new(Box::new(make), STATEFUL.into_iter(), 1 << 20, Arc::default(), Some(cold)).unwrap();
+    CHAINS.iter().for_each(|(chain, members)| guest.link(*chain, members).unwrap());
+    (guest, moved)
+}
+
+/// All there is of an operator, in whatever place.
+fn all(guest: &mut dyn Guest, operator: OperatorId) -> Block {
+    guest.export_state(operator, &(0..400).rev().collect::<Vec<_>>()).unwrap()
 }
 
 fn one_row() -> Block {
@@ -201,6 +259,50 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Where state may have room for five sums, nearly all of it is out; no call and no export shows it.
+    #[test]
+    fn nobody_notices_that_state_is_out(calls in calls()) {
+        let ((mut small, moved), (mut calm, ..)) = (tight(50, None), recycled(0, 1 << 20));
+        for call in &calls {
+            prop_assert_eq!(run(&mut small, call), run(&mut calm, call));
+            prop_assert!(small.guest.sums.len() <= 5 + 10, "{} sums are in memory: five, and what one call needs", small.guest.sums.len());
+        }
+        let in_memory = small.guest.sums.len();
+        for operator in [1, 2] {
+            prop_assert_eq!(all(&mut small, operator), all(&mut calm, operator));
+        }
+        prop_assert_eq!(small.guest.sums.len(), in_memory, "an export loads nothing");
+        prop_assert!(moved.out.load(Relaxed) > 0 || calm.guest.sums.len() <= 15);
+    }
+}
+
+#[test]
+fn what_was_named_last_stays() {
+    let (mut guest, moved) = tight(200, None);
+    // No sum is a multiple of five, which would be cleared.
+    for slot in 0..20 {
+        run(&mut guest, &Call::Process(1, vec![slot]));
+    }
+    assert_eq!(moved.out.load(Relaxed), 0, "twenty have room");
+    run(&mut guest, &Call::Process(1, vec![3]));
+    run(&mut guest, &Call::Process(1, vec![20]));
+    let warm: Vec<Slot> = guest.guest.sums.keys().map(|(_, slot)| *slot).collect();
+    assert!(warm.len() < 20 && warm.contains(&3) && warm.contains(&20), "{warm:?}");
+    assert!(!warm.contains(&0), "{warm:?}");
+    assert_eq!(moved.back.load(Relaxed), 0);
+    run(&mut guest, &Call::Process(1, vec![0]));
+    assert_eq!(moved.back.load(Relaxed), 1);
+}
+
+#[test]
+fn a_store_that_is_full_is_an_error_of_its_own() {
+    let (mut guest, _) = tight(20, Some("no space left on device"));
+    let slots: Vec<Slot> = (0..200).collect();
+    let error = guest.process(1, 0, AT, &one_row(), &[], &slots).unwrap_err();
+    assert_eq!(error, Error::Storage { message: "no space left on device".to_owned() });
+}
+
 #[test]
 fn an_exchange_comes_when_half_of_the_room_is_taken_and_not_before() {
     let (mut guest, count, _) = recycled(10, 200);
@@ -243,11 +345,18 @@ fn an_exchange_that_fails_is_an_error_of_the_call() {
     let make = move || {
         *made.borrow_mut() += 1;
         match *made.borrow() {
-            1 => Ok(Leaky { sums: BTreeMap::new(), chains: BTreeMap::new(), memory: FRESH, leak: 100, exports: Exports::default() }),
+            1 => Ok(Leaky {
+                sums: BTreeMap::new(),
+                chains: BTreeMap::new(),
+                memory: FRESH,
+                leak: 100,
+                sum_bytes: 0,
+                exports: Exports::default(),
+            }),
             _ => Err(Error::Contract { export: "plan", message: "another plan".to_owned() }),
         }
     };
-    let mut guest = Recycled::new(Box::new(make), STATEFUL.into_iter(), 200, Arc::default()).unwrap();
+    let mut guest = Recycled::new(Box::new(make), STATEFUL.into_iter(), 200, Arc::default(), None).unwrap();
     guest.link(0, &[0]).unwrap();
     let error = guest.process(0, 0, AT, &one_row(), &[], &[]).unwrap_err();
     assert_eq!(error, Error::Contract { export: "plan", message: "another plan".to_owned() });
