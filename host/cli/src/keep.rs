@@ -121,12 +121,12 @@ impl Claimed {
     /// All that does not fit, at once.
     pub(crate) fn check(&self, plan: &Plan, graph: &Graph) -> Outcome<()> {
         let Some(base) = &self.base else { return Ok(()) };
-        // A savepoint is aligned, and a job that had ended had nothing under way: what stands there of it is of an earlier checkpoint.
-        let at_rest = base.manifest.savepoint.is_some() || base.manifest.finished;
+        // A savepoint is aligned: whatever columns a job has now, nothing is under way to it.
+        let at_rest = base.manifest.savepoint.is_some();
         let saved = base.manifest.operators.iter().filter(|operator| !(at_rest && is_under_way(&operator.name)));
         let saved: Vec<Kept> = saved.map(kept).collect();
         // In any mode a job takes what an unaligned checkpoint found under way.
-        let now = participants(plan, graph, Mode::Unaligned);
+        let now = participants(plan, graph, true);
         let now = now.into_iter().map(|p| Kept { name: p.name, kind: p.kind, key: p.key, state: p.state });
         let problems = compare::compare(&saved, &now.collect::<Vec<_>>());
         let (mut dropped, mut wrong) = (Vec::new(), Vec::new());
@@ -204,7 +204,9 @@ impl Claimed {
     ) -> Outcome<Keeping> {
         let workers = graph.workers();
         let mode = self.settings.mode.engine();
-        let expected = participants(plan, graph, mode).into_iter();
+        let left = |base: &Base| base.manifest.operators.iter().any(|operator| is_under_way(&operator.name));
+        let under_way = mode == Mode::Unaligned || self.base.as_ref().is_some_and(left);
+        let expected = participants(plan, graph, under_way).into_iter();
         let expected = expected.map(|p| Expected { operator: p.operator, name: p.name, kind: p.kind, workers, key: p.key });
         let job = Job { name: name.to_owned(), plan: digest.to_owned(), groups: key::GROUPS, operators: expected.collect() };
         let pace = Pace { interval: self.settings.interval, pause: self.settings.pause, failures_max: None };
@@ -214,7 +216,7 @@ impl Claimed {
         let coordinator = Coordinator::start(self.store, &self.start, self.base, job, options, hooks)
             .map_err(|e| Fault::failed("cannot begin to take checkpoints").because(&e))?;
         let coordinator = Arc::new(coordinator);
-        let checkpoints = Checkpoints { keeper: Arc::clone(&coordinator) as Arc<dyn Keeper>, saved, mode };
+        let checkpoints = Checkpoints { keeper: Arc::clone(&coordinator) as Arc<dyn Keeper>, saved, mode, under_way };
         Ok(Keeping { coordinator, checkpoints })
     }
 }

@@ -35,6 +35,7 @@ pub(crate) struct Aside {
 struct Overtaken {
     watermark: TimeMs,
     given: Given,
+    ahead: Vec<TimeMs>,
     /// Its state by key, once that has followed.
     keyed: Option<Keyed>,
 }
@@ -52,12 +53,12 @@ pub(crate) struct Barrier {
     /// The handover whose keyed state follows.
     open: Option<(CheckpointId, Handover)>,
     overtaken: Option<Overtaken>,
-    /// Where boundaries may be overtaken; never at a source, to which nothing comes.
+    /// Where what is under way is handed over too; never at a source, to which nothing comes.
     recorder: Option<Recorder>,
 }
 
 impl Barrier {
-    /// `recorder` for an operator of an unaligned job.
+    /// `recorder` where what is under way to the operator is handed over too.
     pub(crate) fn new(
         (operator, worker): (OperatorId, usize),
         ticks: Arc<Ticks>,
@@ -81,12 +82,12 @@ impl Barrier {
 
     /// Whether the operator has to hand over before it works a parcel off that is not put aside.
     pub(crate) fn is_overtaken_by(&self, capability: &InputCapability<Tick>) -> bool {
-        self.recorder.is_some() && self.overtaken.is_none() && self.is_behind(capability)
+        self.mode == Mode::Unaligned && self.recorder.is_some() && self.overtaken.is_none() && self.is_behind(capability)
     }
 
     /// Takes the state at a boundary that a parcel overtakes; state by key follows.
-    pub(crate) fn overtake(&mut self, watermark: TimeMs, given: Given) {
-        self.overtaken = Some(Overtaken { watermark, given, keyed: None });
+    pub(crate) fn overtake(&mut self, watermark: TimeMs, given: Given, ahead: Vec<TimeMs>) {
+        self.overtaken = Some(Overtaken { watermark, given, ahead, keyed: None });
     }
 
     /// The tick at which what is made of a parcel leaves, where the parcel comes from before a boundary that has been overtaken.
@@ -139,16 +140,17 @@ impl Barrier {
 
     /// Hands over what was taken at a boundary when it was overtaken; false where there is nothing.
     pub(crate) fn hand_over_overtaken(&mut self, last: bool) -> bool {
-        let Some(Overtaken { watermark, given, keyed }) = self.overtaken.take() else { return false };
-        self.hand_over(watermark, given, last);
+        let Some(Overtaken { watermark, given, ahead, keyed }) = self.overtaken.take() else { return false };
+        self.hand_over(watermark, given, &ahead, last);
         if let Some(keyed) = keyed {
             self.complete(keyed);
         }
         true
     }
 
-    /// Hands over at a boundary, or at the end. Keyed state, where there is any, follows by [`Barrier::complete`].
-    pub(crate) fn hand_over(&mut self, watermark: TimeMs, given: Given, last: bool) {
+    /// Hands over at a boundary, or at the end. Keyed state, where there is any, follows by [`Barrier::complete`]. `ahead` are watermarks of
+    /// key groups that are further on.
+    pub(crate) fn hand_over(&mut self, watermark: TimeMs, given: Given, ahead: &[TimeMs], last: bool) {
         let (checkpoint, passed) = self.ticks.pass(self.passed, last);
         self.passed = passed;
         // Without a boundary it is the last one, which every checkpoint to come takes.
@@ -162,7 +164,7 @@ impl Barrier {
             self.keeper.keep(checkpoint, handover);
         }
         if let Some(recorder) = &mut self.recorder {
-            let (operator, keyed) = (recorder.operator, Some(recorder.hand_over(watermark)));
+            let (operator, keyed) = (recorder.operator, Some(recorder.hand_over(watermark, ahead)));
             self.keeper.keep(checkpoint, Handover { operator, worker, watermark, keyed, position: None, staged: Vec::new(), last });
         }
     }

@@ -45,7 +45,7 @@ use crate::parcel::Parcel;
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
-use crate::run::{JobSpec, Mode, Participant};
+use crate::run::{JobSpec, Participant};
 use crate::ticks::Ticks;
 
 /// How long a worker without work sleeps at most before it looks at the stop switch.
@@ -222,7 +222,7 @@ impl Job {
     fn barrier(&self, id: OperatorId, worker: usize, lanes: &[Lane]) -> Option<Barrier> {
         let checkpoints = self.spec.checkpoints.as_ref()?;
         let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
-        let recorder = (checkpoints.mode == Mode::Unaligned && !lanes.is_empty())
+        let recorder = (checkpoints.under_way && !lanes.is_empty())
             .then(|| Recorder::new(under_way_id(&self.spec.plan, id), worker, key::groups(worker, parallelism), lanes.to_vec()));
         Some(Barrier::new((id, worker), Arc::clone(&self.ticks), Arc::clone(&checkpoints.keeper), checkpoints.mode, recorder))
     }

@@ -66,6 +66,11 @@ pub(crate) trait Logic {
         Ok(None)
     }
 
+    /// Watermarks of key groups that are further on than the operator since a restore; empty when none is.
+    fn ahead(&self) -> &[TimeMs] {
+        &[]
+    }
+
     /// Takes back what it handed over, before anything else. `watermarks` are those at which each key group was handed over, where that
     /// may differ from one to another; else there are none.
     fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
@@ -230,17 +235,17 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
         worker,
         ended: false,
     };
-    let mut found = frame.restore(parts.restored.as_ref(), &parts.lanes);
+    let found = frame.restore(parts.restored.as_ref(), &parts.lanes);
     builder.build(move |capabilities| {
         // Held for what was under way; else the operator has nothing to say of its own.
-        let mut first = found.is_some().then_some(capabilities);
+        let mut first = found.map(|found| (found, capabilities));
         if first.is_some() {
             activator.activate();
         }
         move |frontiers: &[MutableAntichain<Tick>]| {
             let start = Instant::now();
             let mut worked = false;
-            if let (Some(capabilities), Some(found)) = (first.take(), found.take()) {
+            if let Some((found, capabilities)) = first.take() {
                 worked = true;
                 frame.resume(found, &capabilities, &mut pushers);
             }
@@ -330,12 +335,10 @@ impl Frame {
             }
             self.item(input, item.payload);
         }
-        match delayed {
-            None => self.send(pushers, |_, pusher, mut parcel| pusher.activate().give(capability, &mut parcel)),
-            Some(tick) => self.send(pushers, |output, pusher, mut parcel| {
-                pusher.activate().give(&capability.delayed(&tick, output), &mut parcel);
-            }),
-        }
+        self.send(pushers, |output, pusher, mut parcel| match delayed {
+            None => pusher.activate().give(capability, &mut parcel),
+            Some(tick) => pusher.activate().give(&capability.delayed(&tick, output), &mut parcel),
+        });
     }
 
     /// Hands over the state at a boundary that has not been reached; the rest follows when it has.
@@ -343,7 +346,7 @@ impl Frame {
         self.finish_handover();
         let Some(barrier) = self.barrier.as_mut().filter(|_| !self.cx.control.has_failed()) else { return };
         match self.logic.hand_over(&mut self.cx) {
-            Ok(given) => barrier.overtake(self.cx.at.watermark, given),
+            Ok(given) => barrier.overtake(self.cx.at.watermark, given, self.logic.ahead().to_vec()),
             Err(failure) => self.cx.control.fail(failure),
         }
     }
@@ -373,7 +376,7 @@ impl Frame {
         }
         let start = Instant::now();
         match self.logic.hand_over(&mut self.cx) {
-            Ok(given) => barrier.hand_over(self.cx.at.watermark, given, last),
+            Ok(given) => barrier.hand_over(self.cx.at.watermark, given, self.logic.ahead(), last),
             Err(failure) => self.cx.control.fail(failure),
         }
         self.cx.control.paused(start.elapsed());

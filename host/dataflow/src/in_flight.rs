@@ -5,7 +5,8 @@
 //! anything else. Records of a keyed operator are kept by key group and fit any parallelism; those of another go to the worker that has
 //! the first group of the worker that kept them.
 //!
-//! Workers hand over at different moments here, and so at different watermarks: each says its own, for the windows that it has fired already.
+//! Workers hand over at different moments here, and so at different watermarks: each says its own, for the windows that it has fired already, and
+//! says it again until the operator has caught up with it: a job that was unaligned once hands all this over in every mode.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -99,21 +100,26 @@ impl Recorder {
         }
     }
 
-    /// Hands over what was kept since the last time, and the watermark at which the state was handed over.
-    pub(crate) fn hand_over(&mut self, watermark: TimeMs) -> Keyed {
+    /// Hands over what was kept since the last time, and the watermark at which the state was handed over, which is a later one for key
+    /// groups that are `ahead`, where there are any.
+    pub(crate) fn hand_over(&mut self, watermark: TimeMs, ahead: &[TimeMs]) -> Keyed {
         let state = state();
         let mut pages = Pages { builder: Builder::new(&page_schema(&state)), pages: Vec::new() };
         let mut kept = BTreeSet::new();
-        if !self.groups.is_empty() && self.lanes.iter().any(|lane| lane.key.is_some()) {
+        if self.lanes.iter().any(|lane| lane.key.is_some()) {
             let mut key = vec![KEY_WATERMARK];
             key.extend_from_slice(&self.worker.to_be_bytes());
-            let name = name(self.groups.start, &key);
-            pages.row(&name, false, |builder| {
-                builder.column(WATERMARK).push_i64(watermark);
-                builder.column(LAST).push_i32(self.groups.end as i32 - 1);
-                [INPUT, RECORDS].into_iter().for_each(|column| builder.column(column).push_absent());
-            });
-            kept.insert(name);
+            let of = |group: &u32| ahead.get(*group as usize).map_or(watermark, |ahead| watermark.max(*ahead));
+            let groups: Vec<u32> = self.groups.clone().collect();
+            for run in groups.chunk_by(|a, b| of(a) == of(b)) {
+                let name = name(run[0], &key);
+                pages.row(&name, false, |builder| {
+                    builder.column(WATERMARK).push_i64(of(&run[0]));
+                    builder.column(LAST).push_i32(run[run.len() - 1] as i32);
+                    [INPUT, RECORDS].into_iter().for_each(|column| builder.column(column).push_absent());
+                });
+                kept.insert(name);
+            }
         }
         for (name, input, block) in self.records.drain(..) {
             pages.row(&name, false, |builder| {
@@ -241,7 +247,7 @@ mod tests {
     fn records_go_to_the_worker_that_has_their_group_and_keep_their_order() {
         let mut recorder = Recorder::new(9, 1, key::groups(1, 2), lanes(true));
         (0..20).for_each(|i| recorder.record(0, &block(i * 10..i * 10 + 10)));
-        let pages = recorder.hand_over(77).pages;
+        let pages = recorder.hand_over(77, &[]).pages;
         let mut all = Vec::new();
         for worker in 0..4 {
             let found = find(&pages, key::groups(worker, 4), true);
@@ -257,10 +263,21 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_are_ahead_keep_their_watermark() {
+        let mut recorder = Recorder::new(9, 1, key::groups(1, 2), lanes(true));
+        let ahead: Vec<TimeMs> = (0..key::GROUPS).map(|group| if (130..140).contains(&group) { 99 } else { 5 }).collect();
+        let found = find(&recorder.hand_over(77, &ahead).pages, key::groups(0, 2), true);
+        for group in 0..key::GROUPS {
+            let expected = [TIME_MIN, 77, 99][usize::from(group >= 128) + usize::from((130..140).contains(&group))];
+            assert_eq!(found.watermarks[group as usize], expected, "group {group}");
+        }
+    }
+
+    #[test]
     fn records_without_a_key_stay_together() {
         let mut recorder = Recorder::new(9, 3, key::groups(3, 4), lanes(false));
         (0..5).for_each(|i| recorder.record(0, &block(i * 10..i * 10 + 10)));
-        let pages = recorder.hand_over(77).pages;
+        let pages = recorder.hand_over(77, &[]).pages;
         assert!(keys(&find(&pages, key::groups(0, 2), false)).is_empty());
         let found = find(&pages, key::groups(1, 2), false);
         assert_eq!(keys(&found), (0..50).collect::<Vec<_>>());
@@ -275,13 +292,13 @@ mod tests {
         };
         let mut recorder = Recorder::new(9, 0, key::groups(0, 1), lanes(false));
         recorder.record(0, &block(0..3));
-        let first = recorder.hand_over(1).pages;
+        let first = recorder.hand_over(1, &[]).pages;
         assert_eq!(gone(&first), 0);
-        assert_eq!(gone(&recorder.hand_over(2).pages), 1);
-        assert_eq!(gone(&recorder.hand_over(3).pages), 0, "said once");
+        assert_eq!(gone(&recorder.hand_over(2, &[]).pages), 1);
+        assert_eq!(gone(&recorder.hand_over(3, &[]).pages), 0, "said once");
         let mut next = Recorder::new(9, 0, key::groups(0, 1), lanes(false));
         next.restored(&find(&first, key::groups(0, 1), false));
         next.record(0, &block(0..3));
-        assert_eq!(gone(&next.hand_over(4).pages), 0, "it is written over: the same worker, the same number");
+        assert_eq!(gone(&next.hand_over(4, &[]).pages), 0, "it is written over: the same worker, the same number");
     }
 }

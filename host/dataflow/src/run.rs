@@ -50,6 +50,8 @@ pub struct Checkpoints {
     pub saved: Option<Arc<dyn Saved>>,
     /// What an operator does at a boundary that has not been reached everywhere.
     pub mode: Mode,
+    /// Whether what is under way is handed over too: in an unaligned job, and in any that begins with what such a job has left.
+    pub under_way: bool,
 }
 
 /// What an operator does with records from behind a boundary while others from before it are still to come (semantics.md #46).
@@ -120,11 +122,11 @@ pub struct Participant {
     pub state: Option<Schema>,
 }
 
-/// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore. In an
-/// unaligned job that is also what is under way to each operator.
-pub fn participants(plan: &Plan, graph: &Graph, mode: Mode) -> Vec<Participant> {
+/// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore; with what is
+/// under way to each operator or without ([`Checkpoints::under_way`]).
+pub fn participants(plan: &Plan, graph: &Graph, under_way: bool) -> Vec<Participant> {
     let heads = crate::build::heads(plan, graph);
-    let under_way = heads.iter().filter(|_| mode == Mode::Unaligned).filter_map(|&operator| crate::build::under_way(plan, graph, operator));
+    let under_way = heads.iter().filter(|_| under_way).filter_map(|&operator| crate::build::under_way(plan, graph, operator));
     heads.iter().map(|&operator| crate::build::participant(plan, graph, operator)).chain(under_way).collect()
 }
 

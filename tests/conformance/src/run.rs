@@ -58,7 +58,7 @@ fn outputs(case: &Case, parallelism: usize) -> Result<Vec<(usize, Out)>, String>
         let control = Arc::new(Control::new(case.plan.operators.len(), graph.workers()));
         now.set_control(&control);
         let outputs = Outputs::default();
-        let book = Arc::new(Book::new(&control, participants(&case.plan, &graph, Mode::Aligned).len() * graph.workers()));
+        let book = Arc::new(Book::new(&control, participants(&case.plan, &graph, false).len() * graph.workers()));
         let spec = spec(case, graph, &now, &outputs, (&book, saved.clone()));
         tidemill_dataflow::run(spec, &control).map_err(|failure| failure.to_string())?;
         given.extend(outputs.take());
@@ -101,6 +101,7 @@ fn spec(case: &Case, graph: Graph, script: &Arc<Script>, outputs: &Outputs, (boo
             keeper: Arc::clone(book) as Arc<dyn Keeper>,
             saved: saved.map(|saved| saved as Arc<dyn Saved>),
             mode: Mode::Aligned,
+            under_way: false,
         }),
         options: Options {
             tick_ms: 1,

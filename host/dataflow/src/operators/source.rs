@@ -186,7 +186,7 @@ impl State {
     fn hand_over(&mut self, last: bool) {
         let Some(barrier) = self.spec.barrier.as_mut().filter(|_| !self.spec.control.has_failed()) else { return };
         match self.reader.as_deref_mut().map_or(Ok(None), |reader| reader.position(barrier.behind())) {
-            Ok(position) => barrier.hand_over(self.told, Given { position, ..Given::default() }, last),
+            Ok(position) => barrier.hand_over(self.told, Given { position, ..Given::default() }, &[], last),
             Err(error) => {
                 let cause = Cause::Connector(error);
                 self.spec.control.fail(Failure { operator: self.spec.name.clone(), cause, record: None });

@@ -180,6 +180,10 @@ impl Logic for Watched {
         self.inner.hand_over_more(cx)
     }
 
+    fn ahead(&self) -> &[TimeMs] {
+        self.inner.ahead()
+    }
+
     fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
         self.inner.restore(restored, watermarks, cx)
     }

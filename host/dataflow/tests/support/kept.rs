@@ -335,7 +335,8 @@ impl KeptJob {
         let (staging, book) = (Staging::default(), Arc::new(Book::default()));
         let sinks = plan.operators.iter().enumerate().filter(|(_, o)| o.kind_name() == "sink");
         let sinks = sinks.map(|(id, _)| (id as u32, Arc::new(staging.clone()) as Arc<dyn Sink>)).collect();
-        let participants = participants(&plan, &graph, self.mode);
+        let under_way = self.mode == Mode::Unaligned || from.is_some_and(|from| from.operators.keys().any(|name| is_under_way(name)));
+        let participants = participants(&plan, &graph, under_way);
         let expected = participants.len() * graph.workers();
         let names = participants.into_iter().map(|p| (p.operator, p.name)).collect();
         let plan = Arc::new(plan);
@@ -349,6 +350,7 @@ impl KeptJob {
                 keeper: Arc::clone(&book) as Arc<dyn Keeper>,
                 saved: from.map(|from| Arc::clone(from) as Arc<dyn Saved>),
                 mode: self.mode,
+                under_way,
             }),
             options: self.options.clone(),
         };

@@ -23,6 +23,11 @@ impl Ahead {
         Ahead { of: of.to_vec(), most: of.iter().copied().max().unwrap_or(TIME_MIN) }
     }
 
+    /// The watermarks by key group; empty when the operator has caught up.
+    pub(super) fn watermarks(&self) -> &[TimeMs] {
+        &self.of
+    }
+
     /// The operator has come to a watermark.
     pub(super) fn reached(&mut self, watermark: TimeMs) {
         if watermark >= self.most {

@@ -153,6 +153,10 @@ impl Logic for WindowOperator {
         }
     }
 
+    fn ahead(&self) -> &[TimeMs] {
+        self.ahead.watermarks()
+    }
+
     fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
         if self.domain == Domain::Event {
             self.ahead = Ahead::new(watermarks);
