@@ -11,8 +11,11 @@ use serde::Deserialize;
 
 use crate::process;
 
-/// The folder of the contract that guests are built against, from the workspace root.
+/// The folder of the contract that guests in C and Python are built against, from the workspace root.
 pub(crate) const CONTRACT: &str = "wit/tidemill-job@0.1.0";
+
+/// The folders of all contracts, oldest first.
+pub(crate) const CONTRACTS: [&str; 2] = [CONTRACT, "wit/tidemill-job@0.2.0"];
 
 /// The world of [`CONTRACT`] that a job exports.
 pub(crate) const WORLD: &str = "job";

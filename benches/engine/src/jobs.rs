@@ -105,7 +105,7 @@ fn run(plan: &Arc<Plan>, factory: &Arc<dyn Factory>, input: &Path, out: &Path, o
                 sources.insert(id as OperatorId, open_source(&format!("file:{}", input.display()), operator)?);
             }
             Kind::Sink(_) => {
-                let schema = late_schema(plan, operator).context("a sink has an input")?;
+                let schema = late_schema(plan, operator, 0).context("a sink has an input")?;
                 sinks.insert(id as OperatorId, open_sink(&format!("file:{}?overwrite=true", out.display()), operator, &schema, false)?);
             }
             _ => {}

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::runtime::{self, Host, Instance, Level, Moment, TimerAction};
+use crate::trigger::{Action, Decision, Event};
 
 /// The generated bindings.
 #[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, reason = "wit-bindgen wrote it")]
@@ -87,6 +88,19 @@ fn outcome(outcome: runtime::Outcome) -> Outcome {
     }
 }
 
+fn decision(decision: Decision) -> types::Decision {
+    types::Decision {
+        action: match decision.action {
+            Action::Continue => types::TriggerAction::Continue,
+            Action::Fire => types::TriggerAction::Fire,
+            Action::Purge => types::TriggerAction::Purge,
+            Action::FireAndPurge => types::TriggerAction::FireAndPurge,
+        },
+        event_time: decision.asked[0],
+        processing_time: decision.asked[1],
+    }
+}
+
 impl<E: Entry> Guest for Exports<E> {
     fn plan(args: Vec<types::Argument>) -> Result<String, String> {
         let arguments: Vec<_> = args.into_iter().map(|argument| (argument.name, argument.value)).collect();
@@ -113,6 +127,37 @@ impl<E: Entry> Guest for Exports<E> {
 
     fn merge(operator: u32, targets: Vec<u32>, sources: Vec<u32>) {
         with(|instance| instance.merge(operator, &targets, &sources));
+    }
+
+    fn trigger(
+        operator: u32,
+        event: types::TriggerEvent,
+        watermark: i64,
+        now: i64,
+        windows: Vec<u8>,
+        slots: Vec<u32>,
+        records: Vec<u8>,
+        rows: Vec<u32>,
+    ) -> Vec<types::Decision> {
+        let event = match event {
+            types::TriggerEvent::Record => Event::Record,
+            types::TriggerEvent::EventTime => Event::EventTime,
+            types::TriggerEvent::ProcessingTime => Event::ProcessingTime,
+        };
+        let decisions = with(|instance| instance.trigger(operator, event, Moment { watermark, now }, &windows, &slots, &records, &rows));
+        decisions.into_iter().map(decision).collect()
+    }
+
+    fn purge(operator: u32, slots: Vec<u32>) {
+        with(|instance| instance.purge(operator, &slots));
+    }
+
+    fn apply(_: u32, _: u32, _: i64, _: i64, _: Vec<u8>, _: Vec<u8>, _: Vec<u32>) -> Outcome {
+        panic!("the host applied a record of an input that the job does not broadcast")
+    }
+
+    fn watermark(_: u32, _: u32, _: i64, _: Vec<u8>) -> Option<i64> {
+        panic!("the host asked for watermarks that the job leaves to it")
     }
 
     fn export_state(operator: u32, slots: Vec<u32>) -> Vec<u8> {

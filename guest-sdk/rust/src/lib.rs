@@ -27,8 +27,8 @@
 //! Compile it as a `cdylib` for `wasm32-unknown-unknown` and pack it with `tidemill build`. The same function runs in
 //! `cargo test`: see the test kit, [`testing`].
 //!
-//! Where to look: [`stream`] for operators, [`process`] for state and timers, [`window`] and [`mod@aggregate`] for windows, [`record`]
-//! for what can be in a record.
+//! Where to look: [`stream`] for operators, [`process`] for state and timers, [`window`], [`trigger`], [`evict`] and [`mod@aggregate`] for
+//! windows, [`record`] for what can be in a record.
 
 extern crate self as tidemill;
 
@@ -39,6 +39,7 @@ pub mod block;
 #[doc(hidden)]
 pub mod component;
 mod error;
+pub mod evict;
 mod heap;
 mod job;
 pub mod log;
@@ -53,6 +54,7 @@ pub mod stream;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod time;
+pub mod trigger;
 pub mod window;
 
 pub use error::{Error, Result};
@@ -68,6 +70,6 @@ pub mod prelude {
     pub use crate::state::{ListState, MapState, Value};
     pub use crate::stream::{Emit, KeyedStream, Stream, csv, json, text};
     pub use crate::time::{days, hours, millis, minutes, monotonic, out_of_order, seconds};
-    pub use crate::window::{Window, session, sliding, tumbling};
+    pub use crate::window::{Window, calendar_days, global, records, records_sliding, session, session_by, sliding, tumbling};
     pub use crate::{Error, Job, OnError, Record, Result, bail, log};
 }

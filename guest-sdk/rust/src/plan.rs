@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::schema::Schema;
 
 /// The version of the contract this SDK speaks.
-pub(crate) const CONTRACT: &str = "0.1.0";
+pub(crate) const CONTRACT: &str = "0.2.0";
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Plan<'a> {
@@ -181,7 +181,7 @@ pub(crate) enum Domain {
     Processing,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Window {
     #[serde(rename = "key")]
@@ -189,20 +189,88 @@ pub(crate) struct Window {
     pub(crate) assigner: Assigner,
     pub(crate) domain: Domain,
     pub(crate) lateness_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<TriggerSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evictor: Option<Evictor>,
     pub(crate) compute: Compute,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) state: Vec<State>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Assigner {
-    Tumbling { size_ms: i64, offset_ms: i64 },
-    Sliding { size_ms: i64, slide_ms: i64, offset_ms: i64 },
-    Session { gap_ms: i64 },
+    Tumbling {
+        size_ms: i64,
+        offset_ms: i64,
+    },
+    Sliding {
+        size_ms: i64,
+        slide_ms: i64,
+        offset_ms: i64,
+    },
+    Session {
+        gap_ms: i64,
+    },
+    SessionBy {
+        field: String,
+    },
+    Days {
+        timezone: String,
+        days: u32,
+    },
+    Count {
+        records: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        slide: Option<u64>,
+        #[serde(rename = "or-after", skip_serializing_if = "Option::is_none")]
+        or_after: Option<OrAfter>,
+    },
+    Global,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct OrAfter {
+    pub(crate) ms: i64,
+    pub(crate) domain: Domain,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct TriggerSpec {
+    pub(crate) when: Trigger,
+    pub(crate) purge: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Trigger {
+    AtWatermark,
+    LateEach,
+    EarlyEvery { ms: i64, domain: Domain },
+    After { ms: i64, domain: Domain },
+    Count { records: u64 },
+    Any(Vec<Trigger>),
+    All(Vec<Trigger>),
+    Guest,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Evictor {
+    pub(crate) evict: Evict,
+    pub(crate) after: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Evict {
+    Count { records: u64 },
+    Time { ms: i64 },
+    Delta { field: String, threshold: f64 },
+    Guest,
+}
+
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Compute {
     Guest,

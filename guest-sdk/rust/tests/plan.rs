@@ -53,7 +53,7 @@ fn average(job: &mut Job) -> Result {
 
 #[test]
 fn a_windowed_job_says_what_it_is() {
-    let expected = doc!({"contract": "0.1.0", "name": "averages", "operators": [
+    let expected = doc!({"contract": "0.2.0", "name": "averages", "operators": [
         {"name": "trades",
          "kind": {"source": {"binding": "trades", "default": "stdin:", "format": "json", "time": "tradeTime", "watermarks": {"bounded": {"ms": 2000}}}},
          "outputs": [{"schema": "symbol:string,exchange:string?,px:f64,tradeTime:i64,shares:i32"}]},

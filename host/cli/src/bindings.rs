@@ -119,7 +119,7 @@ fn refused(bound: &Bound, url: &str, error: &connect::Error) -> Fault {
 
 /// The schema of a sink: that of its first input; core's check made all inputs agree.
 pub(crate) fn input_schema(plan: &Plan, sink: &Operator) -> Schema {
-    tidemill_core::plan::late_schema(plan, sink).unwrap_or_default()
+    tidemill_core::plan::late_schema(plan, sink, 0).unwrap_or_default()
 }
 
 #[cfg(test)]

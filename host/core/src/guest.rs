@@ -108,6 +108,56 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
 }
 
+/// What happened to windows whose trigger is the component's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerEvent {
+    /// A record is being added.
+    Record,
+    /// Event time has come to what the trigger asked for.
+    EventTime,
+    /// Processing time has.
+    ProcessingTime,
+}
+
+/// What becomes of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerAction {
+    /// Nothing.
+    Continue,
+    /// It fires.
+    Fire,
+    /// It is emptied.
+    Purge,
+    /// Both.
+    FireAndPurge,
+}
+
+/// What a trigger answers about a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What becomes of it.
+    pub action: TriggerAction,
+    /// When to ask again in event time, unless as before.
+    pub event_time: Option<TimeMs>,
+    /// When to ask again in processing time, unless as before.
+    pub processing_time: Option<TimeMs>,
+}
+
+/// What a trigger is asked: see the WIT.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What happened.
+    pub event: TriggerEvent,
+    /// One row per window.
+    pub windows: &'a Block,
+    /// Their slots.
+    pub slots: &'a [Slot],
+    /// The block of the records.
+    pub records: Option<&'a Block>,
+    /// The record of each window.
+    pub rows: &'a [u32],
+}
+
 /// Why a call gave no outcome. The instance is unusable afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -188,6 +238,36 @@ pub trait Guest {
 
     /// Empties slots.
     fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error>;
+
+    // What follows came with contract 0.2.0; a guest whose plan has nothing of it is never asked.
+
+    /// Asks the trigger of a window operator; one decision per window.
+    fn trigger(&mut self, operator: OperatorId, at: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
+        let _ = (operator, at, asked);
+        Err(missing("trigger"))
+    }
+
+    /// Empties slots of what their windows have gathered.
+    fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        let _ = (operator, slots);
+        Err(missing("purge"))
+    }
+
+    /// Applies one record of a broadcast input to keys.
+    fn apply(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, keys: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        let _ = (chain, input, at, block, keys, slots);
+        Err(missing("apply"))
+    }
+
+    /// Asks for the watermark of a split.
+    fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
+        let _ = (operator, split, now, block);
+        Err(missing("watermark"))
+    }
+}
+
+fn missing(export: &'static str) -> Error {
+    Error::Contract { export, message: "this guest has no such export".to_owned() }
 }
 
 /// Makes instances, one per worker, all of one component and plan.

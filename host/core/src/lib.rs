@@ -12,6 +12,7 @@ pub mod key;
 pub mod plan;
 pub mod schema;
 pub mod spill;
+pub mod trigger;
 pub mod watermark;
 pub mod window;
 

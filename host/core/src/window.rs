@@ -3,6 +3,12 @@
 //! Times are i64 milliseconds and may be negative or extreme; every sum saturates, so a window at the edge
 //! of time is cut there rather than wrapped around.
 
+use std::cell::Cell;
+
+use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
 use crate::TimeMs;
 
 /// A half-open range of event or processing time: `start` inclusive, `end` exclusive.
@@ -66,6 +72,53 @@ pub fn session(time: TimeMs, gap_ms: TimeMs) -> Window {
     Window { start: time, end: time.saturating_add(gap_ms) }
 }
 
+/// Milliseconds of a day that no change of the clock makes longer or shorter.
+const DAY_MS: TimeMs = 86_400_000;
+
+/// Windows of whole calendar days in a time zone: each begins where the day does there, so that it has 23 or 25 hours where the
+/// clock is changed (#9).
+#[derive(Clone, Debug)]
+pub struct Days {
+    zone: TimeZone,
+    days: i64,
+    /// The window that was asked for last: the next record is probably in it too.
+    last: Cell<Window>,
+}
+
+impl Days {
+    /// Windows of so many days, counted from 1970-01-01. The zones are those that this release was built with.
+    ///
+    /// # Errors
+    /// When there is no zone of this name.
+    pub fn new(zone: &str, days: u32) -> Result<Days, String> {
+        let found = TimeZone::get(zone).map_err(|error| error.to_string())?;
+        Ok(Days { zone: found, days: i64::from(days.max(1)), last: Cell::new(Window { start: 0, end: 0 }) })
+    }
+
+    /// The window that holds `time`. Before the year -9999 and behind the year 9999 days are those of UTC.
+    pub fn window(&self, time: TimeMs) -> Window {
+        let last = self.last.get();
+        if last.start <= time && time < last.end {
+            return last;
+        }
+        let window = self.civil(time).unwrap_or_else(|| tumbling(time, 0, self.days.saturating_mul(DAY_MS)));
+        self.last.set(window);
+        window
+    }
+
+    fn civil(&self, time: TimeMs) -> Option<Window> {
+        let epoch: Date = date(1970, 1, 1);
+        let day = self.zone.to_datetime(Timestamp::from_millisecond(time).ok()?).date();
+        let number = i64::from((day - epoch).get_days());
+        let begin = |number: i64| -> Option<TimeMs> {
+            let day = epoch.checked_add(Span::new().try_days(number).ok()?).ok()?;
+            Some(day.to_zoned(self.zone.clone()).ok()?.start_of_day().ok()?.timestamp().as_millisecond())
+        };
+        let first = number - number.rem_euclid(self.days);
+        Some(Window { start: begin(first)?, end: begin(first + self.days)? })
+    }
+}
+
 /// Whether sliding windows can share panes of one slide each: the slide divides the size (#13, #21).
 pub fn panes_per_window(size_ms: TimeMs, slide_ms: TimeMs) -> Option<usize> {
     (size_ms % slide_ms == 0).then(|| (size_ms / slide_ms) as usize)
@@ -92,6 +145,21 @@ mod tests {
         assert!(!window.is_late(5, 13));
         assert!(window.is_late(5, 14));
         assert!(Window { start: 0, end: TimeMs::MAX }.cleanup_time(5) == TimeMs::MAX, "saturates");
+    }
+
+    #[test]
+    fn days_begin_where_they_do_in_their_zone() {
+        let shanghai = Days::new("Asia/Shanghai", 1).expect("a zone");
+        assert_eq!(shanghai.window(0), Window { start: -8 * 3_600_000, end: 16 * 3_600_000 });
+        assert_eq!(shanghai.window(16 * 3_600_000).start, 16 * 3_600_000);
+        let berlin = Days::new("Europe/Berlin", 1).expect("a zone");
+        // The clock goes forward on 2024-03-31 and back on 2024-10-27.
+        let (spring, autumn) = (berlin.window(1_711_850_000_000), berlin.window(1_730_000_000_000));
+        assert_eq!(((spring.end - spring.start) / 3_600_000, (autumn.end - autumn.start) / 3_600_000), (23, 25));
+        let weeks = Days::new("UTC", 7).expect("a zone");
+        assert_eq!(weeks.window(-1), Window { start: -7 * DAY_MS, end: 0 });
+        assert!(Days::new("Mars/Olympus", 1).is_err());
+        assert_eq!(shanghai.window(TimeMs::MAX - DAY_MS - 1).end - shanghai.window(TimeMs::MAX - DAY_MS - 1).start, DAY_MS);
     }
 
     proptest! {

@@ -15,7 +15,8 @@ use tidemill_core::connect::Reader;
 use tidemill_core::guest::{self, ChainId, Factory, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::key;
 use tidemill_core::plan::{
-    Aggregate, Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, Partition, Plan, Port, WindowSpec,
+    Aggregate, Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Plan, Port,
+    WindowSpec,
 };
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
@@ -32,6 +33,7 @@ use crate::ledger::Ledger;
 use crate::linger::Linger;
 use crate::operators::chain::Chain;
 use crate::operators::guest_call::{GuestCall, Instance};
+use crate::operators::join::{self, IntervalJoin, KeyedJoin, SideInput, TemporalJoin, WindowJoin};
 use crate::operators::process::{KeyedInput, Process};
 use crate::operators::rolling::Rolling;
 use crate::operators::sink::Sink;
@@ -121,6 +123,9 @@ pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Partici
             ComputeSpec::Host(aggregate) => host(aggregate),
         },
         Kind::Rolling(rolling) => host(&rolling.aggregate),
+        Kind::CoGroup(_) => Some(operator.state_schema()),
+        Kind::WindowJoin(join) => Some(join::state_schema(join.sides.iter().map(|side| side.name.as_str()))),
+        Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => Some(Schema::default()),
         _ => None,
     };
     let key = edge.filter(|_| state.is_some()).map(|edge| key_schema(&edge.schema, &key_columns(operator, edge)));
@@ -306,7 +311,8 @@ impl Job {
         let mut ports = Vec::new();
         for &member in members {
             let declared = self.spec.plan.operators[member as usize].outputs.len() as Port;
-            for port in (0..declared).chain([LATE, DEAD_LETTER]) {
+            let inputs = self.spec.plan.operators[member as usize].inputs.len() as Port;
+            for port in (0..declared).chain((0..inputs.max(1)).map(|input| LATE - input)).chain([DEAD_LETTER]) {
                 let outside = |e: &&Edge| !members.contains(&e.to) || port != 0;
                 if graph.consumers(member, port).any(|e| outside(&e)) {
                     ports.push((member, port));
@@ -319,7 +325,9 @@ impl Job {
     fn needs_clock(&self) -> bool {
         self.spec.plan.operators.iter().any(|o| match &o.kind {
             Kind::Process(spec) => spec.timers.iter().any(|t| t.domain == Domain::Processing),
-            Kind::Window(spec) => spec.domain == Domain::Processing,
+            Kind::Window(spec) => spec.needs_clock(),
+            Kind::WindowJoin(spec) => spec.windows().needs_clock(),
+            Kind::CoGroup(spec) => spec.windows().needs_clock(),
             _ => false,
         })
     }
@@ -401,12 +409,15 @@ impl Job {
                 let compute = self.compute(window, &schema, &output(), key.len(), call);
                 let late = ports.iter().position(|p| *p == (id, LATE));
                 let log = Arc::clone(&self.spec.options.log);
-                let work = Work::new(&schema, key, compute, self.ledger());
-                Box::new(WindowOperator::new(spec.name.clone(), window, schema, work, late, log))
+                let work = Work::new(&schema, vec![key], compute, self.ledger());
+                Box::new(WindowOperator::new(spec.name.clone(), window, vec![schema], work, vec![late], log))
             }
             Kind::Rolling(rolling) => {
                 let key = key_columns(spec, edges[0]);
                 Box::new(Rolling::new(key, &rolling.aggregate, &schema, output(), self.ledger()))
+            }
+            Kind::WindowJoin(_) | Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) | Kind::CoGroup(_) => {
+                self.joined(id, spec, edges, ports, call)
             }
             Kind::Union => Box::new(Union),
             Kind::Sink(_) => {
@@ -421,9 +432,48 @@ impl Job {
         }
     }
 
+    /// An operator of several inputs with a side for each.
+    fn joined(
+        &self,
+        id: OperatorId,
+        spec: &Operator,
+        edges: &[&Edge],
+        ports: &[(OperatorId, Port)],
+        call: impl Fn() -> GuestCall,
+    ) -> Box<dyn Logic> {
+        let output = spec.outputs.first().map(|o| o.schema.clone()).unwrap_or_default();
+        let place = |port: Port| ports.iter().position(|p| *p == (id, port));
+        let side = |(index, edge): (usize, &&Edge)| {
+            let side = &spec.sides().unwrap_or_default()[index];
+            let name = format!("{PORT_UNMATCHED}{}", side.name);
+            let unmatched = spec.outputs.iter().position(|o| o.name == name).and_then(|port| place(port as Port));
+            SideInput::new(side, edge.schema.clone(), unmatched, place(LATE - index as Port))
+        };
+        let sides: Vec<SideInput> = edges.iter().enumerate().map(side).collect();
+        let windows = |windows: &WindowSpec, compute: Box<dyn Compute>| -> Box<dyn Logic> {
+            let inputs: Vec<Schema> = edges.iter().map(|edge| edge.schema.clone()).collect();
+            let keys = edges.iter().map(|edge| key_columns(spec, edge)).collect();
+            let late = (0..edges.len() as Port).map(|input| place(LATE - input)).collect();
+            let work = Work::new(&inputs[0], keys, compute, self.ledger());
+            let log = Arc::clone(&self.spec.options.log);
+            Box::new(WindowOperator::new(spec.name.clone(), windows, inputs, work, late, log))
+        };
+        match &spec.kind {
+            Kind::IntervalJoin(join) => Box::new(IntervalJoin::new(sides, join.bounds(), &output, self.ledger())),
+            Kind::KeyedJoin(_) => Box::new(KeyedJoin::new(sides, &output, self.ledger())),
+            Kind::TemporalJoin(_) => Box::new(TemporalJoin::new(sides, &output, self.ledger())),
+            Kind::WindowJoin(join) => windows(&join.windows(), Box::new(WindowJoin::new(spec.name.clone(), &join.sides, sides, &output))),
+            Kind::CoGroup(group) => {
+                let inputs = edges.iter().map(|edge| edge.schema.clone()).collect();
+                windows(&group.windows(), Box::new(GuestCompute { call: call(), inputs }))
+            }
+            _ => unreachable!("only operators with sides are built here"),
+        }
+    }
+
     fn compute(&self, window: &WindowSpec, input: &Schema, output: &Schema, keys: usize, call: impl Fn() -> GuestCall) -> Box<dyn Compute> {
         match &window.compute {
-            ComputeSpec::Guest => Box::new(GuestCompute { call: call(), input: input.clone() }),
+            ComputeSpec::Guest => Box::new(GuestCompute { call: call(), inputs: vec![input.clone()] }),
             ComputeSpec::Host(aggregate) => Box::new(HostCompute::new(aggregate, input, output, keys)),
         }
     }

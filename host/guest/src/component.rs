@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tidemill_core::guest::{self, Guest, Limits};
-use tidemill_core::plan::Plan;
+use tidemill_core::plan::{Contract, Plan};
 use tidemill_core::spill::Spills;
 
-use crate::bindings::exports::tidemill::job::operators::Argument;
 use crate::cache::{self, Cache};
 use crate::cold::{Cold, Moved};
 use crate::engine::engine;
+use crate::exports::Argument;
 use crate::instance::{Instance, Setup};
 use crate::log::{LogSink, Silent};
 use crate::recycle::Recycled;
@@ -111,7 +111,13 @@ impl Component {
     /// checked.
     pub fn plan(&self, args: &[(String, String)]) -> Result<(Plan, String), LoadError> {
         let planned = self.setup.plan(&arguments(args))?;
-        Ok((plan::read(&planned.document)?, planned.document))
+        let plan = plan::read(&planned.document)?;
+        let built = self.setup.pre.contract();
+        // What came later than the component has exports for could never be called.
+        if let Some(stated) = Contract::of(&plan.contract).filter(|stated| *stated > built) {
+            return Err(LoadError::Mismatch(format!("its plan says contract {stated}, its exports are those of {built}")));
+        }
+        Ok((plan, planned.document))
     }
 
     /// A factory of instances that run this plan; `document` is what [`Component::plan`] gave for the same arguments. An instance whose

@@ -1,7 +1,7 @@
 //! Why a component cannot be used, in words that say what to do about it.
 
 use tidemill_core::guest;
-use tidemill_core::plan::{CONTRACT, PLAN_BYTES_MAX};
+use tidemill_core::plan::{PLAN_BYTES_MAX, spoken};
 
 use crate::COMPONENT_BYTES_MAX;
 
@@ -46,25 +46,25 @@ pub enum LoadError {
         imports: Vec<String>,
     },
     /// It is not a job.
-    #[error("the component is not a job of contract {CONTRACT}: it does not export {}: build it with a Tidemill SDK", .missing.join(", "))]
+    #[error("the component is not a job of contract {}: it does not export {}: build it with a Tidemill SDK", spoken(), .missing.join(", "))]
     WrongWorld {
         /// What it lacks.
         missing: Vec<String>,
     },
     /// Built for a later contract.
-    #[error("the component was built for contract {built_for}, this host speaks {CONTRACT}: upgrade tidemill")]
+    #[error("the component was built for contract {built_for}, this host speaks {}: upgrade tidemill", spoken())]
     Newer {
         /// The contract it states.
         built_for: String,
     },
     /// Built for a contract that is gone.
-    #[error("the component was built for contract {built_for}, this host speaks {CONTRACT}: rebuild it with a current SDK")]
+    #[error("the component was built for contract {built_for}, this host speaks {}: rebuild it with a current SDK", spoken())]
     Older {
         /// The contract it states.
         built_for: String,
     },
     /// The names are right, the types are not.
-    #[error("the component does not fit contract {CONTRACT}: {0}")]
+    #[error("the component does not fit its contract: {0}")]
     Mismatch(String),
     /// wasmtime cannot run on this machine.
     #[error("the WebAssembly engine does not start: {0}")]

@@ -5,16 +5,15 @@
 
 use std::sync::Arc;
 
+use tidemill_core::TimeMs;
 use tidemill_core::block::Block;
-use tidemill_core::guest::{ChainId, Error, Guest, Limits, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{Asked, ChainId, Decision, Error, Guest, Limits, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::Plan;
 use tidemill_core::schema::Schema;
 use wasmtime::Store;
 
-use crate::bindings::exports::tidemill::job::operators::{Argument, Guest as Exports};
-use crate::bindings::tidemill::job::types as wire;
-use crate::bindings::{Job, JobPre};
 use crate::engine::epochs;
+use crate::exports::{Argument, Exports, JobPre, Raw};
 use crate::fault::{Stop, classify};
 use crate::log::LogSink;
 use crate::named::Named;
@@ -28,7 +27,7 @@ const HANDLES_MAX: usize = 10_000;
 /// What instances of one component have in common.
 #[derive(Clone)]
 pub(crate) struct Setup {
-    pub(crate) pre: JobPre<State>,
+    pub(crate) pre: JobPre,
     pub(crate) limits: Limits,
     pub(crate) log: Arc<dyn LogSink>,
 }
@@ -36,7 +35,7 @@ pub(crate) struct Setup {
 /// An instance that has built its plan.
 pub(crate) struct Planned {
     store: Store<State>,
-    job: Job,
+    job: Exports,
     /// The plan document, unread.
     pub(crate) document: String,
 }
@@ -55,7 +54,7 @@ impl Setup {
             Err(error) => return Err(self.fault(&mut store, "instantiate", &error)),
         };
         store.set_epoch_deadline(epochs(self.limits.call_ms));
-        match job.tidemill_job_operators().call_plan(&mut store, args) {
+        match job.plan(&mut store, args) {
             Ok(Ok(document)) => Ok(Planned { store, job, document }),
             Ok(Err(message)) => {
                 let message = crate::text::printable(&message, crate::text::Lines::Many);
@@ -73,7 +72,7 @@ impl Setup {
 /// See the module.
 pub struct Instance {
     store: Store<State>,
-    job: Job,
+    job: Exports,
     limits: Limits,
     state_schemas: Vec<Schema>,
     named: Named,
@@ -110,7 +109,7 @@ impl Instance {
         }
         self.store.data_mut().begin(scope);
         self.store.set_epoch_deadline(epochs(self.limits.call_ms));
-        match run(self.job.tidemill_job_operators(), &mut self.store) {
+        match run(&self.job, &mut self.store) {
             Ok(value) => Ok(value),
             Err(error) => {
                 let report = self.store.data_mut().take_report();
@@ -125,7 +124,7 @@ impl Instance {
         export: &'static str,
         chain: ChainId,
         (rows, slots): (usize, &[Slot]),
-        run: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<wire::Outcome>,
+        run: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<Raw>,
     ) -> Result<Outcome, Error> {
         let raw = self.call(export, Some((chain, rows)), run)?;
         let state = self.store.data_mut();
@@ -163,41 +162,38 @@ impl Measured for Instance {
 
 impl Guest for Instance {
     fn link(&mut self, chain: ChainId, members: &[OperatorId]) -> Result<(), Error> {
-        self.call("link", None, |exports, store| exports.call_link(store, chain, members))?;
+        self.call("link", None, |exports, store| exports.link(store, chain, members))?;
         self.store.data_mut().link(chain, members);
         Ok(())
     }
 
     fn process(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, rows: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
         self.compute("process", chain, (block.rows(), slots), |exports, store| {
-            exports.call_process(store, chain, input, at.watermark, at.now, block.as_bytes(), rows, slots)
+            exports.process(store, chain, input, at, block.as_bytes(), rows, slots)
         })
     }
 
     fn on_timer(&mut self, chain: ChainId, at: Moment, block: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
-        self.compute("on-timer", chain, (block.rows(), slots), |exports, store| {
-            exports.call_on_timer(store, chain, at.watermark, at.now, block.as_bytes(), slots)
-        })
+        self.compute("on-timer", chain, (block.rows(), slots), |exports, store| exports.on_timer(store, chain, at, block.as_bytes(), slots))
     }
 
     fn fire(&mut self, chain: ChainId, at: Moment, block: &Block, offsets: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
         self.compute("fire", chain, (block.rows(), slots), |exports, store| {
-            exports.call_fire(store, chain, at.watermark, at.now, block.as_bytes(), offsets, slots)
+            exports.fire(store, chain, at, block.as_bytes(), offsets, slots)
         })
     }
 
     fn merge(&mut self, operator: OperatorId, targets: &[Slot], sources: &[Slot]) -> Result<(), Error> {
-        self.call("merge", None, |exports, store| exports.call_merge(store, operator, targets, sources))
+        self.call("merge", None, |exports, store| exports.merge(store, operator, targets, sources))
     }
 
     fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
-        let bytes = self.call("export-state", None, |exports, store| exports.call_export_state(store, operator, slots))?;
+        let bytes = self.call("export-state", None, |exports, store| exports.export_state(store, operator, slots))?;
         self.exported(operator, slots, bytes).map_err(|message| self.end(Stop::Contract(message).in_export("export-state")))
     }
 
     fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
-        let answer =
-            self.call("import-state", None, |exports, store| exports.call_import_state(store, operator, slots, block.as_bytes()))?;
+        let answer = self.call("import-state", None, |exports, store| exports.import_state(store, operator, slots, block.as_bytes()))?;
         answer.map_err(|message| {
             let message = crate::text::printable(&message, crate::text::Lines::Many);
             self.end(Error::Refused { export: "import-state", message })
@@ -205,6 +201,30 @@ impl Guest for Instance {
     }
 
     fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
-        self.call("drop-state", None, |exports, store| exports.call_drop_state(store, operator, slots))
+        self.call("drop-state", None, |exports, store| exports.drop_state(store, operator, slots))
+    }
+
+    fn trigger(&mut self, operator: OperatorId, at: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
+        let decisions = self.call("trigger", None, |exports, store| exports.trigger(store, operator, at, asked))?;
+        if decisions.len() != asked.slots.len() {
+            let message = format!("it gave {} decisions about {} windows of operator {operator}", decisions.len(), asked.slots.len());
+            return Err(self.end(Stop::Contract(message).in_export("trigger")));
+        }
+        Ok(decisions)
+    }
+
+    fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        self.call("purge", None, |exports, store| exports.purge(store, operator, slots))
+    }
+
+    fn apply(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, keys: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        self.compute("apply", chain, (block.rows(), slots), |exports, store| {
+            exports.apply(store, chain, input, at, block.as_bytes(), keys.as_bytes(), slots)
+        })
+    }
+
+    fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
+        let bytes = block.map_or(&[][..], Block::as_bytes);
+        self.call("watermark", None, |exports, store| exports.watermark(store, operator, split, now, bytes))
     }
 }

@@ -18,6 +18,7 @@ mod component;
 mod contract;
 mod engine;
 mod error;
+mod exports;
 mod fault;
 mod instance;
 mod limiter;

@@ -1,13 +1,12 @@
 //! From bytes to a component whose types fit: what the bytes are, compiled or fetched from the cache, checked against the
 //! contract.
 
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
 use crate::LoadError;
-use crate::bindings::{Job, JobPre};
 use crate::contract;
-use crate::state::State;
+use crate::exports::JobPre;
 
 /// Bytes of a component at most: a Python one with its interpreter has 18 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
@@ -54,13 +53,10 @@ pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadEr
 }
 
 /// Checks names, then types, and links.
-pub(crate) fn link(engine: &Engine, component: &Component) -> Result<JobPre<State>, LoadError> {
-    contract::check(engine, component)?;
+pub(crate) fn link(engine: &Engine, component: &Component) -> Result<JobPre, LoadError> {
+    let contract = contract::check(engine, component)?;
     let mismatch = |e: wasmtime::Error| LoadError::Mismatch(crate::text::printable(&format!("{e:#}"), crate::text::Lines::One));
-    let mut linker = Linker::new(engine);
-    Job::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(mismatch)?;
-    let pre = linker.instantiate_pre(component).map_err(mismatch)?;
-    JobPre::new(pre).map_err(mismatch)
+    JobPre::link(engine, component, contract).map_err(mismatch)
 }
 
 #[cfg(test)]

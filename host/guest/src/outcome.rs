@@ -3,9 +3,9 @@
 //! Checked: every slot was named by the call, no slot is cleared twice (the host would hand it out twice), timers exist,
 //! refused rows exist and ascend, and refusing operators are of the chain. Only lists that the guest returned cost anything.
 
-use tidemill_core::guest::{Failure, OperatorId, Outcome, Slot, TimerAction, TimerOp};
+use tidemill_core::guest::{Failure, OperatorId, Outcome, Slot, TimerOp};
 
-use crate::bindings::tidemill::job::types as wire;
+use crate::exports::Raw;
 use crate::fault::Stop;
 use crate::named::Named;
 use crate::text::{Lines, printable};
@@ -25,17 +25,16 @@ pub(crate) struct Given<'a> {
 }
 
 /// The outcome without its emissions.
-pub(crate) fn accept(raw: wire::Outcome, given: &Given<'_>, named: &mut Named) -> Result<Outcome, Stop> {
+pub(crate) fn accept(raw: Raw, given: &Given<'_>, named: &mut Named) -> Result<Outcome, Stop> {
     if raw.timers.len() > given.timer_ops_max {
         return Err(Stop::Limit(format!("{} timer operations in one call, of {}", raw.timers.len(), given.timer_ops_max)));
     }
     let failures = failures(raw.failures, given)?;
-    let timers: Vec<TimerOp> = raw.timers.into_iter().map(timer).collect();
-    if !(timers.is_empty() && raw.cleared.is_empty() && raw.unchanged.is_empty()) {
+    if !(raw.timers.is_empty() && raw.cleared.is_empty() && raw.unchanged.is_empty()) {
         named.name(given.slots);
-        slots(&timers, &raw.unchanged, &raw.cleared, given, named)?;
+        slots(&raw.timers, &raw.unchanged, &raw.cleared, given, named)?;
     }
-    Ok(Outcome { emitted: Vec::new(), timers, cleared: raw.cleared, unchanged: raw.unchanged, failures })
+    Ok(Outcome { emitted: Vec::new(), timers: raw.timers, cleared: raw.cleared, unchanged: raw.unchanged, failures })
 }
 
 fn slots(timers: &[TimerOp], unchanged: &[Slot], cleared: &[Slot], given: &Given<'_>, named: &mut Named) -> Result<(), Stop> {
@@ -55,17 +54,7 @@ fn slots(timers: &[TimerOp], unchanged: &[Slot], cleared: &[Slot], given: &Given
     }
 }
 
-fn timer(op: wire::TimerOp) -> TimerOp {
-    let action = match op.action {
-        wire::TimerAction::Add => TimerAction::Add,
-        wire::TimerAction::Replace => TimerAction::Replace,
-        wire::TimerAction::Delete => TimerAction::Delete,
-        wire::TimerAction::Clear => TimerAction::Clear,
-    };
-    TimerOp { slot: op.slot, timer: op.timer, action, time: op.time }
-}
-
-fn failures(raw: Vec<wire::Failure>, given: &Given<'_>) -> Result<Vec<Failure>, Stop> {
+fn failures(raw: Vec<Failure>, given: &Given<'_>) -> Result<Vec<Failure>, Stop> {
     let mut next = 0;
     for failure in &raw {
         if failure.row as usize >= given.rows {
@@ -79,40 +68,42 @@ fn failures(raw: Vec<wire::Failure>, given: &Given<'_>) -> Result<Vec<Failure>, 
         }
         next = u64::from(failure.row);
     }
-    let clean = |f: wire::Failure| Failure { row: f.row, operator: f.operator, message: printable(&f.message, Lines::Many) };
+    let clean = |f: Failure| Failure { message: printable(&f.message, Lines::Many), ..f };
     Ok(raw.into_iter().map(clean).collect())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use tidemill_core::guest::TimerAction;
+
     use super::*;
 
-    fn nothing() -> wire::Outcome {
-        wire::Outcome { timers: Vec::new(), cleared: Vec::new(), unchanged: Vec::new(), failures: Vec::new() }
+    fn nothing() -> Raw {
+        Raw::default()
     }
 
-    fn run(raw: wire::Outcome) -> Result<Outcome, String> {
+    fn run(raw: Raw) -> Result<Outcome, String> {
         let given = Given { rows: 4, slots: &[5, 9, 5], members: &[1, 2], timers: 1, timer_ops_max: 2 };
         accept(raw, &given, &mut Named::default()).map_err(|stop| stop.to_string())
     }
 
-    fn timers(ops: &[(u32, u32)]) -> wire::Outcome {
-        let op = |&(slot, timer): &(u32, u32)| wire::TimerOp { slot, timer, action: wire::TimerAction::Replace, time: 3 };
-        wire::Outcome { timers: ops.iter().map(op).collect(), ..nothing() }
+    fn timers(ops: &[(u32, u32)]) -> Raw {
+        let op = |&(slot, timer): &(u32, u32)| TimerOp { slot, timer, action: TimerAction::Replace, time: 3 };
+        Raw { timers: ops.iter().map(op).collect(), ..nothing() }
     }
 
-    fn refused(rows: &[(u32, u32)]) -> wire::Outcome {
-        let failure = |&(row, operator): &(u32, u32)| wire::Failure { row, operator, message: "no\x07".to_owned() };
-        wire::Outcome { failures: rows.iter().map(failure).collect(), ..nothing() }
+    fn refused(rows: &[(u32, u32)]) -> Raw {
+        let failure = |&(row, operator): &(u32, u32)| Failure { row, operator, message: "no\x07".to_owned() };
+        Raw { failures: rows.iter().map(failure).collect(), ..nothing() }
     }
 
     #[test]
     fn slots_must_be_named() {
-        assert!(run(wire::Outcome { cleared: vec![5, 9], unchanged: vec![9, 5], ..nothing() }).is_ok());
-        assert!(run(wire::Outcome { unchanged: vec![9, 6], ..nothing() }).unwrap_err().contains("slot 6"));
-        assert!(run(wire::Outcome { unchanged: vec![u32::MAX], ..nothing() }).unwrap_err().contains("slot 4294967295"));
-        assert!(run(wire::Outcome { cleared: vec![5, 5], ..nothing() }).unwrap_err().contains("twice"));
+        assert!(run(Raw { cleared: vec![5, 9], unchanged: vec![9, 5], ..nothing() }).is_ok());
+        assert!(run(Raw { unchanged: vec![9, 6], ..nothing() }).unwrap_err().contains("slot 6"));
+        assert!(run(Raw { unchanged: vec![u32::MAX], ..nothing() }).unwrap_err().contains("slot 4294967295"));
+        assert!(run(Raw { cleared: vec![5, 5], ..nothing() }).unwrap_err().contains("twice"));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Reads a plan document. Whether the plan makes sense is for [`tidemill_core::plan::check`].
 
 use serde::Deserialize;
-use tidemill_core::plan::{PLAN_BYTES_MAX, Plan};
+use tidemill_core::plan::{Age, Contract, PLAN_BYTES_MAX, Plan};
 
 use crate::LoadError;
-use crate::contract::{Age, age};
 
 /// The one field that every version of the document has.
 #[derive(Deserialize)]
@@ -19,8 +18,8 @@ pub(crate) fn read(document: &str) -> Result<Plan, LoadError> {
     }
     let version: Version = serde_json::from_str(document).map_err(unreadable)?;
     let built_for = crate::text::printable(&version.contract, crate::text::Lines::One);
-    match age(&version.contract) {
-        Some(Age::Same) => serde_json::from_str(document).map_err(unreadable),
+    match Contract::age(&version.contract) {
+        Some(Age::Spoken(_)) => serde_json::from_str(document).map_err(unreadable),
         Some(Age::Newer) => Err(LoadError::Newer { built_for }),
         Some(Age::Older) => Err(LoadError::Older { built_for }),
         None => Err(LoadError::Plan { line: 1, column: 1, what: format!("{built_for:?} is no version of the contract") }),
@@ -42,7 +41,7 @@ mod tests {
     #[test]
     fn versions_are_compared_before_anything_else_is_read() {
         assert_eq!(read(r#"{"contract": "0.1.7", "operators": []}"#).unwrap().operators.len(), 0);
-        assert_eq!(read(r#"{"contract": "0.2.0", "tasks": []}"#).unwrap_err(), LoadError::Newer { built_for: "0.2.0".to_owned() });
+        assert_eq!(read(r#"{"contract": "0.3.0", "tasks": []}"#).unwrap_err(), LoadError::Newer { built_for: "0.3.0".to_owned() });
         assert_eq!(read(r#"{"contract": "0.0.1"}"#).unwrap_err().code(), "contract-older");
         assert!(read(r#"{"contract": "soon"}"#).unwrap_err().to_string().contains("\"soon\" is no version"));
     }

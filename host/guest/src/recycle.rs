@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use tidemill_core::TimeMs;
 use tidemill_core::block::Block;
-use tidemill_core::guest::{ChainId, Error, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{Asked, ChainId, Decision, Error, Guest, Moment, OperatorId, Outcome, Slot};
 
 use crate::cold::Cold;
 
@@ -326,6 +327,32 @@ impl<G: Measured> Guest for Recycled<G> {
             live.remove(&warm);
         }
         self.called(())
+    }
+
+    /// A trigger may keep something in a slot that has no record yet.
+    fn trigger(&mut self, operator: OperatorId, at: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
+        let decisions = self.guest.trigger(operator, at, asked)?;
+        if let Some(live) = self.slots(operator) {
+            live.add(asked.slots);
+        }
+        self.called(decisions)
+    }
+
+    fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        self.guest.purge(operator, slots)?;
+        self.called(())
+    }
+
+    fn apply(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, keys: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        let outcome = self.guest.apply(chain, input, at, block, keys, slots)?;
+        self.computed(chain, slots, outcome)
+    }
+
+    fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
+        // What a generator remembers is not state: an instance that has been exchanged begins anew, and what it says then counts from
+        // where the split is higher than before.
+        let watermark = self.guest.watermark(operator, split, now, block)?;
+        self.called(watermark)
     }
 }
 

@@ -11,7 +11,6 @@ use tidemill_core::guest::{ChainId, Emission, Limits, OperatorId};
 use tidemill_core::plan::{Kind, Plan};
 use tidemill_core::schema::Schema;
 
-use crate::bindings::tidemill::job::{host, types};
 use crate::fault::{Report, Stop};
 use crate::limiter::Limiter;
 use crate::log::{Level, Log, LogSink};
@@ -101,7 +100,7 @@ impl State {
         self.log.dropped()
     }
 
-    fn take_block(&mut self, operator: OperatorId, port: u32, bytes: Vec<u8>) -> Result<(), Stop> {
+    pub(crate) fn take_block(&mut self, operator: OperatorId, port: u32, bytes: Vec<u8>) -> Result<(), Stop> {
         self.emitted_bytes = self.emitted_bytes.saturating_add(bytes.len()).saturating_add(EMISSION_BYTES);
         if self.emitted_bytes > self.emit_bytes_max {
             return Err(Stop::Limit(format!("{} MiB emitted in one call", self.emit_bytes_max >> 20)));
@@ -137,36 +136,21 @@ impl State {
         })
     }
 
+    /// Writes a line of the component to the job's log.
+    pub(crate) fn write_log(&mut self, level: Level, operator: OperatorId, message: &str) {
+        let plan = self.plan.as_ref();
+        let name = plan.map_or(Some("plan"), |plan| Some(plan.operators.get(operator as usize)?.name.as_str()));
+        self.log.write(level, name.unwrap_or("?"), message, Instant::now());
+    }
+
+    /// The component says which row is about to cause a trap.
+    pub(crate) fn note_failure(&mut self, operator: OperatorId, row: u32, message: &str) {
+        let there = (row as usize) < self.rows && self.chain.is_some_and(|chain| self.members(chain).contains(&operator));
+        self.report = Some(Report { at: there.then_some((operator, row)), message: printable(message, Lines::Many) });
+    }
+
     fn operator_name(&self, operator: OperatorId) -> &str {
         let Some(plan) = &self.plan else { return "plan" };
         plan.operators.get(operator as usize).map_or("?", |o| o.name.as_str())
-    }
-}
-
-impl types::Host for State {}
-
-impl host::Host for State {
-    fn log(&mut self, level: types::LogLevel, operator: OperatorId, message: String) -> wasmtime::Result<()> {
-        let level = match level {
-            types::LogLevel::Trace => Level::Trace,
-            types::LogLevel::Debug => Level::Debug,
-            types::LogLevel::Info => Level::Info,
-            types::LogLevel::Warn => Level::Warn,
-            types::LogLevel::Error => Level::Error,
-        };
-        let plan = self.plan.as_ref();
-        let name = plan.map_or(Some("plan"), |plan| Some(plan.operators.get(operator as usize)?.name.as_str()));
-        self.log.write(level, name.unwrap_or("?"), &message, Instant::now());
-        Ok(())
-    }
-
-    fn emit(&mut self, operator: OperatorId, port: u32, block: Vec<u8>) -> wasmtime::Result<()> {
-        Ok(self.take_block(operator, port, block)?)
-    }
-
-    fn report_failure(&mut self, operator: OperatorId, row: u32, message: String) -> wasmtime::Result<()> {
-        let there = (row as usize) < self.rows && self.chain.is_some_and(|chain| self.members(chain).contains(&operator));
-        self.report = Some(Report { at: there.then_some((operator, row)), message: printable(&message, Lines::Many) });
-        Ok(())
     }
 }

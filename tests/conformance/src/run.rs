@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use tidemill_core::TimeMs;
@@ -22,6 +25,9 @@ use crate::sink::{ListSink, Outputs};
 pub const PARALLELISMS: [usize; 3] = [1, 2, 4];
 /// Ticks that may be in flight: a reader that waits for others emits nothing in very many of them.
 const TICKS_IN_FLIGHT: u64 = 1_000_000;
+
+/// A case takes a part of a second, on a busy machine some.
+const RUN_MAX: Duration = Duration::from_secs(60);
 
 /// Runs a case at a parallelism.
 ///
@@ -60,7 +66,10 @@ fn outputs(case: &Case, parallelism: usize) -> Result<Vec<(usize, Out)>, String>
         let outputs = Outputs::default();
         let book = Arc::new(Book::new(&control, participants(&case.plan, &graph, false).len() * graph.workers()));
         let spec = spec(case, graph, &now, &outputs, (&book, saved.clone()));
-        tidemill_dataflow::run(spec, &control).map_err(|failure| failure.to_string())?;
+        let watch = Watch::start(&control);
+        let ended = tidemill_dataflow::run(spec, &control).map_err(|failure| failure.to_string());
+        drop(watch);
+        ended?;
         given.extend(outputs.take());
         match now.left() {
             Left::AtEnd => return Ok(given),
@@ -71,6 +80,34 @@ fn outputs(case: &Case, parallelism: usize) -> Result<Vec<(usize, Out)>, String>
             }
         }
         script = Some(now);
+    }
+}
+
+/// Ends a job that takes far too long: what it waits for will never come.
+struct Watch {
+    /// Gone when the job has ended.
+    running: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    fn start(control: &Arc<Control>) -> Watch {
+        let (running, ended) = channel::<()>();
+        let control = Arc::clone(control);
+        let watch = move || {
+            if ended.recv_timeout(RUN_MAX) == Err(RecvTimeoutError::Timeout) {
+                control.abort(format!("the case has not come to its end after {} s", RUN_MAX.as_secs()));
+            }
+        };
+        Watch { running: Some(running), thread: Some(std::thread::spawn(watch)) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.running = None;
+        // The thread has nothing to tell.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -140,7 +140,7 @@ fn a_plan_is_shown_without_opening_anything() {
         assert!(text.stdout.contains(words), "{words:?} is not in {}", text.stdout);
     }
     let json: Value = serde_json::from_str(&plan(&["--json"]).stdout).unwrap();
-    assert_eq!(json["plan"]["contract"], "0.1.0");
+    assert_eq!(json["plan"]["contract"], "0.2.0");
     assert_eq!(json["graph"]["workers"], 2);
     assert!(plan(&["--mermaid"]).stdout.starts_with("flowchart LR\n"));
     assert!(!folder.join("out").exists(), "a plan makes no output");

@@ -18,25 +18,31 @@ fn renamed(folder: &Folder, from: &str, to: &str) {
 #[test]
 fn a_newer_contract_is_told_from_a_broken_component() {
     let folder = Folder::new();
-    renamed(&folder, "tidemill:job/operators@0.1.0", "tidemill:job/operators@0.9.0");
-    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["contract 0.9.0", "0.1.0", "upgrade tidemill"]);
+    renamed(&folder, "tidemill:job/operators@0.2.0", "tidemill:job/operators@0.9.0");
+    Tidemill::new(folder.path(), "run")
+        .arg("job.wasm")
+        .run()
+        .expect(exit::REFUSED, &["contract 0.9.0", "0.1.0 and 0.2.0", "upgrade tidemill"]);
 }
 
 #[test]
 fn an_older_contract_and_another_world_are_told_apart() {
     let folder = Folder::new();
-    renamed(&folder, "tidemill:job/operators@0.1.0", "tidemill:job/operators@0.0.9");
+    renamed(&folder, "tidemill:job/operators@0.2.0", "tidemill:job/operators@0.0.9");
     Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["contract 0.0.9", "rebuild it"]);
-    renamed(&folder, "tidemill:job/operators@0.1.0", "somebody:job/operators@0.1.0");
-    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["not a job of contract 0.1.0", "Tidemill SDK"]);
-    renamed(&folder, "tidemill:job/host@0.1.0", "somebody:job/host@0.1.0");
-    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["imports somebody:job/host@0.1.0", "nothing but"]);
+    renamed(&folder, "tidemill:job/operators@0.2.0", "somebody:job/operators@0.2.0");
+    Tidemill::new(folder.path(), "run")
+        .arg("job.wasm")
+        .run()
+        .expect(exit::REFUSED, &["not a job of contract 0.1.0 and 0.2.0", "Tidemill SDK"]);
+    renamed(&folder, "tidemill:job/host@0.2.0", "somebody:job/host@0.2.0");
+    Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["imports somebody:job/host@0.2.0", "nothing but"]);
 }
 
 #[test]
 fn a_component_that_wants_files_is_refused_and_inspect_says_why() {
     let folder = Folder::new();
-    renamed(&folder, "tidemill:job/host@0.1.0", "wasi:filesystem/x@0.2.0");
+    renamed(&folder, "tidemill:job/host@0.2.0", "wasi:filesystem/x@0.2.0");
     Tidemill::new(folder.path(), "run").arg("job.wasm").run().expect(exit::REFUSED, &["wasi:filesystem/x@0.2.0", "no WASI"]);
     let inspected = Tidemill::new(folder.path(), "inspect").arg("job.wasm").run();
     inspected.expect(exit::REFUSED, &["no WASI"]);
@@ -59,7 +65,8 @@ fn inspect_shows_what_a_job_is_and_asks_for() {
     let folder = Folder::new();
     let inspected = Tidemill::new(folder.path(), "inspect").arg(guest("rust", "wordcount")).run();
     inspected.expect(exit::OK, &[]);
-    for text in ["sha256", "0.1.0 (this host speaks 0.1.0)", "tidemill:job/host@0.1.0", "tidemill:job/operators@0.1.0", "512 MiB"] {
+    for text in ["sha256", "0.2.0 (this host speaks 0.1.0 and 0.2.0)", "tidemill:job/host@0.2.0", "tidemill:job/operators@0.2.0", "512 MiB"]
+    {
         assert!(inspected.stdout.contains(text), "{text} is not in {}", inspected.stdout);
     }
     assert!(!inspected.stdout.contains("REFUSED"), "{}", inspected.stdout);

@@ -4,36 +4,49 @@ use std::collections::BTreeMap;
 
 use super::{File, Finding};
 
-/// Compares every `guest-sdk/LANGUAGE/wit/` with the folder `contract`. A copy holds the folder under its own name or only
-/// its files.
-pub(super) fn check(files: &[File], contract: &str) -> Vec<Finding> {
-    let original: BTreeMap<&str, &File> = files.iter().filter_map(|file| Some((inside(&file.path, contract)?, file))).collect();
-    let package = contract.rsplit('/').next().unwrap_or(contract);
+/// Compares every `guest-sdk/LANGUAGE/wit/` with the folder of its contract, which is the one whose WIT names the same package, or the
+/// newest. A copy holds the folder under its own name or only its files.
+pub(super) fn check(files: &[File], contracts: &[&str]) -> Vec<Finding> {
     let mut mirrors: BTreeMap<&str, BTreeMap<&str, &File>> = BTreeMap::new();
     for file in files {
         if let Some((mirror, name)) = copy(&file.path) {
-            mirrors.entry(mirror).or_default().insert(inside(name, package).unwrap_or(name), file);
+            mirrors.entry(mirror).or_default().insert(name, file);
         }
     }
     let mut findings = Vec::new();
     for (mirror, copies) in &mirrors {
-        for (name, copy) in copies {
-            match original.get(name) {
-                None => {
-                    findings.push(Finding::new(&copy.path, 1, format!("{contract} has no such file; delete it, or add it there first")))
-                }
-                Some(file) if file.text != copy.text => {
-                    let line = first_difference(&file.text, &copy.text);
-                    findings.push(Finding::new(&copy.path, line, format!("differs from {}; copy that file here", file.path)));
-                }
-                Some(_) => {}
-            }
-        }
-        for (name, file) in original.iter().filter(|(name, _)| name.ends_with(".wit") && !copies.contains_key(*name)) {
-            findings.push(Finding::new(&file.path, 1, format!("{mirror} has no copy of {name}; copy it there")));
-        }
+        let package = copies.values().find_map(|file| package(&file.text));
+        let same = |contract: &&&str| {
+            package.is_some() && files.iter().any(|f| inside(&f.path, contract).is_some() && self::package(&f.text) == package)
+        };
+        let contract = contracts.iter().find(same).or(contracts.last()).copied().unwrap_or_default();
+        compare(files, contract, mirror, copies, &mut findings);
     }
     findings
+}
+
+fn compare(files: &[File], contract: &str, mirror: &str, copies: &BTreeMap<&str, &File>, findings: &mut Vec<Finding>) {
+    let original: BTreeMap<&str, &File> = files.iter().filter_map(|file| Some((inside(&file.path, contract)?, file))).collect();
+    let folder = contract.rsplit('/').next().unwrap_or(contract);
+    let copies: BTreeMap<&str, &File> = copies.iter().map(|(name, file)| (inside(name, folder).unwrap_or(name), *file)).collect();
+    for (name, copy) in &copies {
+        match original.get(name) {
+            None => findings.push(Finding::new(&copy.path, 1, format!("{contract} has no such file; delete it, or add it there first"))),
+            Some(file) if file.text != copy.text => {
+                let line = first_difference(&file.text, &copy.text);
+                findings.push(Finding::new(&copy.path, line, format!("differs from {}; copy that file here", file.path)));
+            }
+            Some(_) => {}
+        }
+    }
+    for (name, file) in original.iter().filter(|(name, _)| name.ends_with(".wit") && !copies.contains_key(*name)) {
+        findings.push(Finding::new(&file.path, 1, format!("{mirror} has no copy of {name}; copy it there")));
+    }
+}
+
+/// The line of a WIT that names its package.
+fn package(text: &str) -> Option<&str> {
+    text.lines().find(|line| line.starts_with("package "))
 }
 
 /// `guest-sdk/rust/wit/a/b.wit` gives (`guest-sdk/rust/wit`, `a/b.wit`).
@@ -56,11 +69,11 @@ mod tests {
     use super::super::tests::file;
     use super::*;
 
-    const CONTRACT: &str = "wit/job@1";
+    const CONTRACTS: [&str; 2] = ["wit/job@0", "wit/job@1"];
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
         let files: Vec<File> = files.iter().map(|(path, text)| file(path, text)).collect();
-        check(&files, CONTRACT).iter().map(|finding| format!("{}:{}", finding.path, finding.line)).collect()
+        check(&files, &CONTRACTS).iter().map(|finding| format!("{}:{}", finding.path, finding.line)).collect()
     }
 
     #[test]
@@ -80,6 +93,16 @@ mod tests {
         assert_eq!(
             found(&[&contract[..], &[("guest-sdk/go/wit/job@1/x.md", "")]].concat()),
             ["guest-sdk/go/wit/job@1/x.md:1", "wit/job@1/job.wit:1"]
+        );
+    }
+
+    #[test]
+    fn a_copy_is_of_the_contract_whose_package_it_names() {
+        let contracts = [("wit/job@0/job.wit", "package job@0;\na\n"), ("wit/job@1/job.wit", "package job@1;\nb\n")];
+        assert_eq!(found(&[&contracts[..], &[("guest-sdk/go/wit/job.wit", "package job@0;\na\n")]].concat()), [] as [&str; 0]);
+        assert_eq!(
+            found(&[&contracts[..], &[("guest-sdk/go/wit/job.wit", "package job@0;\nb\n")]].concat()),
+            ["guest-sdk/go/wit/job.wit:2"]
         );
     }
 

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::process;
-use crate::workspace::{CONTRACT, Workspace};
+use crate::workspace::{CONTRACTS, Workspace};
 
 mod docs;
 mod edges;
@@ -73,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     let metadata = workspace.metadata()?;
     findings.extend(edges::check(&edges::members(&metadata, workspace.root(), &files)));
-    findings.extend(mirror::check(&files, CONTRACT));
+    findings.extend(mirror::check(&files, &CONTRACTS));
     findings.extend(docs::check(&files));
     findings.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     for finding in &findings {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::{AnyPort, Call, Moment, Outcome, Port, Slots};
 use crate::block::Block;
 use crate::record::{Record, Row};
+use crate::trigger::{Decision, Event};
 
 /// What the part of a chain behind an operator looks like to it: it takes a record and its event time.
 pub(crate) enum Push<T: Record> {
@@ -52,6 +53,15 @@ pub(crate) fn restore<T: Record>(erased: Erased) -> Push<T> {
     *erased.downcast::<Push<T>>().unwrap_or_else(|_| panic!("operators were linked whose records differ"))
 }
 
+/// Windows about which a trigger is asked.
+pub(crate) struct Asked<'b, 'a> {
+    pub(crate) event: Event,
+    pub(crate) windows: &'b Block<'a>,
+    pub(crate) slots: &'b [u32],
+    pub(crate) records: Option<&'b Block<'a>>,
+    pub(crate) rows: &'b [u32],
+}
+
 /// A guest operator as the job's builder leaves it.
 pub(crate) trait Operator {
     /// Its outputs, the main one first.
@@ -73,6 +83,16 @@ pub(crate) trait Operator {
 
     /// Merges one slot's state into another's.
     fn merge(&self, _target: u32, _source: u32) {}
+
+    /// Answers for windows whose trigger is the job's.
+    fn trigger(&self, _at: Moment, _asked: &Asked<'_, '_>) -> Vec<Decision> {
+        panic!("the host asked the trigger of an operator that has none")
+    }
+
+    /// Empties slots of what their windows have gathered.
+    fn purge(&self, _slots: &[u32]) {
+        panic!("the host emptied a window of an operator that has none")
+    }
 }
 
 /// The first operator of a chain, which takes blocks.

@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::chain::Operator;
-use super::{Call, Exits, Head, Host, Moment, Outcome};
+use super::{Asked, Call, Exits, Head, Host, Moment, Outcome};
 use crate::block::Block;
 use crate::job::{Graph, Job};
 use crate::plan::OnError;
+use crate::trigger::{Decision, Event};
 
 /// One instance of a job. The host calls it by the words of the contract; wrong calls, which a host does not make, panic.
 pub struct Instance {
@@ -100,6 +101,32 @@ impl Instance {
             let merger = self.operator(operator);
             targets.iter().zip(sources).for_each(|(&target, &source)| merger.merge(target, source));
         });
+    }
+
+    /// Asks the trigger of a window operator; one decision per window.
+    #[allow(clippy::too_many_arguments, reason = "the export's own")]
+    pub fn trigger(
+        &mut self,
+        operator: u32,
+        event: Event,
+        at: Moment,
+        windows: &[u8],
+        slots: &[u32],
+        records: &[u8],
+        rows: &[u32],
+    ) -> Vec<Decision> {
+        let parse = |bytes| Block::parse(bytes).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+        self.call.enter(|| {
+            self.call.at(operator);
+            let windows = parse(windows);
+            let records = (!records.is_empty()).then(|| parse(records));
+            self.operator(operator).trigger(at, &Asked { event, windows: &windows, slots, records: records.as_ref(), rows })
+        })
+    }
+
+    /// Empties slots of what their windows have gathered.
+    pub fn purge(&mut self, operator: u32, slots: &[u32]) {
+        self.operator(operator).purge(slots);
     }
 
     /// Encodes the state of slots as a block; nothing for an operator without state.

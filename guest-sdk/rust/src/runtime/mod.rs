@@ -17,7 +17,7 @@ mod windowed;
 pub use instance::Instance;
 
 pub(crate) use call::{Call, with_current};
-pub(crate) use chain::{Exits, Head, Operator, Push, erase};
+pub(crate) use chain::{Asked, Exits, Head, Operator, Push, erase};
 pub(crate) use keyed::{Keyed, KeyedOperator, Run};
 pub(crate) use port::{AnyPort, Port};
 pub(crate) use slots::{CLEARED, ListTable, MapTable, Slots, Table, Touched, ValueTable};

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use super::chain::{Erased, Operator, restore};
 use super::stateless::open;
-use super::{AnyPort, Call, Exits, Head, Moment, Outcome, Port, Push, Slots, ValueTable, erase};
+use super::{AnyPort, Asked, Call, Exits, Head, Moment, Outcome, Port, Push, Slots, ValueTable, erase};
 use crate::block::Block;
 use crate::record::{Cursor, Key, Record};
 use crate::stream::Emit;
+use crate::trigger::{self, Decides, Decision};
 use crate::window::Window;
 
 /// What is computed in a window. An accumulator that is not there yet is `None`.
@@ -17,13 +18,19 @@ pub(crate) trait Compute: 'static {
     type Acc: Record + Clone;
     type Out: Record;
 
-    /// Adds a record.
-    fn add(&self, acc: &mut Option<Self::Acc>, record: &Self::In);
+    /// Whether something is taken out of an accumulator when its window fires.
+    const EVICTS: bool = false;
+
+    /// Adds a record of this event time.
+    fn add(&self, acc: &mut Option<Self::Acc>, record: &Self::In, time: i64);
 
     /// Adds a record that nobody else needs.
-    fn add_owned(&self, acc: &mut Option<Self::Acc>, record: Self::In) {
-        self.add(acc, &record);
+    fn add_owned(&self, acc: &mut Option<Self::Acc>, record: Self::In, time: i64) {
+        self.add(acc, &record, time);
     }
+
+    /// Takes out what an evictor says, in front of the function or behind it.
+    fn evict(&self, _acc: &mut Self::Acc, _after: bool) {}
 
     /// Adds what `from` holds to `into`.
     fn merge(&self, into: &mut Option<Self::Acc>, from: &Self::Acc);
@@ -39,6 +46,8 @@ pub(crate) struct WindowOperator<C: Compute> {
     pub(crate) compute: Rc<C>,
     pub(crate) out: Rc<Port<C::Out>>,
     pub(crate) accs: Rc<ValueTable<C::Acc>>,
+    /// The trigger, where it is a function of the job.
+    pub(crate) decides: Option<Rc<dyn Decides<C::In>>>,
     pub(crate) slots: Rc<Slots>,
 }
 
@@ -76,6 +85,38 @@ impl<C: Compute> Operator for WindowOperator<C> {
         if let Some(from) = from {
             self.compute.merge(&mut self.accs.0.entry(target), &from);
         }
+        if let Some(decides) = &self.decides {
+            decides.merge(target, source);
+        }
+    }
+
+    fn trigger(&self, at: Moment, asked: &Asked<'_, '_>) -> Vec<Decision> {
+        let decides = self.decides.as_ref().expect("the host asks only an operator whose plan has a trigger function");
+        self.slots.reserve(asked.slots);
+        let keys = <C::Key as Record>::COLUMNS;
+        let picked = [keys, keys + 1, keys + 2];
+        let mut columns = Cursor::pick(asked.windows, &picked);
+        let opened = columns.open::<i64>().and_then(|starts| Ok((starts, columns.open::<i64>()?, columns.open::<i32>()?)));
+        let (starts, ends, firings) = opened.unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+        let readers = asked.records.map(open::<C::In>);
+        let decide = |(row, time): (usize, &[u8; 8])| {
+            let at = trigger::At {
+                start: i64::from_le_bytes(starts[row]),
+                end: i64::from_le_bytes(ends[row]),
+                firing: i32::from_le_bytes(firings[row]),
+                time: i64::from_le_bytes(*time),
+                watermark: at.watermark,
+                now: at.now,
+            };
+            let record = readers.as_ref().map(|readers| C::In::read(readers, asked.rows[row] as usize));
+            decides.decide(asked.event, asked.slots[row], at, record.as_ref())
+        };
+        asked.windows.times().iter().enumerate().map(decide).collect()
+    }
+
+    fn purge(&self, slots: &[u32]) {
+        self.slots.reserve(slots);
+        slots.iter().for_each(|&slot| *self.accs.0.entry(slot) = None);
     }
 }
 
@@ -91,12 +132,14 @@ struct Linked<C: Compute> {
 impl<C: Compute> Head for Linked<C> {
     fn process(&mut self, _: u32, _: Moment, block: &Block<'_>, rows: &[u32], slots: &[u32], exits: &Exits) -> Outcome {
         let readers = open::<C::In>(block);
+        let times = block.times();
         self.slots.reserve(slots);
         exits.call.at(self.id);
         if rows.is_empty() {
             for (row, &slot) in slots.iter().enumerate() {
                 exits.call.row(row);
-                self.compute.add_owned(&mut self.accs.0.entry(slot), C::In::read(&readers, row));
+                let time = i64::from_le_bytes(times[row]);
+                self.compute.add_owned(&mut self.accs.0.entry(slot), C::In::read(&readers, row), time);
             }
             return Outcome::default();
         }
@@ -105,11 +148,12 @@ impl<C: Compute> Head for Linked<C> {
             let row = rows[i] as usize;
             exits.call.row(row);
             let record = C::In::read(&readers, row);
+            let time = i64::from_le_bytes(times[row]);
             while rows.get(i + 1) == Some(&rows[i]) {
-                self.compute.add(&mut self.accs.0.entry(slots[i]), &record);
+                self.compute.add(&mut self.accs.0.entry(slots[i]), &record, time);
                 i += 1;
             }
-            self.compute.add_owned(&mut self.accs.0.entry(slots[i]), record);
+            self.compute.add_owned(&mut self.accs.0.entry(slots[i]), record, time);
             i += 1;
         }
         Outcome::default()
@@ -135,7 +179,15 @@ impl<C: Compute> Head for Linked<C> {
             };
             let mut out = Emit::new(&mut self.down, i64::from_le_bytes(*time), self.id, &self.call);
             let range = &slots[offsets[row] as usize..offsets[row + 1] as usize];
-            if let [one] = range {
+            if let ([one], true) = (range, C::EVICTS) {
+                let mut acc = self.accs.0.entry(*one).take();
+                if let Some(acc) = &mut acc {
+                    self.compute.evict(acc, false);
+                    self.compute.finish(&window, acc, &mut out);
+                    self.compute.evict(acc, true);
+                }
+                *self.accs.0.entry(*one) = acc;
+            } else if let [one] = range {
                 if let Some(acc) = &*self.accs.0.read(*one) {
                     self.compute.finish(&window, acc, &mut out);
                 }

@@ -8,12 +8,14 @@ use std::rc::Rc;
 use super::keyed::key_schema;
 use super::{Emit, Stream, output};
 use crate::aggregate::{self, Number};
+use crate::evict::Evictor;
 use crate::job::Node;
 use crate::plan::{self, Aggregate, Domain, Kind, StateKind};
-use crate::record::{Cell, Field, Key, List, Record, WindowCount, WindowRecord, WindowValue};
+use crate::record::{Cell, Field, Key, List, Record, WindowCount, WindowRecord, WindowValue, With};
 use crate::runtime::{Compute, Port, Slots, Table, Touched, ValueTable, WindowOperator};
 use crate::schema::{Column, Schema};
 use crate::time::Span;
+use crate::trigger::{Decider, Decides, Trigger, TriggerFunction};
 use crate::window::{Window, Windows};
 
 /// A keyed stream cut into windows. A window exists from its first record on; its results leave when the watermark passes
@@ -24,15 +26,51 @@ pub struct WindowedStream<K, T> {
     key: Vec<String>,
     windows: Windows,
     lateness_ms: i64,
+    trigger: Option<plan::TriggerSpec>,
+    decides: Option<MakeDecider<T>>,
+    evictor: Option<Evictor<T>>,
     _key: PhantomData<fn() -> K>,
 }
 
+/// Makes the trigger function of one operator.
+type MakeDecider<T> = Rc<dyn Fn(&Rc<Touched>) -> Rc<dyn Decides<T>>>;
+
 /// The name of the state that a window keeps.
 const ACC: &str = "acc";
+/// The name of what its trigger function keeps.
+const TRIGGER: &str = "trigger";
 
 impl<K: Key, T: Record> WindowedStream<K, T> {
-    pub(super) fn new(stream: Stream<T>, key: Vec<String>, windows: Windows) -> Self {
-        WindowedStream { stream, key, windows, lateness_ms: 0, _key: PhantomData }
+    pub(super) fn new(stream: Stream<T>, key: Vec<String>, mut windows: Windows) -> Self {
+        if let (plan::Assigner::SessionBy { field }, Some(column)) = (&mut windows.assigner, windows.column) {
+            field.clone_from(&stream.schema.columns[column].name);
+        }
+        WindowedStream { stream, key, windows, lateness_ms: 0, trigger: None, decides: None, evictor: None, _key: PhantomData }
+    }
+
+    /// Says when a window fires, instead of at its end and at each late record: see [`trigger`](crate::trigger).
+    pub fn trigger(mut self, trigger: Trigger) -> Self {
+        self.trigger = Some(trigger.0);
+        self.decides = None;
+        self
+    }
+
+    /// Lets a function say when a window fires, with state of its own for every window.
+    pub fn trigger_function(mut self, function: impl TriggerFunction<T>) -> Self {
+        let function = Rc::new(function);
+        self.trigger = Some(plan::TriggerSpec { when: plan::Trigger::Guest, purge: false });
+        self.decides = Some(Rc::new(move |touched| Rc::new(Decider::new(function.clone(), touched))));
+        self
+    }
+
+    /// Says what a window leaves out when it fires: see [`evict`](crate::evict). Only for [`WindowedStream::process`]; the host refuses it
+    /// where an aggregate is kept.
+    pub fn evictor(mut self, mut evictor: Evictor<T>) -> Self {
+        if let (plan::Evict::Delta { field, .. }, Some(column)) = (&mut evictor.plan.evict, evictor.column) {
+            field.clone_from(&self.stream.schema.columns[column].name);
+        }
+        self.evictor = Some(evictor);
+        self
     }
 
     /// Keeps a window for this long after its end: a late record until then lets it fire again. What comes later goes to
@@ -97,7 +135,10 @@ impl<K: Key, T: Record> WindowedStream<K, T> {
     where
         T: Clone,
     {
-        self.compute(name, StateKind::List, Buffered { f, _types: PhantomData })
+        match self.evictor.clone() {
+            Some(evictor) => self.compute(name, StateKind::List, Evicting { evictor, f, _types: PhantomData }),
+            None => self.compute(name, StateKind::List, Buffered { f, _types: PhantomData }),
+        }
     }
 
     /// Counts the records of each window. The host computes it.
@@ -155,14 +196,17 @@ impl<K: Key, T: Record> WindowedStream<K, T> {
         let schema = Schema::of::<C::Out>();
         let touched = Rc::<Touched>::default();
         let accs = Rc::new(ValueTable::<C::Acc>::new(&touched, kind));
-        let pieces = [(ACC.to_owned(), accs.clone() as Rc<dyn Table>)];
-        let state = vec![accs.declare(ACC)];
+        let mut pieces = vec![(ACC.to_owned(), accs.clone() as Rc<dyn Table>)];
+        let decides = self.decides.as_ref().map(|make| make(&touched));
+        pieces.extend(decides.as_ref().map(|decides| (TRIGGER.to_owned(), decides.table())));
+        let state = pieces.iter().map(|(name, table)| table.declare(name)).collect();
         let operator = WindowOperator {
             id,
             compute: Rc::new(compute),
             out: Port::new(id, 0, &schema, &call),
             call,
             accs,
+            decides,
             slots: Rc::new(Slots::new(&pieces, touched)),
         };
         self.add(name, plan::Compute::Guest, state, schema, |mut node| {
@@ -182,9 +226,11 @@ impl<K: Key, T: Record> WindowedStream<K, T> {
     ) -> WindowResults<Out, T> {
         let kind = Kind::Window(plan::Window {
             key: self.key.clone(),
-            assigner: self.windows.assigner,
+            assigner: self.windows.assigner.clone(),
             domain: self.windows.domain,
             lateness_ms: self.lateness_ms,
+            trigger: self.trigger.clone(),
+            evictor: self.evictor.as_ref().map(|evictor| evictor.plan.clone()),
             compute,
             state,
         });
@@ -243,7 +289,7 @@ impl<K: Key, A: aggregate::Aggregate, Out: Record, F: Fn(&Window<'_, K>, A::Out,
     type Out = Out;
 
     #[inline]
-    fn add(&self, acc: &mut Option<A::Acc>, record: &A::In) {
+    fn add(&self, acc: &mut Option<A::Acc>, record: &A::In, _: i64) {
         self.aggregate.add(acc.get_or_insert_with(|| self.aggregate.start()), record);
     }
 
@@ -283,7 +329,7 @@ where
     type Out = Out;
 
     #[inline]
-    fn add(&self, acc: &mut Option<Acc>, record: &In) {
+    fn add(&self, acc: &mut Option<Acc>, record: &In, _: i64) {
         (self.add)(acc.get_or_insert_with(|| self.start.clone()), record);
     }
 
@@ -310,11 +356,11 @@ impl<K: Key, T: Record + Clone, F: Fn(&T, &T) -> T + 'static> Compute for Reduce
     type Acc = T;
     type Out = T;
 
-    fn add(&self, acc: &mut Option<T>, record: &T) {
+    fn add(&self, acc: &mut Option<T>, record: &T, _: i64) {
         self.merge(acc, record);
     }
 
-    fn add_owned(&self, acc: &mut Option<T>, record: T) {
+    fn add_owned(&self, acc: &mut Option<T>, record: T, _: i64) {
         match acc {
             Some(_) => self.merge(acc, &record),
             None => *acc = Some(record),
@@ -341,11 +387,11 @@ impl<K: Key, T: Record + Clone, Out: Record, F: Fn(&Window<'_, K>, &[T], &mut Em
     type Acc = List<T>;
     type Out = Out;
 
-    fn add(&self, acc: &mut Option<List<T>>, record: &T) {
-        self.add_owned(acc, record.clone());
+    fn add(&self, acc: &mut Option<List<T>>, record: &T, time: i64) {
+        self.add_owned(acc, record.clone(), time);
     }
 
-    fn add_owned(&self, acc: &mut Option<List<T>>, record: T) {
+    fn add_owned(&self, acc: &mut Option<List<T>>, record: T, _: i64) {
         acc.get_or_insert_with(|| List(Vec::new())).push(record);
     }
 
@@ -355,5 +401,46 @@ impl<K: Key, T: Record + Clone, Out: Record, F: Fn(&Window<'_, K>, &[T], &mut Em
 
     fn finish(&self, window: &Window<'_, K>, acc: &List<T>, out: &mut Emit<'_, Out>) {
         (self.f)(window, acc, out);
+    }
+}
+
+/// As [`Buffered`], with the event time of each record, which evictors ask for.
+struct Evicting<K, T, Out, F> {
+    evictor: Evictor<T>,
+    f: F,
+    _types: PhantomData<fn() -> (K, T, Out)>,
+}
+
+impl<K: Key, T: Record + Clone, Out: Record, F: Fn(&Window<'_, K>, &[T], &mut Emit<'_, Out>) + 'static> Compute for Evicting<K, T, Out, F> {
+    type Key = K;
+    type In = T;
+    type Acc = List<With<T, i64>>;
+    type Out = Out;
+
+    const EVICTS: bool = true;
+
+    fn add(&self, acc: &mut Option<Self::Acc>, record: &T, time: i64) {
+        self.add_owned(acc, record.clone(), time);
+    }
+
+    fn add_owned(&self, acc: &mut Option<Self::Acc>, record: T, time: i64) {
+        acc.get_or_insert_with(|| List(Vec::new())).push(With { record, extra: time });
+    }
+
+    fn merge(&self, into: &mut Option<Self::Acc>, from: &Self::Acc) {
+        into.get_or_insert_with(|| List(Vec::new())).extend_from_slice(from);
+    }
+
+    fn finish(&self, window: &Window<'_, K>, acc: &Self::Acc, out: &mut Emit<'_, Out>) {
+        let records: Vec<T> = acc.iter().map(|with| with.record.clone()).collect();
+        (self.f)(window, &records, out);
+    }
+
+    fn evict(&self, acc: &mut Self::Acc, after: bool) {
+        if self.evictor.plan.after == after {
+            let (mut times, mut records) = acc.0.drain(..).map(|with| (with.extra, with.record)).unzip();
+            self.evictor.apply(&mut times, &mut records);
+            acc.0.extend(records.into_iter().zip(times).map(|(record, extra)| With { record, extra }));
+        }
     }
 }

@@ -11,9 +11,9 @@ use std::rc::Rc;
 use super::aggregate::{self, Acc};
 use super::keyed::{Place, Slots, Timers};
 use super::row::{Row, Value, decode, encode};
-use super::window;
+use super::windows::{Line, Open, Place as WindowPlace};
 use crate::job::Job;
-use crate::plan::{self, Compute, DEAD_LETTER, Domain, Kind, LATE, OnError};
+use crate::plan::{self, Assigner, DEAD_LETTER, Domain, Kind, LATE, OnError};
 use crate::runtime::{Host, Instance, Level, Moment, Outcome};
 use crate::schema::{Column, Schema};
 
@@ -40,29 +40,25 @@ impl Host for Recorder {
 
 /// What the host keeps of one operator.
 #[derive(Default)]
-struct Keeping {
-    slots: Slots,
+pub(super) struct Keeping {
+    pub(super) slots: Slots,
     timers: Timers,
     rolling: BTreeMap<Vec<Value>, Acc>,
-    /// Open windows: end, start and key, and how often it fired.
-    windows: BTreeMap<(i64, i64, Vec<Value>), Open>,
-}
-
-#[derive(Clone, Default)]
-struct Open {
-    fired: i32,
-    acc: Acc,
+    /// Open windows.
+    pub(super) windows: BTreeMap<WindowPlace, Open>,
+    /// Records of windows that count them, by key.
+    pub(super) lines: BTreeMap<Vec<Value>, Line>,
 }
 
 /// A running job.
 pub(super) struct Engine {
-    instance: Instance,
+    pub(super) instance: Instance,
     pub(super) host: Rc<Recorder>,
-    keeping: Vec<Keeping>,
+    pub(super) keeping: Vec<Keeping>,
     /// The chain that each guest operator is the head of; other members have none.
     heads: Vec<bool>,
     /// The operator at the end of the chain of each head.
-    watermarks: Vec<i64>,
+    pub(super) watermarks: Vec<i64>,
     pub(super) now: i64,
     /// What left each port.
     pub(super) collected: BTreeMap<(usize, String), Vec<Row>>,
@@ -80,6 +76,14 @@ impl Engine {
         let host = Rc::new(Recorder::default());
         let (instance, _) = Instance::plan(job, arguments, host.clone())?;
         let nodes = &instance.graph().nodes;
+        let of_days =
+            nodes.iter().find(|node| matches!(&node.plan.kind, Kind::Window(window) if matches!(window.assigner, Assigner::Days { .. })));
+        if let Some(node) = of_days {
+            return Err(format!(
+                "the test kit knows no time zones, which window {:?} needs: run the job with `tidemill test`",
+                node.plan.name
+            ));
+        }
         let only = only.map(|name| {
             let found = nodes.iter().position(|node| node.plan.name == name);
             found.unwrap_or_else(|| panic!("the job has no operator {name:?}"))
@@ -198,12 +202,12 @@ impl Engine {
         }
     }
 
-    fn at(&self, id: usize) -> Moment {
+    pub(super) fn at(&self, id: usize) -> Moment {
         Moment { watermark: self.watermarks[id], now: self.now }
     }
 
     /// Does what a call asked for and carries on what it emitted.
-    fn settle(&mut self, id: usize, outcome: Outcome, rows: &[Row]) {
+    pub(super) fn settle(&mut self, id: usize, outcome: Outcome, rows: &[Row]) {
         for op in outcome.timers {
             let key = self.keeping[id].slots.key(op.slot);
             self.keeping[id].timers.apply(op, key);
@@ -245,7 +249,7 @@ impl Engine {
         }
     }
 
-    fn key(&self, names: &[String], schema: &Schema, row: &Row) -> Vec<Value> {
+    pub(super) fn key(&self, names: &[String], schema: &Schema, row: &Row) -> Vec<Value> {
         names.iter().map(|name| row.values[index(schema, name)].clone()).collect()
     }
 
@@ -292,141 +296,8 @@ impl Engine {
         }
     }
 
-    fn window(&mut self, id: usize, row: Row) {
-        let schema = self.input_schema(id, 0);
-        let Kind::Window(spec) = &self.plan(id).kind else { return };
-        let (names, assigner, lateness, domain) = (spec.key.clone(), spec.assigner, spec.lateness_ms, spec.domain);
-        let (time, clock) = match domain {
-            Domain::Event => (row.time, self.watermarks[id]),
-            Domain::Processing => (self.now, self.now),
-        };
-        let key = self.key(&names, &schema, &row);
-        let mut open = window::assign(assigner, time);
-        if let plan::Assigner::Session { .. } = assigner {
-            open = open.into_iter().map(|window| self.cover(id, &key, window)).collect();
-        }
-        let before = open.len();
-        open.retain(|window| domain == Domain::Processing || !window::is_late(*window, lateness, clock));
-        if open.is_empty() && before > 0 {
-            return self.carry(id, LATE, vec![row]);
-        }
-        for window in open {
-            if let plan::Assigner::Session { .. } = assigner {
-                self.merge_sessions(id, &key, window);
-            }
-            self.add_to_window(id, &key, window, &row);
-            if window.1 - 1 <= clock {
-                self.fire(id, (window.1, window.0, key.clone()));
-            }
-        }
-    }
-
-    /// The session that a new one grows into with those that it touches.
-    fn cover(&self, id: usize, key: &[Value], mut window: (i64, i64)) -> (i64, i64) {
-        loop {
-            let open = self.keeping[id].windows.keys().filter(|(_, _, k)| k == key).map(|(end, start, _)| (*start, *end));
-            let grown = open.filter(|other| window::touch(window, *other)).fold(window, |a, b| (a.0.min(b.0), a.1.max(b.1)));
-            if grown == window {
-                return window;
-            }
-            window = grown;
-        }
-    }
-
-    /// Merges the sessions inside of `window` into it.
-    fn merge_sessions(&mut self, id: usize, key: &[Value], window: (i64, i64)) {
-        let guest = self.is_guest(id);
-        let inside =
-            |(end, start, k): &&(i64, i64, Vec<Value>)| k == key && window::touch(window, (*start, *end)) && (*start, *end) != window;
-        let parts: Vec<_> = self.keeping[id].windows.keys().filter(inside).cloned().collect();
-        for (end, start, key) in parts {
-            let part = self.keeping[id].windows.remove(&(end, start, key.clone())).unwrap_or_default();
-            let aggregate = self.aggregate(id);
-            let whole = self.keeping[id].windows.entry((window.1, window.0, key.clone())).or_default();
-            if let Some(aggregate) = aggregate {
-                whole.acc.merge(&aggregate, part.acc);
-            }
-            if guest {
-                let source = self.keeping[id].slots.slot(&(key.clone(), Some((start, end))));
-                let target = self.keeping[id].slots.slot(&(key, Some(window)));
-                self.instance.merge(id as u32, &[target], &[source]);
-                self.instance.drop_state(id as u32, &[source]);
-                self.keeping[id].slots.forget(source);
-            }
-        }
-    }
-
-    fn add_to_window(&mut self, id: usize, key: &[Value], window: (i64, i64), row: &Row) {
-        let schema = self.input_schema(id, 0);
-        let aggregate = self.aggregate(id);
-        let open = self.keeping[id].windows.entry((window.1, window.0, key.to_vec())).or_default();
-        if let Some(aggregate) = aggregate {
-            let column = aggregate::field(&aggregate).map_or(usize::MAX, |field| index(&schema, field));
-            open.acc.add(&aggregate, column, row);
-        } else {
-            let slot = self.keeping[id].slots.slot(&(key.to_vec(), Some(window)));
-            let rows = std::slice::from_ref(row);
-            let outcome = self.instance.process(id as u32, 0, self.at(id), &encode(rows, &schema), &[0], &[slot]);
-            self.settle(id, outcome, rows);
-        }
-    }
-
-    fn is_guest(&self, id: usize) -> bool {
+    pub(super) fn is_guest(&self, id: usize) -> bool {
         self.instance.graph().nodes[id].guest.is_some()
-    }
-
-    /// What a window's host computes.
-    fn aggregate(&self, id: usize) -> Option<plan::Aggregate> {
-        match &self.plan(id).kind {
-            Kind::Window(plan::Window { compute: Compute::Host(aggregate), .. }) => Some(aggregate.clone()),
-            _ => None,
-        }
-    }
-
-    fn fire(&mut self, id: usize, place: (i64, i64, Vec<Value>)) {
-        let Some(open) = self.keeping[id].windows.get_mut(&place) else { return };
-        let (firing, acc) = (open.fired, open.acc.clone());
-        open.fired += 1;
-        let (end, start, key) = place;
-        let bounds = [Value::I64(start), Value::I64(end)];
-        if let Some(aggregate) = self.aggregate(id) {
-            let head = if aggregate::is_record(&aggregate) { Vec::new() } else { key };
-            let values = head.into_iter().chain(bounds).chain(acc.result(&aggregate)).collect();
-            return self.carry(id, plan::MAIN, vec![Row { time: end - 1, values }]);
-        }
-        let slot = self.keeping[id].slots.slot(&(key.clone(), Some((start, end))));
-        let input = self.input_schema(id, 0);
-        let Kind::Window(spec) = &self.plan(id).kind else { return };
-        let columns = spec.key.iter().map(|name| input.columns[index(&input, name)].clone()).collect();
-        let schema = Schema { columns }.with([Column::of::<i64>("start"), Column::of::<i64>("end"), Column::of::<i32>("firing")]);
-        let rows = [Row { time: end - 1, values: key.into_iter().chain(bounds).chain([Value::I32(firing)]).collect() }];
-        let outcome = self.instance.fire(id as u32, self.at(id), &encode(&rows, &schema), &[0, 1], &[slot]);
-        self.settle(id, outcome, &rows);
-    }
-
-    /// Fires and removes windows whose time has come.
-    fn close_windows(&mut self, id: usize) {
-        let Kind::Window(spec) = &self.plan(id).kind else { return };
-        let (domain, lateness) = (spec.domain, spec.lateness_ms);
-        let clock = if domain == Domain::Event { self.watermarks[id] } else { self.now };
-        let due: Vec<_> = self.keeping[id]
-            .windows
-            .iter()
-            .filter(|((end, ..), open)| end - 1 <= clock && open.fired == 0)
-            .map(|(k, _)| k.clone())
-            .collect();
-        due.into_iter().for_each(|place| self.fire(id, place));
-        let over: Vec<_> =
-            self.keeping[id].windows.keys().filter(|(end, start, _)| window::is_late((*start, *end), lateness, clock)).cloned().collect();
-        for place in over {
-            self.keeping[id].windows.remove(&place);
-            if self.is_guest(id) {
-                let (end, start, key) = place;
-                let slot = self.keeping[id].slots.slot(&(key, Some((start, end))));
-                self.instance.drop_state(id as u32, &[slot]);
-                self.keeping[id].slots.forget(slot);
-            }
-        }
     }
 
     /// Raises an operator's watermark and, unless it runs alone, that of all behind it.
@@ -493,7 +364,7 @@ pub(super) fn watermark(watermarks: plan::Watermarks, time: i64) -> i64 {
     }
 }
 
-fn index(schema: &Schema, name: &str) -> usize {
+pub(super) fn index(schema: &Schema, name: &str) -> usize {
     let found = schema.columns.iter().position(|column| column.name == name);
     found.unwrap_or_else(|| panic!("there is no column {name:?} in {schema}"))
 }

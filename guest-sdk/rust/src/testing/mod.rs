@@ -35,8 +35,10 @@ mod keyed;
 mod lines;
 mod operator;
 mod row;
+mod trigger;
 mod whole;
 mod window;
+mod windows;
 
 pub use operator::{OperatorTest, ProcessTest, operator, operator_with, process};
 pub use whole::{JobTest, Start, job};

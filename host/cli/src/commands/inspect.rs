@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tidemill_core::guest::Limits;
-use tidemill_core::plan::CONTRACT;
+use tidemill_core::plan::spoken;
 use tidemill_guest::{CacheUse, Description};
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
@@ -88,7 +88,7 @@ fn described(path: &str, about: &Description) -> String {
 /// The version in the name of the exported interface.
 fn contract(exports: &[String]) -> String {
     let version = exports.iter().find_map(|name| name.strip_prefix("tidemill:job/operators@"));
-    format!("{} (this host speaks {CONTRACT})", version.unwrap_or("unknown"))
+    format!("{} (this host speaks {})", version.unwrap_or("unknown"), spoken())
 }
 
 /// What a component may ask for, what it asks for, and what it gets (design: nothing by default).

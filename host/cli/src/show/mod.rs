@@ -50,11 +50,14 @@ impl Shown<'_> {
 }
 
 /// The name of an edge's port.
-fn port_name<'a>(plan: &'a Plan, edge: &Edge) -> &'a str {
+fn port_name(plan: &Plan, edge: &Edge) -> String {
+    let operator = &plan.operators[edge.from as usize];
     match edge.port {
-        LATE => PORT_LATE,
-        DEAD_LETTER => PORT_DEAD_LETTER,
-        index => plan.operators[edge.from as usize].outputs.get(index as usize).map_or("?", |o| o.name.as_str()),
+        DEAD_LETTER => PORT_DEAD_LETTER.to_owned(),
+        late if late <= LATE && ((LATE - late) as usize) < operator.inputs.len() => {
+            operator.late_port((LATE - late) as usize).unwrap_or_else(|| PORT_LATE.to_owned())
+        }
+        index => operator.outputs.get(index as usize).map_or("?", |o| o.name.as_str()).to_owned(),
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use tidemill_core::connect::OnError;
 use tidemill_core::plan::{
-    Aggregate, Assigner, Compute, Domain, Edge, Kind, LATE, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec,
+    Aggregate, Assigner, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, Side, SourceSpec, State, StateKind, Trigger,
+    TriggerSpec, Watermarks, WindowSpec,
 };
 
 use super::{Shown, partition_reason, partition_word, port_name};
@@ -45,6 +46,28 @@ fn lines(shown: &Shown<'_>, id: u32, operator: &Operator) -> Vec<String> {
         Kind::Window(spec) => lines.extend(window(shown, id, spec)),
         Kind::Rolling(spec) => lines.push(format!("running {}, computed by the host", aggregate(&spec.aggregate))),
         Kind::Sink(spec) => lines.push(format!("format {}", word(&spec.format))),
+        Kind::WindowJoin(spec) => {
+            lines.push(format!("{} windows in {} time, joined by the host", assigner(&spec.assigner), word(&spec.domain)));
+            lines.extend(sides(&spec.sides));
+        }
+        Kind::CoGroup(spec) => {
+            lines.push(format!("{} windows in {} time, computed by the component", assigner(&spec.assigner), word(&spec.domain)));
+            lines.extend(spec.trigger.as_ref().map(trigger));
+            lines.extend(states(&spec.state));
+        }
+        Kind::IntervalJoin(spec) => {
+            let (lower, upper) = spec.bounds();
+            lines.push(format!("the right record from {} to {} behind the left one, joined by the host", span(lower), span(upper)));
+            lines.extend(sides(&spec.sides));
+        }
+        Kind::KeyedJoin(spec) => {
+            lines.push("the last record of each side, joined by the host".to_owned());
+            lines.extend(sides(&spec.sides));
+        }
+        Kind::TemporalJoin(spec) => {
+            lines.push("each record with the version of its time, joined by the host".to_owned());
+            lines.extend(sides(&spec.sides));
+        }
         Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Union => {}
     }
     lines.extend(operator.outputs.iter().map(|o| match &o.variant {
@@ -101,14 +124,53 @@ fn window(shown: &Shown<'_>, id: u32, spec: &WindowSpec) -> Vec<String> {
         Compute::Guest => "computed by the component".to_owned(),
         Compute::Host(what) => format!("{}, computed by the host", aggregate(what)),
     };
-    let mut lines = vec![format!("{} windows in {} time, {computed}", assigner(spec.assigner), word(&spec.domain))];
-    if spec.domain == Domain::Event {
+    let mut lines = vec![format!("{} windows in {} time, {computed}", assigner(&spec.assigner), word(&spec.domain))];
+    lines.extend(spec.trigger.as_ref().map(trigger));
+    lines.extend(spec.evictor.as_ref().map(evictor));
+    if spec.has_late() {
         let read = shown.graph.consumers(id, LATE).next().is_some();
         let rest = if read { "go to port late" } else { "are counted and the first ten logged: nobody reads port late" };
         lines.push(format!("allowed lateness {}; later records {rest}", span(spec.lateness_ms)));
     }
     lines.extend(states(&spec.state));
     lines
+}
+
+fn trigger(trigger: &TriggerSpec) -> String {
+    let empties = if trigger.purge { ", and is empty then" } else { "" };
+    format!("fires {}{empties}", when(&trigger.when))
+}
+
+fn when(trigger: &Trigger) -> String {
+    let list = |of: &[Trigger], word: &str| of.iter().map(when).collect::<Vec<_>>().join(word);
+    match trigger {
+        Trigger::AtWatermark => "at its end".to_owned(),
+        Trigger::LateEach => "at each late record".to_owned(),
+        Trigger::EarlyEvery { ms, domain } => format!("every {} of {} time before its end", span(*ms), word(domain)),
+        Trigger::After { ms, domain } => format!("{} of {} time after its first record", span(*ms), word(domain)),
+        Trigger::Count { records } => format!("every {records} records"),
+        Trigger::Any(of) => list(of, " or "),
+        Trigger::All(of) => format!("when all of these have come: {}", list(of, ", ")),
+        Trigger::Guest => "when the component says so".to_owned(),
+    }
+}
+
+fn evictor(evictor: &Evictor) -> String {
+    let what = match &evictor.evict {
+        Evict::Count { records } => format!("all but the last {records} records"),
+        Evict::Time { ms } => format!("records more than {} before the latest", span(*ms)),
+        Evict::Delta { field, threshold } => format!("records whose {field} differs from the last one's by {threshold} or more"),
+        Evict::Guest => "what the component says".to_owned(),
+    };
+    format!("leaves out {what}, {} the function", if evictor.after { "behind" } else { "in front of" })
+}
+
+fn sides(sides: &[Side]) -> Vec<String> {
+    let side = |side: &Side| {
+        let may = if side.required { "required" } else { "may be missing" };
+        format!("side {} (key {}): {may}", side.name, side.key.join(", "))
+    };
+    sides.iter().map(side).collect()
 }
 
 fn states(states: &[State]) -> Vec<String> {
@@ -121,15 +183,22 @@ fn states(states: &[State]) -> Vec<String> {
     states.iter().map(|s| format!("state {} ({}): {}", s.name, kind(s.kind), s.schema)).collect()
 }
 
-fn assigner(assigner: Assigner) -> String {
+fn assigner(assigner: &Assigner) -> String {
     let shifted = |offset: i64| if offset == 0 { String::new() } else { format!(" shifted by {}", span(offset)) };
     match assigner {
-        Assigner::Tumbling { size_ms, offset_ms } => format!("tumbling {}{}", span(size_ms), shifted(offset_ms)),
+        Assigner::Tumbling { size_ms, offset_ms } => format!("tumbling {}{}", span(*size_ms), shifted(*offset_ms)),
         Assigner::Sliding { size_ms, slide_ms, offset_ms } => {
-            let panes = if slide_ms > 0 && size_ms % slide_ms == 0 { ", panes shared" } else { ", each kept in full" };
-            format!("sliding {} every {}{}{panes},", span(size_ms), span(slide_ms), shifted(offset_ms))
+            let panes = if *slide_ms > 0 && size_ms % slide_ms == 0 { ", panes shared" } else { ", each kept in full" };
+            format!("sliding {} every {}{}{panes},", span(*size_ms), span(*slide_ms), shifted(*offset_ms))
         }
-        Assigner::Session { gap_ms } => format!("session (gap {})", span(gap_ms)),
+        Assigner::Session { gap_ms } => format!("session (gap {})", span(*gap_ms)),
+        Assigner::SessionBy { field } => format!("session (gap from field {field})"),
+        Assigner::Days { timezone, days } => format!("{days} day(s) of {timezone}"),
+        Assigner::Count { records, slide, or_after } => {
+            let slide = slide.map(|slide| format!(" every {slide}")).unwrap_or_default();
+            let after = or_after.map(|after| format!(" or {} in {} time", span(after.ms), word(&after.domain))).unwrap_or_default();
+            format!("{records} records{slide}{after}")
+        }
         Assigner::Global => "global".to_owned(),
     }
 }

@@ -5,16 +5,17 @@
 //! nothing here may take long or recurse without a bound.
 
 mod columns;
+mod joins;
 mod kinds;
 mod time;
+mod windows;
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt::Display;
 
 pub use columns::host_output;
 
-use super::{CONTRACT, Domain, Input, Kind, OPERATORS_MAX, Operator, PORT_DEAD_LETTER, PORT_LATE, Plan};
+use super::{Age, Contract, Input, Kind, OPERATORS_MAX, Operator, PORT_DEAD_LETTER, PORT_LATE, Plan, spoken};
 use crate::connect::OnError;
 use crate::schema::Schema;
 
@@ -37,12 +38,12 @@ pub struct Error(pub Vec<String>);
 /// Checks a plan; every problem is reported, not only the first.
 pub fn check(plan: &Plan) -> Result<(), Error> {
     // Nothing else in a plan of another contract can be judged.
-    check_contract(&plan.contract).map_err(|problem| Error(vec![problem]))?;
+    let contract = contract_of(&plan.contract).map_err(|problem| Error(vec![problem]))?;
     if plan.operators.len() > OPERATORS_MAX {
         let count = plan.operators.len();
         return Err(Error(vec![format!("the job has {count} operators, more than {OPERATORS_MAX}: split it into several jobs")]));
     }
-    let mut check = Check::new(plan);
+    let mut check = Check::new(plan, contract);
     check.job();
     for operator in &plan.operators {
         check.names(operator);
@@ -59,6 +60,7 @@ pub fn check(plan: &Plan) -> Result<(), Error> {
 /// A plan under examination.
 struct Check<'a> {
     plan: &'a Plan,
+    contract: Contract,
     /// The first operator of each name.
     index: HashMap<&'a str, usize>,
     problems: Vec<String>,
@@ -66,12 +68,12 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(plan: &'a Plan) -> Check<'a> {
+    fn new(plan: &'a Plan, contract: Contract) -> Check<'a> {
         let mut index = HashMap::new();
         for (id, operator) in plan.operators.iter().enumerate() {
             index.entry(operator.name.as_str()).or_insert(id);
         }
-        Check { plan, index, problems: Vec::new(), more: 0 }
+        Check { plan, contract, index, problems: Vec::new(), more: 0 }
     }
 
     fn finish(mut self) -> Result<(), Error> {
@@ -135,6 +137,17 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// What came with a later contract may not stand in a plan of an earlier one.
+    fn since(&mut self, operator: &Operator, contract: Contract, what: &str) {
+        if self.contract < contract {
+            let problem = format!(
+                "has {what}, which came with contract {contract}: build the job with an SDK of it (its plan says {})",
+                self.contract
+            );
+            self.at(operator, problem);
+        }
+    }
+
     /// Every input names an operator and one of its ports.
     fn ports(&mut self, operator: &'a Operator) {
         if operator.inputs.len() > INPUTS_MAX {
@@ -148,7 +161,7 @@ impl<'a> Check<'a> {
                 }
                 continue;
             };
-            if from.outputs.iter().any(|o| o.name == input.port) || implied_ports(from).contains(&input.port.as_str()) {
+            if from.outputs.iter().any(|o| o.name == input.port) || implied_ports(from).contains(&input.port) {
                 continue;
             }
             let problem = match input.port.as_str() {
@@ -240,28 +253,22 @@ impl<'a> Check<'a> {
             match input.port.as_str() {
                 PORT_DEAD_LETTER => return super::DEAD_LETTER_SCHEMA.parse().ok(),
                 // What is late has the schema of what came in.
-                PORT_LATE => input = from.inputs.first()?,
-                _ => return None,
+                port => input = from.inputs.iter().enumerate().find(|(at, _)| from.late_port(*at).as_deref() == Some(port))?.1,
             }
         }
         None
     }
 }
 
-/// Versions that differ in the patch alone fit, by the rules of semantic versions.
-fn check_contract(contract: &str) -> Result<(), String> {
-    let generation = |text: &str| -> Option<(u64, u64)> {
-        let mut numbers = text.split(['.', '-', '+']).map(|part| part.parse::<u64>().ok());
-        let (major, minor) = (numbers.next()??, numbers.next()??);
-        Some(if major == 0 { (0, minor) } else { (major, 0) })
-    };
-    let advice = match generation(contract).map(|theirs| theirs.cmp(&generation(CONTRACT).unwrap_or_default())) {
-        Some(Ordering::Equal) => return Ok(()),
-        Some(Ordering::Less) => "is older: build it with a newer SDK",
-        Some(Ordering::Greater) => "is newer: it needs a newer tidemill",
+/// The contract of a plan, or what is wrong with it.
+fn contract_of(version: &str) -> Result<Contract, String> {
+    let advice = match Contract::age(version) {
+        Some(Age::Spoken(contract)) => return Ok(contract),
+        Some(Age::Older) => "is older: build it with a newer SDK",
+        Some(Age::Newer) => "is newer: it needs a newer tidemill",
         None => "is no version like it",
     };
-    Err(format!("this tidemill speaks contract {CONTRACT}, the component's {contract:?} {advice}"))
+    Err(format!("this tidemill speaks contract {}, the component's {version:?} {advice}", spoken()))
 }
 
 /// What is wrong with a name, as the end of a sentence.
@@ -276,14 +283,14 @@ fn bad_name(name: &str) -> Option<String> {
     }
 }
 
-fn implied_ports(operator: &Operator) -> Vec<&'static str> {
-    let late = matches!(&operator.kind, Kind::Window(spec) if spec.domain == Domain::Event);
+fn implied_ports(operator: &Operator) -> Vec<String> {
+    let late = (0..operator.inputs.len()).filter_map(|input| operator.late_port(input));
     let dead_letter = operator.on_error == OnError::DeadLetter;
-    [(PORT_LATE, late), (PORT_DEAD_LETTER, dead_letter)].into_iter().filter(|(_, has)| *has).map(|(port, _)| port).collect()
+    late.chain(dead_letter.then(|| PORT_DEAD_LETTER.to_owned())).collect()
 }
 
 fn ports_of(operator: &Operator) -> String {
-    let ports: Vec<&str> = operator.outputs.iter().map(|o| o.name.as_str()).chain(implied_ports(operator)).collect();
+    let ports: Vec<String> = operator.outputs.iter().map(|o| o.name.clone()).chain(implied_ports(operator)).collect();
     if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }
 }
 
@@ -325,7 +332,7 @@ mod tests {
     }
 
     fn plan(operators: Vec<Operator>) -> Plan {
-        Plan { contract: CONTRACT.to_owned(), name: None, fuse: true, operators }
+        Plan { contract: "0.1.0".to_owned(), name: None, fuse: true, operators }
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Kind, Operator, PORT_DEAD_LETTER, PORT_LATE, Partition, Plan};
+use super::check::INPUTS_MAX;
+use super::{Kind, Operator, PORT_DEAD_LETTER, Partition, Plan};
 use crate::guest::OperatorId;
 use crate::schema::Schema;
 
 /// The number of a port: an index into the operator's outputs, or one of the two implied ports.
 pub type Port = u32;
-/// The implied `late` port.
+/// The implied port for late records of the first input; that of input `n` is so much less.
 pub const LATE: Port = u32::MAX - 1;
 /// The implied `dead-letter` port.
 pub const DEAD_LETTER: Port = u32::MAX;
@@ -175,7 +176,7 @@ pub(super) fn resolve_port(plan: &Plan, from: &str, port: &str) -> Option<(Opera
     let operator = &plan.operators[id];
     let index = match operator.outputs.iter().position(|o| o.name == port) {
         Some(index) => index as Port,
-        None if port == PORT_LATE && matches!(operator.kind, Kind::Window(_)) => LATE,
+        None if late_input(operator, port).is_some() => LATE - late_input(operator, port).unwrap_or_default(),
         None if port == PORT_DEAD_LETTER && operator.on_error == crate::connect::OnError::DeadLetter => DEAD_LETTER,
         None => return None,
     };
@@ -186,14 +187,25 @@ pub(super) fn resolve_port(plan: &Plan, from: &str, port: &str) -> Option<(Opera
 pub(super) fn port_schema(plan: &Plan, operator: OperatorId, port: Port) -> Option<Schema> {
     match port {
         DEAD_LETTER => super::DEAD_LETTER_SCHEMA.parse().ok(),
-        LATE => late_schema(plan, &plan.operators[operator as usize]),
+        late if is_late(late) => late_schema(plan, &plan.operators[operator as usize], LATE - late),
         _ => plan.operators[operator as usize].outputs.get(port as usize).map(|o| o.schema.clone()),
     }
 }
 
-/// The schema of the `late` port of a window operator: that of its input.
-pub fn late_schema(plan: &Plan, operator: &Operator) -> Option<Schema> {
-    let input = operator.inputs.first()?;
+/// The input whose late records leave at a port.
+fn late_input(operator: &Operator, port: &str) -> Option<u32> {
+    let late = |input: &usize| operator.late_port(*input).is_some_and(|name| name == port);
+    (0..operator.inputs.len()).find(late).map(|input| input as u32)
+}
+
+/// Whether a port is one for late records.
+fn is_late(port: Port) -> bool {
+    port <= LATE && LATE - port < INPUTS_MAX as u32
+}
+
+/// The schema of a port for late records: that of its input.
+pub fn late_schema(plan: &Plan, operator: &Operator, input: u32) -> Option<Schema> {
+    let input = operator.inputs.get(input as usize)?;
     let (from, port) = resolve_port(plan, &input.from, &input.port)?;
     // A window reads another window's late port at most as often as the plan is long: checked acyclic.
     port_schema(plan, from, port)

@@ -1,19 +1,22 @@
 //! The plan: a job as data, written by a component's `plan` (`wit/…/plan.md`), checked here before anything runs.
 
 mod check;
+mod contract;
 mod graph;
+mod join;
+mod window;
 
 pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_RECORD_MAX, check, host_output};
+pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
+pub use join::{CoGroupSpec, IntervalJoinSpec, KeyedJoinSpec, PORT_LATE_SIDE, PORT_UNMATCHED, Side, TemporalJoinSpec, WindowJoinSpec};
+pub use window::{Assigner, Compute, Evict, Evictor, OrAfter, Trigger, TriggerSpec, WindowSpec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::TimeMs;
 use crate::connect::OnError;
 use crate::schema::{Field, Schema};
 
-/// The contract this host speaks.
-pub const CONTRACT: &str = "0.1.0";
 /// Operators in one plan at most: a person writes tens; each costs a channel per worker.
 pub const OPERATORS_MAX: usize = 1_000;
 /// Bytes of a plan document at most.
@@ -131,6 +134,16 @@ pub enum Kind {
     Window(WindowSpec),
     /// A running aggregate per key, computed by the host.
     Rolling(RollingSpec),
+    /// Windows over several inputs, joined by the host. Since 0.2.0.
+    WindowJoin(WindowJoinSpec),
+    /// Two inputs whose times are close, joined by the host. Since 0.2.0.
+    IntervalJoin(IntervalJoinSpec),
+    /// The last record of each input, joined by the host. Since 0.2.0.
+    KeyedJoin(KeyedJoinSpec),
+    /// Records with the version of another input at their time, joined by the host. Since 0.2.0.
+    TemporalJoin(TemporalJoinSpec),
+    /// Windows over several inputs, computed by the component. Since 0.2.0.
+    CoGroup(CoGroupSpec),
     /// Several inputs of one schema as one.
     Union,
     /// Writes a binding.
@@ -247,68 +260,6 @@ pub enum StateKind {
     Accumulator,
 }
 
-/// A keyed window operator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowSpec {
-    /// The key fields; none for one window over all records.
-    pub key: Vec<String>,
-    /// Which windows a record belongs to.
-    pub assigner: Assigner,
-    /// What drives them.
-    #[serde(default)]
-    pub domain: Domain,
-    /// How long after its end a window still takes records and fires again, in milliseconds (semantics.md #7).
-    #[serde(default, rename = "lateness-ms")]
-    pub lateness_ms: i64,
-    /// Who computes.
-    pub compute: Compute,
-    /// The accumulator, when the guest computes.
-    #[serde(default)]
-    pub state: Vec<State>,
-}
-
-/// Which windows a record belongs to (semantics.md #9-#15).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Assigner {
-    /// Every record in one window of this size.
-    Tumbling {
-        /// Length in milliseconds.
-        size_ms: TimeMs,
-        /// Shift from the epoch in milliseconds.
-        #[serde(default)]
-        offset_ms: TimeMs,
-    },
-    /// A window begins every `slide_ms`.
-    Sliding {
-        /// Length in milliseconds.
-        size_ms: TimeMs,
-        /// Distance of beginnings in milliseconds.
-        slide_ms: TimeMs,
-        /// Shift from the epoch in milliseconds.
-        #[serde(default)]
-        offset_ms: TimeMs,
-    },
-    /// Records closer than the gap share a window.
-    Session {
-        /// The gap in milliseconds.
-        gap_ms: TimeMs,
-    },
-    /// One window for ever: refused without a trigger (semantics.md #15), and triggers are not in this contract.
-    Global,
-}
-
-/// Who computes a window's result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compute {
-    /// The component: `process` adds, `fire` finishes.
-    Guest,
-    /// The host.
-    Host(Aggregate),
-}
-
 /// A running aggregate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -357,7 +308,40 @@ impl Operator {
             Kind::Process(spec) => spec.keys.get(input).map(Vec::as_slice),
             Kind::Window(spec) => Some(&spec.key),
             Kind::Rolling(spec) => Some(&spec.key),
+            _ => self.sides()?.get(input).map(|side| side.key.as_slice()),
+        }
+    }
+
+    /// The sides of a join or co-group.
+    pub fn sides(&self) -> Option<&[Side]> {
+        match &self.kind {
+            Kind::WindowJoin(spec) => Some(&spec.sides),
+            Kind::IntervalJoin(spec) => Some(&spec.sides),
+            Kind::KeyedJoin(spec) => Some(&spec.sides),
+            Kind::TemporalJoin(spec) => Some(&spec.sides),
+            Kind::CoGroup(spec) => Some(&spec.sides),
             _ => None,
+        }
+    }
+
+    /// Whether records of an input can be too late here, so that there is a port for them.
+    pub fn has_late(&self, input: usize) -> bool {
+        match &self.kind {
+            Kind::Window(spec) => input == 0 && spec.has_late(),
+            Kind::WindowJoin(spec) => spec.windows().has_late(),
+            Kind::CoGroup(spec) => spec.windows().has_late(),
+            Kind::IntervalJoin(_) => true,
+            Kind::TemporalJoin(_) => input == 0,
+            _ => false,
+        }
+    }
+
+    /// The name of the port for late records of an input.
+    pub fn late_port(&self, input: usize) -> Option<String> {
+        match self.sides() {
+            _ if !self.has_late(input) => None,
+            None => Some(PORT_LATE.to_owned()),
+            Some(sides) => sides.get(input).map(|side| format!("{PORT_LATE_SIDE}{}", side.name)),
         }
     }
 
@@ -366,6 +350,7 @@ impl Operator {
         match &self.kind {
             Kind::Window(spec) => spec.compute == Compute::Guest,
             Kind::Source(_) | Kind::Sink(_) | Kind::Union | Kind::Rolling(_) => false,
+            Kind::WindowJoin(_) | Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => false,
             _ => true,
         }
     }
@@ -387,6 +372,11 @@ impl Operator {
             Kind::Process(_) => "process",
             Kind::Window(_) => "window",
             Kind::Rolling(_) => "rolling",
+            Kind::WindowJoin(_) => "window-join",
+            Kind::IntervalJoin(_) => "interval-join",
+            Kind::KeyedJoin(_) => "keyed-join",
+            Kind::TemporalJoin(_) => "temporal-join",
+            Kind::CoGroup(_) => "co-group",
             Kind::Union => "union",
             Kind::Sink(_) => "sink",
         }
@@ -398,6 +388,7 @@ impl Operator {
         let states: &[State] = match &self.kind {
             Kind::Process(spec) => &spec.state,
             Kind::Window(spec) => &spec.state,
+            Kind::CoGroup(spec) => &spec.state,
             _ => &[],
         };
         let fields = states.iter().flat_map(State::fields);

@@ -2,6 +2,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod guest_call;
+pub(crate) mod join;
 pub(crate) mod process;
 mod rerun;
 pub(crate) mod rolling;

@@ -74,7 +74,7 @@ fn other_imports_are_all_named() {
 #[test]
 fn another_world_is_refused_with_what_is_missing() {
     let error = refuse_text("(component)");
-    assert_eq!(error, LoadError::WrongWorld { missing: vec!["tidemill:job/operators@0.1.0".to_owned()] });
+    assert_eq!(error, LoadError::WrongWorld { missing: vec!["tidemill:job/operators@0.2.0".to_owned()] });
     let error = refuse_text(
         r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
            (func $f (canon lift (core func $i "f"))) (instance $o (export "merge" (func $f)))
@@ -82,13 +82,31 @@ fn another_world_is_refused_with_what_is_missing() {
     );
     let LoadError::WrongWorld { missing } = error else { panic!("{error}") };
     assert_eq!((missing.len(), missing[0].as_str(), missing[8 - 1].as_str()), (8, "operators#plan", "operators#drop-state"));
+    let error = refuse_text(
+        r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+           (func $f (canon lift (core func $i "f"))) (instance $o (export "merge" (func $f)))
+           (export "tidemill:job/operators@0.2.0" (instance $o)))"#,
+    );
+    let LoadError::WrongWorld { missing } = error else { panic!("{error}") };
+    assert_eq!((missing.len(), missing.last().map(String::as_str)), (12, Some("operators#watermark")), "the later contract has more");
+}
+
+#[test]
+fn interfaces_of_two_contracts_do_not_mix() {
+    let error = refuse_text(
+        r#"(component (import "tidemill:job/host@0.1.0" (instance (export "log" (func))))
+           (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+           (func $f (canon lift (core func $i "f"))) (instance $o (export "merge" (func $f)))
+           (export "tidemill:job/operators@0.2.0" (instance $o)))"#,
+    );
+    assert_eq!(error, LoadError::Imports { imports: vec!["tidemill:job/host@0.1.0".to_owned()] });
 }
 
 #[test]
 fn another_generation_of_the_contract_is_told_what_to_do() {
-    let newer = refuse_text(r#"(component (import "tidemill:job/host@0.2.0" (instance)))"#);
-    assert_eq!(newer, LoadError::Newer { built_for: "0.2.0".to_owned() });
-    assert!(newer.to_string().ends_with("this host speaks 0.1.0: upgrade tidemill"));
+    let newer = refuse_text(r#"(component (import "tidemill:job/host@0.3.0" (instance)))"#);
+    assert_eq!(newer, LoadError::Newer { built_for: "0.3.0".to_owned() });
+    assert!(newer.to_string().ends_with("this host speaks 0.1.0 and 0.2.0: upgrade tidemill"));
     let older = refuse_text(r#"(component (import "tidemill:job/host@0.0.3" (instance)))"#);
     assert!(older.to_string().ends_with("rebuild it with a current SDK"));
 }

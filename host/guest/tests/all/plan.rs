@@ -1,7 +1,6 @@
 //! The plan of a throw-away instance, and of every other.
 
 use tidemill_core::guest::{self, Error, Factory};
-use tidemill_core::plan::CONTRACT;
 use tidemill_guest::{Component, LoadError, LoadOptions};
 
 use crate::wat_guest::{PLAN, WatGuest};
@@ -13,7 +12,7 @@ fn plan_of(guest: &WatGuest) -> Result<String, LoadError> {
 #[test]
 fn the_plan_is_read_and_its_document_kept() {
     let (component, plan, document) = WatGuest::default().load(&LoadOptions::default());
-    assert_eq!((plan.contract.as_str(), plan.operators[1].name.as_str(), document.as_str()), (CONTRACT, "op", PLAN));
+    assert_eq!((plan.contract.as_str(), plan.operators[1].name.as_str(), document.as_str()), ("0.1.0", "op", PLAN));
     let factory: std::sync::Arc<dyn Factory> = component.factory(&[("a".to_owned(), "b".to_owned())], document, plan);
     factory.instantiate().unwrap().link(0, &[1, 2]).unwrap();
 }

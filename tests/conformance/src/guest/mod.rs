@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tidemill_core::block::{Block, Builder, Value};
-use tidemill_core::guest::{ChainId, Emission, Error, Factory, Failure, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{Asked, ChainId, Decision, Emission, Error, Factory, Failure, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{Graph, Kind, Plan, Settings};
 use tidemill_core::schema::Schema;
 
@@ -43,6 +43,14 @@ pub(crate) struct Behaviour {
     on_timer: BTreeMap<String, String>,
     /// The field that a window gathers.
     collect: Option<String>,
+    /// The field in which a record tells a trigger what to decide.
+    trigger: Option<String>,
+    /// What a trigger decides when event time has come to what it asked for.
+    on_event_time: String,
+    /// What it decides when processing time has.
+    on_processing_time: String,
+    /// Records that an evictor of the guest keeps.
+    keep_last: Option<usize>,
 }
 
 /// A test of a record.
@@ -186,7 +194,7 @@ impl Guest for Interpreter {
         let mut done = Done::default();
         match self.plan.operators[head as usize].kind.clone() {
             Kind::Process(spec) => self.run_process(head, &spec, at, (input, records, slots), &mut done)?,
-            Kind::Window(_) => self.gather(head, &records, rows, slots),
+            Kind::Window(_) | Kind::CoGroup(_) => self.gather(head, input, &records, rows, slots),
             kind => {
                 let behaviour = self.behaviour(head);
                 for (origin, row) in (0..).zip(records) {
@@ -223,7 +231,7 @@ impl Guest for Interpreter {
         Ok(())
     }
 
-    /// The first column has everything; cases declare one of type string.
+    /// The first column has everything; cases declare one of type string, or bytes for a list.
     fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
         let schema = self.plan.operators[operator as usize].state_schema();
         let mut builder = Builder::new(&schema);
@@ -231,7 +239,7 @@ impl Guest for Interpreter {
             builder.push_time(0);
             let list = self.lists.get(&(operator, slot)).map(|list| serde_json::json!(list).to_string());
             match list.or_else(|| self.texts.get(&(operator, slot)).cloned()) {
-                Some(text) => builder.column(0).push_str(&text),
+                Some(text) => builder.column(0).push_heap(text.as_bytes()),
                 None => builder.column(0).push_absent(),
             }
         }
@@ -239,9 +247,13 @@ impl Guest for Interpreter {
     }
 
     fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
-        let windowed = matches!(self.plan.operators[operator as usize].kind, Kind::Window(_));
+        let windowed = matches!(self.plan.operators[operator as usize].kind, Kind::Window(_) | Kind::CoGroup(_));
         for (row, &slot) in slots.iter().enumerate() {
-            let Value::String(text) = block.column(0).value(row) else { continue };
+            let text = match block.column(0).value(row) {
+                Value::String(text) => text,
+                Value::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|error| self.broken("import-state", &error.into()))?,
+                _ => continue,
+            };
             if windowed {
                 let list = serde_json::from_str(text).map_err(|error| self.broken("import-state", &error.into()))?;
                 self.lists.insert((operator, slot), list);
@@ -257,6 +269,15 @@ impl Guest for Interpreter {
             self.lists.remove(&(operator, slot));
             self.texts.remove(&(operator, slot));
         }
+        Ok(())
+    }
+
+    fn trigger(&mut self, operator: OperatorId, _: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
+        Ok(self.decide(operator, asked))
+    }
+
+    fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        slots.iter().for_each(|&slot| drop(self.lists.remove(&(operator, slot))));
         Ok(())
     }
 }

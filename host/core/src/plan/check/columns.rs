@@ -75,7 +75,7 @@ fn aggregate_field(aggregate: &Aggregate, input: &Schema) -> Result<Field, Strin
     Ok(Field { ty, ..field })
 }
 
-fn unknown_field(name: &str, schema: &Schema) -> String {
+pub(super) fn unknown_field(name: &str, schema: &Schema) -> String {
     let hint = did_you_mean(name, schema.fields().iter().map(|f| f.name.as_str()));
     format!("{name:?}, which is no field of its input ({schema}){hint}")
 }
@@ -86,7 +86,11 @@ impl<'a> Check<'a> {
         self.keys(operator, &inputs);
         self.partitions(operator, &inputs);
         self.union(operator, &inputs);
+        self.join_columns(operator, &inputs);
         let Some(Some(input)) = inputs.first() else { return };
+        if let Kind::Window(spec) = &operator.kind {
+            self.window_fields(operator, spec, input);
+        }
         if let Some(columns) = host_columns(operator, input) {
             self.host_result(operator, columns);
         }

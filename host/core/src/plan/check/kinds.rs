@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Check, NAME_BYTES_MAX, WINDOWS_PER_RECORD_MAX, bad_name};
-use crate::plan::{Assigner, Compute, Domain, Format, Kind, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec};
+use super::{Check, NAME_BYTES_MAX, bad_name};
+use crate::plan::{Compute, Format, Kind, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec};
 use crate::schema::{COLUMNS_MAX, Schema, Type};
 
 impl<'a> Check<'a> {
@@ -16,7 +16,11 @@ impl<'a> Check<'a> {
             Kind::Process(spec) => self.process(operator, spec),
             Kind::Window(spec) => self.window(operator, spec),
             Kind::Sink(spec) => self.binding(operator, &spec.binding),
-            _ => {}
+            _ => {
+                if let Some(sides) = operator.sides() {
+                    self.join(operator, sides);
+                }
+            }
         }
     }
 
@@ -29,6 +33,7 @@ impl<'a> Check<'a> {
             Kind::Union => {}
             _ if given == 0 => self.at(operator, "has no input: connect it"),
             Kind::Process(_) => {}
+            _ if operator.sides().is_some() => {}
             _ if given > 1 => self.at(operator, format!("has {given} inputs: it takes one; put a union in front of it")),
             _ => {}
         }
@@ -164,61 +169,7 @@ impl<'a> Check<'a> {
         self.state(operator, &spec.state);
     }
 
-    fn window(&mut self, operator: &'a Operator, spec: &'a WindowSpec) {
-        self.assigner(operator, spec.assigner);
-        if spec.lateness_ms < 0 {
-            self.at(operator, format!("has a lateness of {} ms: it must be 0 or more", spec.lateness_ms));
-        } else if spec.lateness_ms > 0 && spec.domain == Domain::Processing {
-            self.at(operator, "has a lateness, but in processing time nothing is late: remove it");
-        }
-        match spec.compute {
-            Compute::Host(_) if !spec.state.is_empty() => {
-                self.at(operator, "declares state, but the host computes it and keeps its own: remove the state");
-            }
-            Compute::Host(_) => {}
-            Compute::Guest if spec.state.is_empty() => {
-                self.at(operator, "declares no state: what a window gathers would not survive a checkpoint; declare its accumulator");
-            }
-            Compute::Guest => {
-                // The blocks of `fire` have the key fields and these.
-                for field in spec.key.iter().filter(|f| ["$start", "$end", "$firing"].contains(&f.as_str())) {
-                    self.at(operator, format!("has a key field {field:?}, the name of a column that windows bring: rename the field"));
-                }
-            }
-        }
-        self.state(operator, &spec.state);
-    }
-
-    fn assigner(&mut self, operator: &Operator, assigner: Assigner) {
-        let mut positive = |what: &str, ms: i64| {
-            if ms <= 0 {
-                self.at(operator, format!("has a {what} of {ms} ms: it must be more than 0"));
-            }
-            ms > 0
-        };
-        match assigner {
-            Assigner::Tumbling { size_ms, .. } => {
-                positive("size", size_ms);
-            }
-            Assigner::Sliding { size_ms, slide_ms, .. } => {
-                let (size, slide) = (positive("size", size_ms), positive("slide", slide_ms));
-                if size && slide && size_ms / slide_ms > WINDOWS_PER_RECORD_MAX {
-                    let count = size_ms / slide_ms;
-                    self.at(operator, format!("puts a record into {count} windows, more than {WINDOWS_PER_RECORD_MAX}: slide further"));
-                }
-            }
-            Assigner::Session { gap_ms } => {
-                positive("gap", gap_ms);
-            }
-            Assigner::Global => self.at(
-                operator,
-                "is a global window: a global window never fires without a trigger, and contract 0.1.0 has none: use a tumbling, \
-                 sliding or session window",
-            ),
-        }
-    }
-
-    fn state(&mut self, operator: &Operator, states: &[State]) {
+    pub(super) fn state(&mut self, operator: &Operator, states: &[State]) {
         let mut seen = HashSet::new();
         for state in states {
             // A dot would make the exported columns `a.b` + `c` and `a` + `b.c` the same.

@@ -13,9 +13,12 @@ impl<'a> Check<'a> {
                     self.timestamps(operator);
                     continue;
                 }
-                Kind::Window(spec) if spec.domain == Domain::Event => "counts in event time",
+                Kind::Window(spec) if spec.needs_event_time() => "counts in event time",
                 Kind::Process(spec) if spec.timers.iter().any(|t| t.domain == Domain::Event) => "has timers in event time",
-                _ => continue,
+                _ => match super::joins::needs_event_time(operator) {
+                    Some(needs) => needs,
+                    None => continue,
+                },
             };
             for source in self.sources_without_time(operator) {
                 let problem = format!(

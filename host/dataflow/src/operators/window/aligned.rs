@@ -9,7 +9,6 @@
 
 use std::collections::BTreeSet;
 
-use tidemill_core::block::Block;
 use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Slot;
 use tidemill_core::key;
@@ -17,6 +16,7 @@ use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use super::ahead::Ahead;
+use super::Rows;
 use super::firings::Firings;
 use super::work::{Names, Owner, Work};
 use crate::harness::Context;
@@ -92,18 +92,11 @@ impl Aligned {
         }
     }
 
-    /// Adds the rows of a block; too late ones go to `late`. Event time is the rows', unless `now` is given.
-    pub(super) fn add(
-        &mut self,
-        block: &Block,
-        now: Option<TimeMs>,
-        watermark: TimeMs,
-        work: &mut Work,
-        late: &mut Vec<u32>,
-        cx: &mut Context,
-    ) -> Result<(), Failure> {
+    /// Adds the rows of a block; too late ones go to `late`.
+    pub(super) fn add(&mut self, given: &Rows<'_>, work: &mut Work, late: &mut Vec<u32>, cx: &mut Context) -> Result<(), Failure> {
+        let Rows { input, block, now, watermark } = *given;
         let times = block.times();
-        let key = std::mem::take(&mut work.key);
+        let key = work.key(input);
         let mut result = Ok(());
         for_each_key(block, &key, |row, hash, key| {
             if result.is_err() {
@@ -113,12 +106,11 @@ impl Aligned {
             if !self.add_row(row, time, hash, key, watermark, work) {
                 late.push(row as u32);
             } else if self.lateness_ms > 0 {
-                result = self.refire(block, time, hash, key, watermark, work, cx);
+                result = self.refire(given, time, hash, key, work, cx);
             }
         });
-        work.key = key;
         result?;
-        work.flush(block, &self.panes, cx)
+        work.flush(input, block, &self.panes, cx)
     }
 
     /// Files a row under its panes; false when all its windows are too late.
@@ -245,23 +237,14 @@ impl Aligned {
     }
 
     /// A record for windows that have fired already but are not too late fires them again, for its key, at once (#7).
-    #[allow(clippy::too_many_arguments, reason = "the parts of one record, and where they go")]
-    fn refire(
-        &mut self,
-        block: &Block,
-        time: TimeMs,
-        hash: u64,
-        key: &[u8],
-        watermark: TimeMs,
-        work: &mut Work,
-        cx: &mut Context,
-    ) -> Result<(), Failure> {
+    fn refire(&mut self, given: &Rows<'_>, time: TimeMs, hash: u64, key: &[u8], work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
+        let Rows { input, block, watermark, .. } = *given;
         let over = |w: &Window| w.max_time() <= watermark && !w.is_late(self.lateness_ms, watermark);
         let mut windows: Vec<Window> = sliding(time, self.offset_ms, self.size_ms, self.slide_ms).filter(over).collect();
         if windows.is_empty() {
             return Ok(());
         }
-        work.flush(block, &self.panes, cx)?;
+        work.flush(input, block, &self.panes, cx)?;
         windows.reverse();
         for window in windows {
             let slots: Vec<Slot> = self.panes_of(window.end).iter().filter_map(|p| p.keys.find(hash, key).copied()).collect();

@@ -1,7 +1,7 @@
 //! Who computes a window: the guest by calls over slots, or the host itself.
 
 use tidemill_core::block::{Block, Builder};
-use tidemill_core::guest::Slot;
+use tidemill_core::guest::{Asked, Decision, Slot, TriggerAction};
 use tidemill_core::plan::Aggregate;
 use tidemill_core::schema::Schema;
 
@@ -25,12 +25,16 @@ pub(crate) struct Fired<'a> {
 
 /// Keeps one accumulator per slot.
 pub(crate) trait Compute {
-    /// Adds row `rows[i]` to slot `slots[i]`.
-    fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
+    /// Adds row `rows[i]` of an input to slot `slots[i]`.
+    fn add(&mut self, input: usize, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
     /// Emits the results of windows; their accumulators stay.
     fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure>;
     /// Merges `sources[i]` into `targets[i]`, in order; the sources are empty afterwards.
     fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure>;
+    /// Asks the component's trigger.
+    fn ask(&mut self, asked: &Asked<'_>, cx: &mut Context) -> Result<Vec<Decision>, Failure>;
+    /// Empties slots of what they have gathered, but not of what a trigger keeps.
+    fn purge(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
     /// Empties slots.
     fn drop_slots(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
     /// The columns in which accumulators are saved.
@@ -44,8 +48,8 @@ pub(crate) trait Compute {
 /// The guest computes.
 pub(crate) struct GuestCompute {
     pub(crate) call: GuestCall,
-    /// Schema of the records.
-    pub(crate) input: Schema,
+    /// Schemas of the records, by input.
+    pub(crate) inputs: Vec<Schema>,
 }
 
 impl GuestCompute {
@@ -59,12 +63,13 @@ impl GuestCompute {
 }
 
 impl Compute for GuestCompute {
-    fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
+    fn add(&mut self, input: usize, block: &Block, rows: &[u32], slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
         let at = cx.moment();
         let every_row_once = rows.len() == block.rows() && rows.iter().enumerate().all(|(i, &row)| i == row as usize);
         let rows = if every_row_once { &[] } else { rows };
-        let shown = Shown::only(block, &self.input);
-        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.process(chain, 0, at, block, rows, slots))?;
+        let shown = Shown::only(block, &self.inputs[input]);
+        let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, block, rows, slots);
+        let mut outcome = self.call.call(cx, Some(shown), call)?;
         self.call.settle(&mut outcome, shown, cx)
     }
 
@@ -87,6 +92,15 @@ impl Compute for GuestCompute {
 
     fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure> {
         self.call.call(cx, None, |guest, _| guest.merge(self.call.head(), targets, sources))
+    }
+
+    fn ask(&mut self, asked: &Asked<'_>, cx: &mut Context) -> Result<Vec<Decision>, Failure> {
+        let at = cx.moment();
+        self.call.call(cx, None, |guest, _| guest.trigger(self.call.head(), at, asked))
+    }
+
+    fn purge(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
+        self.call.call(cx, None, |guest, _| guest.purge(self.call.head(), slots))
     }
 
     fn drop_slots(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
@@ -126,7 +140,7 @@ impl HostCompute {
 }
 
 impl Compute for HostCompute {
-    fn add(&mut self, block: &Block, rows: &[u32], slots: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
+    fn add(&mut self, _input: usize, block: &Block, rows: &[u32], slots: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
         self.accumulators.add_all(block, rows, slots);
         Ok(())
     }
@@ -155,6 +169,16 @@ impl Compute for HostCompute {
     fn merge(&mut self, targets: &[Slot], sources: &[Slot], _cx: &mut Context) -> Result<(), Failure> {
         targets.iter().zip(sources).for_each(|(&target, &source)| self.accumulators.merge(target, source));
         Ok(())
+    }
+
+    fn ask(&mut self, asked: &Asked<'_>, _cx: &mut Context) -> Result<Vec<Decision>, Failure> {
+        // plan::check refuses a trigger of the component where the host computes.
+        let nothing = Decision { action: TriggerAction::Continue, event_time: None, processing_time: None };
+        Ok(vec![nothing; asked.slots.len()])
+    }
+
+    fn purge(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
+        self.drop_slots(slots, cx)
     }
 
     fn drop_slots(&mut self, slots: &[Slot], _cx: &mut Context) -> Result<(), Failure> {

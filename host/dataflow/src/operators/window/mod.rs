@@ -1,23 +1,29 @@
 //! Keyed windows (semantics.md #7-#15): the host assigns, keeps and fires them; a [`compute::Compute`], guest or host,
 //! keeps the accumulators.
 //!
-//! `aligned` holds tumbling and sliding windows as shared panes, `session` the merging ones. Both keep one promise: what a
-//! watermark releases has been emitted when `advance` returns, in order of window end.
+//! `aligned` holds tumbling and sliding windows as shared panes, `session` the merging ones; `counted` those of a number of records, and
+//! `triggered` all that have a trigger or an evictor of their own. They keep one promise: what a watermark releases has been emitted when
+//! `advance` returns, in order of window end.
 
 pub(crate) mod accumulators;
 mod ahead;
 mod aligned;
+mod asked;
+mod assign;
 pub(crate) mod compute;
+mod counted;
 mod firings;
 mod session;
+mod triggered;
 mod work;
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use tidemill_core::block::{Block, gather};
 use tidemill_core::checkpoint::Keyed;
-use tidemill_core::plan::{Assigner, Domain, WindowSpec};
+use tidemill_core::plan::{Assigner, Domain, Trigger, WindowSpec};
 use tidemill_core::schema::Schema;
+use tidemill_core::trigger::Machine;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use crate::harness::{Context, Given, Logic};
@@ -26,16 +32,57 @@ use crate::restore::Restored;
 use crate::run::Log;
 use ahead::Ahead;
 use aligned::Aligned;
+use assign::Assign;
+use counted::Counted;
 use session::Sessions;
+use triggered::{Decides, Triggered};
 pub(crate) use work::Work;
 
 /// Late records shown in the log when nobody reads the `late` port.
 const LATE_SHOWN: u64 = 10;
 
+/// Rows to add.
+pub(super) struct Rows<'a> {
+    pub(super) input: usize,
+    pub(super) block: &'a Block,
+    /// Their time, where it is not their own.
+    pub(super) now: Option<TimeMs>,
+    /// Time in the domain of the windows.
+    pub(super) watermark: TimeMs,
+}
+
 /// The windows of one operator on one worker.
 enum Kept {
     Aligned(Aligned),
     Session(Sessions),
+    Counted(Counted),
+    Triggered(Box<Triggered>),
+}
+
+impl Kept {
+    fn new(spec: &WindowSpec, input: &Schema) -> Kept {
+        let lateness_ms = if spec.domain == Domain::Event { spec.lateness_ms } else { 0 };
+        if spec.trigger.is_none() && spec.evictor.is_none() {
+            match spec.assigner {
+                Assigner::Tumbling { size_ms, offset_ms } => {
+                    return Kept::Aligned(Aligned::new(size_ms, size_ms, offset_ms, lateness_ms));
+                }
+                Assigner::Sliding { size_ms, slide_ms, offset_ms } => {
+                    return Kept::Aligned(Aligned::new(size_ms, slide_ms, offset_ms, lateness_ms));
+                }
+                Assigner::Session { gap_ms } => return Kept::Session(Sessions::new(gap_ms, lateness_ms)),
+                Assigner::Count { records, slide, or_after } => return Kept::Counted(Counted::new(records, slide, or_after)),
+                Assigner::SessionBy { .. } | Assigner::Days { .. } | Assigner::Global => {}
+            }
+        }
+        let usual = || (Trigger::Any(vec![Trigger::AtWatermark, Trigger::LateEach]), false);
+        let (when, purge) = spec.trigger.as_ref().map_or_else(usual, |trigger| (trigger.when.clone(), trigger.purge));
+        let decides = match when {
+            Trigger::Guest => Decides::Guest,
+            when => Decides::Host { machine: Machine::new(&when, spec.domain), purge },
+        };
+        Kept::Triggered(Box::new(Triggered::new(Assign::new(&spec.assigner, input), decides, spec.domain, lateness_ms)))
+    }
 }
 
 /// See the module.
@@ -45,32 +92,34 @@ pub(crate) struct WindowOperator {
     kept: Kept,
     work: Work,
     ahead: Ahead,
-    input: Schema,
-    late_output: Option<usize>,
+    inputs: Vec<Schema>,
+    /// The outputs for late records, by input.
+    late_outputs: Vec<Option<usize>>,
     late_rows: Vec<u32>,
     late_seen: u64,
     log: Log,
 }
 
 impl WindowOperator {
-    pub(crate) fn new(name: String, spec: &WindowSpec, input: Schema, work: Work, late_output: Option<usize>, log: Log) -> WindowOperator {
-        let lateness_ms = if spec.domain == Domain::Event { spec.lateness_ms } else { 0 };
-        let kept = match spec.assigner {
-            Assigner::Tumbling { size_ms, offset_ms } => Kept::Aligned(Aligned::new(size_ms, size_ms, offset_ms, lateness_ms)),
-            Assigner::Sliding { size_ms, slide_ms, offset_ms } => Kept::Aligned(Aligned::new(size_ms, slide_ms, offset_ms, lateness_ms)),
-            Assigner::Session { gap_ms } => Kept::Session(Sessions::new(gap_ms, lateness_ms)),
-            Assigner::Global => unreachable!("plan::check refuses a global window"),
-        };
+    pub(crate) fn new(
+        name: String,
+        spec: &WindowSpec,
+        inputs: Vec<Schema>,
+        work: Work,
+        late_outputs: Vec<Option<usize>>,
+        log: Log,
+    ) -> WindowOperator {
+        let kept = Kept::new(spec, &inputs[0]);
         let (ahead, late_rows) = (Ahead::default(), Vec::new());
-        WindowOperator { name, domain: spec.domain, kept, work, ahead, input, late_output, late_rows, late_seen: 0, log }
+        WindowOperator { name, domain: spec.domain, kept, work, ahead, inputs, late_outputs, late_rows, late_seen: 0, log }
     }
 
-    fn late(&mut self, block: &Block, cx: &mut Context) {
+    fn late(&mut self, input: usize, block: &Block, cx: &mut Context) {
         let late = self.late_rows.len() as u64;
         cx.counters().late.fetch_add(late, Relaxed);
-        match self.late_output {
+        match self.late_outputs[input] {
             Some(output) => {
-                if let Some(block) = gather(block, &self.late_rows, &self.input) {
+                if let Some(block) = gather(block, &self.late_rows, &self.inputs[input]) {
                     cx.emit(output, block);
                 }
             }
@@ -78,7 +127,7 @@ impl WindowOperator {
                 for &row in &self.late_rows {
                     self.late_seen += 1;
                     if self.late_seen <= LATE_SHOWN {
-                        let record = crate::operators::guest_call::render(block, &self.input, row as usize);
+                        let record = crate::operators::guest_call::render(block, &self.inputs[input], row as usize);
                         let (time, watermark) = (block.time(row as usize), cx.at.watermark);
                         (self.log)(&self.name, &format!("late record at {time}, watermark {watermark}: {record}"));
                     }
@@ -88,23 +137,31 @@ impl WindowOperator {
         self.late_rows.clear();
     }
 
-    fn advance(&mut self, to: TimeMs, cx: &mut Context) -> Result<(), Failure> {
+    /// Time in a domain has come to `to`.
+    fn advance(&mut self, of: Domain, to: TimeMs, cx: &mut Context) -> Result<(), Failure> {
         match &mut self.kept {
-            Kept::Aligned(aligned) => aligned.advance(to, &self.ahead, &mut self.work, cx)?,
-            Kept::Session(sessions) => sessions.advance(to, &mut self.work, cx)?,
+            Kept::Aligned(aligned) if of == self.domain => aligned.advance(to, &self.ahead, &mut self.work, cx)?,
+            Kept::Session(sessions) if of == self.domain => sessions.advance(to, &mut self.work, cx)?,
+            Kept::Aligned(_) | Kept::Session(_) => {}
+            Kept::Counted(counted) => counted.advance(of, to, &mut self.work, cx)?,
+            Kept::Triggered(triggered) => triggered.advance(of, to, &mut self.work, cx)?,
         }
-        self.ahead.reached(to);
+        if of == self.domain {
+            self.ahead.reached(to);
+        }
         Ok(())
     }
 
-    /// Adds rows for which this watermark holds.
-    fn add(&mut self, block: &Block, now: Option<TimeMs>, watermark: TimeMs, cx: &mut Context) -> Result<(), Failure> {
+    fn add(&mut self, rows: &Rows<'_>, cx: &mut Context) -> Result<(), Failure> {
+        let (work, late) = (&mut self.work, &mut self.late_rows);
         match &mut self.kept {
-            Kept::Aligned(aligned) => aligned.add(block, now, watermark, &mut self.work, &mut self.late_rows, cx)?,
-            Kept::Session(sessions) => sessions.add(block, now, watermark, &mut self.work, &mut self.late_rows, cx)?,
+            Kept::Aligned(aligned) => aligned.add(rows, work, late, cx)?,
+            Kept::Session(sessions) => sessions.add(rows, work, late, cx)?,
+            Kept::Counted(counted) => counted.add(rows, work, cx)?,
+            Kept::Triggered(triggered) => triggered.add(rows, work, late, cx)?,
         }
         if !self.late_rows.is_empty() {
-            self.late(block, cx);
+            self.late(rows.input, rows.block, cx);
         }
         Ok(())
     }
@@ -116,32 +173,35 @@ impl WindowOperator {
 }
 
 impl Logic for WindowOperator {
-    fn block(&mut self, _input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
+    fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
         let (now, watermark) = match self.domain {
             Domain::Event => (None, cx.at.watermark),
             Domain::Processing => (Some(cx.at.now), Self::complete(cx.at.now)),
         };
-        match self.ahead.split(&block, &self.work.key, watermark) {
-            None => self.add(&block, now, watermark, cx),
+        match self.ahead.split(&block, &self.work.key(input), watermark) {
+            None => self.add(&Rows { input, block: &block, now, watermark }, cx),
             Some(rows) => rows.into_iter().try_for_each(|(watermark, rows)| {
-                let part = gather(&block, &rows, &self.input).expect("there are rows");
-                self.add(&part, now, watermark, cx)
+                let part = gather(&block, &rows, &self.inputs[input]).expect("there are rows");
+                self.add(&Rows { input, block: &part, now, watermark }, cx)
             }),
         }
     }
 
     fn watermark(&mut self, watermark: TimeMs, cx: &mut Context) -> Result<(), Failure> {
-        if self.domain == Domain::Event { self.advance(watermark, cx) } else { Ok(()) }
+        self.advance(Domain::Event, watermark, cx)
     }
 
     fn clock(&mut self, now: TimeMs, cx: &mut Context) -> Result<(), Failure> {
-        if self.domain == Domain::Processing { self.advance(Self::complete(now), cx) } else { Ok(()) }
+        let to = if self.domain == Domain::Processing { Self::complete(now) } else { now };
+        self.advance(Domain::Processing, to, cx)
     }
 
-    fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
+    fn hand_over(&mut self, cx: &mut Context) -> Result<Given, Failure> {
         match &mut self.kept {
             Kept::Aligned(aligned) => aligned.hand_over(&mut self.work),
             Kept::Session(sessions) => sessions.hand_over(&mut self.work),
+            Kept::Counted(counted) => counted.hand_over(&mut self.work, cx)?,
+            Kept::Triggered(triggered) => triggered.hand_over(&mut self.work, cx)?,
         }
         Ok(Given { keyed: true, ..Given::default() })
     }
@@ -150,6 +210,8 @@ impl Logic for WindowOperator {
         match &mut self.kept {
             Kept::Aligned(aligned) => aligned.hand_over_more(&mut self.work, cx),
             Kept::Session(sessions) => sessions.hand_over_more(&mut self.work, cx),
+            Kept::Counted(counted) => counted.hand_over_more(&mut self.work, cx),
+            Kept::Triggered(triggered) => triggered.hand_over_more(&mut self.work, cx),
         }
     }
 
@@ -166,6 +228,8 @@ impl Logic for WindowOperator {
         match &mut self.kept {
             Kept::Aligned(aligned) => aligned.restore(restored, watermark, &mut self.work, cx),
             Kept::Session(sessions) => sessions.restore(restored, &mut self.work, cx),
+            Kept::Counted(counted) => counted.restore(restored, &mut self.work, cx),
+            Kept::Triggered(triggered) => triggered.restore(restored, watermark, &mut self.work, cx),
         }
     }
 }

@@ -14,6 +14,7 @@ use tidemill_core::guest::Slot;
 use tidemill_core::key;
 use tidemill_core::window::{Window, session};
 
+use super::Rows;
 use super::work::{Names, Owner, Work};
 use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
@@ -65,17 +66,10 @@ impl Sessions {
     }
 
     /// Adds the rows of a block; too late ones go to `late`.
-    pub(super) fn add(
-        &mut self,
-        block: &Block,
-        now: Option<TimeMs>,
-        watermark: TimeMs,
-        work: &mut Work,
-        late: &mut Vec<u32>,
-        cx: &mut Context,
-    ) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, given: &Rows<'_>, work: &mut Work, late: &mut Vec<u32>, cx: &mut Context) -> Result<(), Failure> {
+        let Rows { input, block, now, watermark } = *given;
         let times = block.times();
-        let key_columns = std::mem::take(&mut work.key);
+        let key_columns = work.key(input);
         let mut result = if work.ledger.is_open() { self.save(block, &key_columns, work, cx) } else { Ok(()) };
         for_each_key(block, &key_columns, |row, hash, key| {
             if result.is_err() {
@@ -88,14 +82,13 @@ impl Sessions {
                 Placed::In(slot, window) => {
                     work.assign(row, slot);
                     if window.max_time() <= watermark {
-                        result = work.flush(block, &self.keys, cx).and_then(|()| self.refire(index, slot, work, cx));
+                        result = work.flush(input, block, &self.keys, cx).and_then(|()| self.refire(index, slot, work, cx));
                     }
                 }
             }
         });
-        work.key = key_columns;
         result?;
-        work.flush(block, &self.keys, cx)
+        work.flush(input, block, &self.keys, cx)
     }
 
     /// Exports what the open handover still needs of the sessions of a block's keys: a record changes their bounds as well as their state.

@@ -1,5 +1,6 @@
 //! What both kinds of window share: keys, slots, changes, and the way out.
 
+use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::checkpoint::Keyed;
 use tidemill_core::guest::Slot;
@@ -17,7 +18,8 @@ const ROWS_PER_FIRE: usize = 4096;
 
 /// See the module.
 pub(crate) struct Work {
-    pub(super) key: Vec<usize>,
+    /// The key columns of each input.
+    keys: Vec<Vec<usize>>,
     key_schema: Schema,
     fire_schema: Schema,
     pub(super) compute: Box<dyn Compute>,
@@ -55,6 +57,7 @@ pub(super) trait Names {
 
 /// One window to fire; its key and slots end at these offsets.
 struct FiredRow {
+    time: TimeMs,
     window: Window,
     firing: i32,
     key_end: usize,
@@ -62,15 +65,15 @@ struct FiredRow {
 }
 
 impl Work {
-    /// For records of the schema `input` with these key columns.
-    pub(crate) fn new(input: &Schema, key: Vec<usize>, compute: Box<dyn Compute>, ledger: Ledger) -> Work {
-        let key_schema = key_schema(input, &key);
+    /// For inputs with these key columns, the first of which has records of the schema `input`.
+    pub(crate) fn new(input: &Schema, keys: Vec<Vec<usize>>, compute: Box<dyn Compute>, ledger: Ledger) -> Work {
+        let key_schema = key_schema(input, &keys[0]);
         let mut fields = key_schema.fields().to_vec();
         for (name, ty) in [("$start", Type::I64), ("$end", Type::I64), ("$firing", Type::I32)] {
             fields.push(Field { name: name.to_owned(), ty, optional: false });
         }
         Work {
-            key,
+            keys,
             key_schema,
             fire_schema: Schema::new(fields).expect("a plan's key fields have unique names without $"),
             compute,
@@ -86,6 +89,11 @@ impl Work {
             fired_slots: Vec::new(),
             fired_keys: Vec::new(),
         }
+    }
+
+    /// The key columns of an input.
+    pub(super) fn key(&self, input: usize) -> Vec<usize> {
+        self.keys[input].clone()
     }
 
     /// An empty slot.
@@ -141,6 +149,19 @@ impl Work {
         self.ledger.export(slots, row, |batch| compute.export(batch, cx))
     }
 
+    /// Opens a handover and exports everything that has changed at once: for windows whose bounds and triggers change in many ways, and
+    /// which nobody has by the million. What is left of it for later is to say what is gone.
+    pub(super) fn hand_over_whole(&mut self, names: &impl Names, cx: &mut Context) -> Result<(), Failure> {
+        self.ledger.open(&self.compute.state_schema());
+        loop {
+            let batch = self.ledger.next();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.export(&batch, names, cx)?;
+        }
+    }
+
     /// Goes on with the open handover by a page; the whole at its end.
     pub(super) fn hand_over_more(&mut self, names: &impl Names, cx: &mut Context) -> Result<Option<Keyed>, Failure> {
         let batch = self.ledger.next();
@@ -149,13 +170,13 @@ impl Work {
     }
 
     /// Adds what has been assigned, then merges.
-    pub(super) fn flush(&mut self, block: &Block, names: &impl Names, cx: &mut Context) -> Result<(), Failure> {
+    pub(super) fn flush(&mut self, input: usize, block: &Block, names: &impl Names, cx: &mut Context) -> Result<(), Failure> {
         if self.ledger.is_open() {
             let slots = self.slots.clone();
             self.save(slots, names, cx)?;
         }
         if !self.rows.is_empty() {
-            self.compute.add(block, &self.rows, &self.slots, cx)?;
+            self.compute.add(input, block, &self.rows, &self.slots, cx)?;
             self.rows.clear();
             self.slots.clear();
         }
@@ -167,12 +188,33 @@ impl Work {
         Ok(())
     }
 
-    /// Puts a window on the list of those to fire.
+    /// Puts a window on the list of those to fire. Its results carry its last millisecond.
     pub(super) fn fire(&mut self, window: Window, firing: i32, key: &[u8], slots: impl IntoIterator<Item = Slot>) {
+        self.fire_at(window.max_time(), window, firing, key, slots);
+    }
+
+    /// Puts a window on the list of those to fire; its results carry this time.
+    pub(super) fn fire_at(&mut self, time: TimeMs, window: Window, firing: i32, key: &[u8], slots: impl IntoIterator<Item = Slot>) {
         self.fired_keys.extend_from_slice(key);
         self.fired_slots.extend(slots);
         let (key_end, slots_end) = (self.fired_keys.len(), self.fired_slots.len());
-        self.fired.push(FiredRow { window, firing, key_end, slots_end });
+        self.fired.push(FiredRow { time, window, firing, key_end, slots_end });
+    }
+
+    /// Windows as rows: time, window, firing and key of each. There is at least one.
+    pub(super) fn describe<'k>(&self, windows: impl Iterator<Item = (TimeMs, Window, i32, &'k [u8])>) -> Block {
+        let mut builder = Builder::new(&self.fire_schema);
+        windows.for_each(|(time, window, firing, key)| self.push_window(&mut builder, time, window, firing, key));
+        builder.finish().expect("at least one window is described")
+    }
+
+    fn push_window(&self, builder: &mut Builder, time: TimeMs, window: Window, firing: i32, key: &[u8]) {
+        let first = self.key_schema.fields().len();
+        builder.push_time(time);
+        push_key(builder, &self.key_schema, key);
+        builder.column(first).push_i64(window.start);
+        builder.column(first + 1).push_i64(window.end);
+        builder.column(first + 2).push_i32(firing);
     }
 
     /// Fires the list, a bounded number of windows in one call.
@@ -181,14 +223,10 @@ impl Work {
         let fired = std::mem::take(&mut self.fired);
         for chunk in fired.chunks(ROWS_PER_FIRE) {
             let mut builder = Builder::new(&self.fire_schema);
-            let (first, slots_first) = (self.key_schema.fields().len(), slots_start);
+            let slots_first = slots_start;
             let mut offsets = vec![0];
             for row in chunk {
-                builder.push_time(row.window.max_time());
-                push_key(&mut builder, &self.key_schema, &self.fired_keys[key_start..row.key_end]);
-                builder.column(first).push_i64(row.window.start);
-                builder.column(first + 1).push_i64(row.window.end);
-                builder.column(first + 2).push_i32(row.firing);
+                self.push_window(&mut builder, row.time, row.window, row.firing, &self.fired_keys[key_start..row.key_end]);
                 offsets.push((row.slots_end - slots_first) as u32);
                 (key_start, slots_start) = (row.key_end, row.slots_end);
             }

@@ -2,7 +2,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
-use tidemill::component::bindings::exports::tidemill::job::operators::{Argument, Guest, Outcome};
+use tidemill::component::bindings::exports::tidemill::job::operators::{Argument, Decision, Guest, Outcome, TriggerEvent};
 
 struct AnyPlan;
 
@@ -28,6 +28,20 @@ impl Guest for AnyPlan {
     }
 
     fn merge(_: u32, _: Vec<u32>, _: Vec<u32>) {}
+
+    fn trigger(_: u32, _: TriggerEvent, _: i64, _: i64, _: Vec<u8>, _: Vec<u32>, _: Vec<u8>, _: Vec<u32>) -> Vec<Decision> {
+        panic!("{NEVER}")
+    }
+
+    fn purge(_: u32, _: Vec<u32>) {}
+
+    fn apply(_: u32, _: u32, _: i64, _: i64, _: Vec<u8>, _: Vec<u8>, _: Vec<u32>) -> Outcome {
+        panic!("{NEVER}")
+    }
+
+    fn watermark(_: u32, _: u32, _: i64, _: Vec<u8>) -> Option<i64> {
+        panic!("{NEVER}")
+    }
 
     fn export_state(_: u32, _: Vec<u32>) -> Vec<u8> {
         panic!("{NEVER}")
