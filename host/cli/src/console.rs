@@ -12,6 +12,7 @@ use indicatif::MultiProgress;
 use serde_json::json;
 
 use crate::fault::{Fault, Outcome};
+use crate::rotate::RotatingLog;
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -24,6 +25,8 @@ pub(crate) enum LogFormat {
 }
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+/// Where messages go of a job that runs for a server.
+static LOG: OnceLock<RotatingLog> = OnceLock::new();
 /// Messages are printed above the progress line, where there is one.
 static LINES: OnceLock<MultiProgress> = OnceLock::new();
 
@@ -98,6 +101,9 @@ pub(crate) fn fault(fault: &Fault) {
 
 /// Standard error may be closed or full; there is nobody left to tell.
 fn write_line(text: &str) {
+    if let Some(log) = LOG.get() {
+        return log.write(text);
+    }
     match LINES.get() {
         Some(bars) if watched() => {
             let _ = bars.println(text);
@@ -106,6 +112,12 @@ fn write_line(text: &str) {
             let _ = writeln!(io::stderr().lock(), "{text}");
         }
     }
+}
+
+/// From now on messages go to this log instead of standard error, each with its time.
+pub(crate) fn set_log(log: RotatingLog) {
+    // The first choice stands: a process has one job.
+    let _ = LOG.set(log);
 }
 
 /// Writes a command's result to standard output.

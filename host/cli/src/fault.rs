@@ -30,8 +30,10 @@ pub(crate) struct Fault {
     pub(crate) hint: Option<String>,
     /// Nothing to say: the reader of our output has left, which is how pipes end.
     pub(crate) quiet: bool,
-    /// Another process has said it and ended with this code.
+    /// It has been said, here or by another process that ended with this code.
     pub(crate) told: Option<u8>,
+    /// There was nobody to ask.
+    pub(crate) is_unreachable: bool,
 }
 
 /// The result of everything that ends in front of the user.
@@ -39,7 +41,7 @@ pub(crate) type Outcome<T> = Result<T, Fault>;
 
 impl Fault {
     fn new(exit: Exit, message: impl Into<String>) -> Fault {
-        Fault { exit, message: message.into(), causes: Vec::new(), hint: None, quiet: false, told: None }
+        Fault { exit, message: message.into(), causes: Vec::new(), hint: None, quiet: false, told: None, is_unreachable: false }
     }
 
     /// The job failed.
@@ -65,6 +67,11 @@ impl Fault {
     /// As another process ended, which has said why.
     pub(crate) fn told(code: u8) -> Fault {
         Fault { told: Some(code), ..Fault::new(Exit::Failed, "another process has failed") }
+    }
+
+    /// Marks that there was nobody to ask.
+    pub(crate) fn unreachable(self) -> Fault {
+        Fault { is_unreachable: true, ..self }
     }
 
     /// Adds what to do next.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tidemill_core::checkpoint::compare::{self, Kept, Problem};
 use tidemill_core::checkpoint::protocol::{Object, RunnerId, Savepoint};
@@ -212,7 +212,7 @@ impl Claimed {
         let pace = Pace { interval: self.settings.interval, pause: self.settings.pause, failures_max: None };
         let options = Options { pace: Some(pace), retain: self.settings.retain, ..Options::default() };
         let saved = self.base.as_ref().map(|base| Arc::new(Restore::new(&base.store, &base.manifest)) as Arc<dyn Saved>);
-        let hooks = hooks(plan, ends, control, self.claimed);
+        let hooks = hooks(plan, ends, control, self.claimed, self.settings.hold);
         let coordinator = Coordinator::start(self.store, &self.start, self.base, job, options, hooks)
             .map_err(|e| Fault::failed("cannot begin to take checkpoints").because(&e))?;
         let coordinator = Arc::new(coordinator);
@@ -225,14 +225,18 @@ fn kept(operator: &tidemill_state::Operator) -> Kept {
     Kept { name: operator.name.clone(), kind: operator.kind.clone(), key: operator.key.clone(), state: operator.state.clone() }
 }
 
-fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>, claimed: Option<(Store, Savepoint)>) -> Hooks {
+fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>, claimed: Option<(Store, Savepoint)>, hold: Duration) -> Hooks {
     let sinks: HashMap<String, Arc<dyn connect::Sink>> =
         ends.sinks.iter().map(|(id, sink)| (plan.operators[*id as usize].name.clone(), Arc::clone(sink))).collect();
     let (begin, events, claimed) = (Arc::clone(control), Arc::clone(control), Mutex::new(claimed));
+    let begun = Instant::now();
     Hooks {
-        begin: Box::new(move |id, purpose| match purpose {
-            Purpose::Recovery => begin.announce(id),
-            Purpose::Asked => begin.announce_aligned(id),
+        begin: Box::new(move |id, purpose| {
+            begun.elapsed() >= hold
+                && match purpose {
+                    Purpose::Recovery => begin.announce(id),
+                    Purpose::Asked => begin.announce_aligned(id),
+                }
         }),
         commit: Box::new(move |operator, staged| sinks.get(operator).map_or(Ok(()), |sink| sink.commit(staged))),
         event: Box::new(move |event| {

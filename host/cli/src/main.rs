@@ -3,9 +3,12 @@
 //! It is the only place that reads the environment, and the only one that ends the process.
 
 mod bindings;
+mod client;
 mod commands;
+mod confine;
 mod console;
 mod fault;
+mod hosted;
 mod interrupt;
 mod job_file;
 mod keep;
@@ -17,9 +20,11 @@ mod prepare;
 mod process;
 mod progress;
 mod report;
+mod rotate;
 mod settings;
 mod show;
 mod socket;
+mod status;
 mod suggest;
 mod supervise;
 mod tell;
@@ -30,9 +35,12 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{build, checkpoint, datagen, inspect, new, plan, run, savepoint, stop, test};
+use crate::commands::remote::{
+    cancel, components, context, events, explain, forget, list, logs, rescale, rollback, status as job_status, submit, swap,
+};
+use crate::commands::{build, checkpoint, completions, datagen, examine, inspect, new, plan, run, savepoint, serve, stop, test};
 use crate::console::LogFormat;
 use crate::fault::{Exit, Fault, Outcome};
 
@@ -58,15 +66,32 @@ struct Cli {
 enum Command {
     Run(run::RunCommand),
     #[command(hide = true)]
-    Runner(run::RunCommand),
+    Runner(run::RunnerCommand),
+    #[command(hide = true)]
+    Examine(examine::ExamineCommand),
     Test(test::TestCommand),
     Plan(plan::PlanCommand),
     Inspect(inspect::InspectCommand),
     New(new::NewCommand),
     Build(build::BuildCommand),
     Datagen(datagen::DatagenCommand),
+    Serve(Box<serve::ServeCommand>),
     Savepoint(savepoint::SavepointCommand),
     Stop(stop::StopCommand),
+    Submit(Box<submit::SubmitCommand>),
+    List(list::ListCommand),
+    Status(job_status::StatusCommand),
+    Logs(logs::LogsCommand),
+    Cancel(cancel::CancelCommand),
+    Rescale(rescale::RescaleCommand),
+    Swap(Box<swap::SwapCommand>),
+    Rollback(rollback::RollbackCommand),
+    Explain(explain::ExplainCommand),
+    Forget(forget::ForgetCommand),
+    Components(components::ComponentsCommand),
+    Events(events::EventsCommand),
+    Context(context::ContextCommand),
+    Completions(completions::CompletionsCommand),
     Checkpoint(checkpoint::CheckpointCommand),
 }
 
@@ -90,14 +115,30 @@ fn dispatch(command: &Command, start: Instant) -> Outcome<()> {
     match command {
         Command::Run(command) => run::run(command, start),
         Command::Runner(command) => run::runner(command, start),
+        Command::Examine(command) => examine::run(command),
         Command::Test(command) => test::run(command),
         Command::Plan(command) => plan::run(command),
         Command::Inspect(command) => inspect::run(command),
         Command::New(command) => new::run(command),
         Command::Build(command) => build::run(command),
         Command::Datagen(command) => datagen::run(command),
+        Command::Serve(command) => serve::run(command),
         Command::Savepoint(command) => savepoint::run(command),
         Command::Stop(command) => stop::run(command),
+        Command::Submit(command) => submit::run(command),
+        Command::List(command) => list::run(command),
+        Command::Status(command) => job_status::run(command),
+        Command::Logs(command) => logs::run(command),
+        Command::Cancel(command) => cancel::run(command),
+        Command::Rescale(command) => rescale::run(command),
+        Command::Swap(command) => swap::run(command),
+        Command::Rollback(command) => rollback::run(command),
+        Command::Explain(command) => explain::run(command),
+        Command::Forget(command) => forget::run(command),
+        Command::Components(command) => components::run(command),
+        Command::Events(command) => events::run(command),
+        Command::Context(command) => context::run(command),
+        Command::Completions(command) => completions::run(command, Cli::command()),
         Command::Checkpoint(command) => checkpoint::run(command),
     }
 }

@@ -44,15 +44,19 @@ pub(crate) fn prepare(settings: &Settings) -> Outcome<Prepared> {
 /// A file that cannot be read, and whatever is wrong with the component.
 pub(crate) fn load(path: &Path, memory_bytes: Option<usize>) -> Outcome<Component> {
     let bytes = read(path)?;
+    Component::load(&bytes, &options(memory_bytes)).map_err(|e| {
+        let hint = hint(&e);
+        Fault::refused(format!("cannot use {}", path.display())).because(&e).maybe_hint(hint)
+    })
+}
+
+/// How components are loaded here.
+pub(crate) fn options(memory_bytes: Option<usize>) -> LoadOptions {
     let mut limits = Limits::default();
     if let Some(bytes) = memory_bytes {
         limits.memory_bytes = bytes;
     }
-    let options = LoadOptions { cache_dir: cache_dir(), limits, log: Arc::new(GuestLog) };
-    Component::load(&bytes, &options).map_err(|e| {
-        let hint = hint(&e);
-        Fault::refused(format!("cannot use {}", path.display())).because(&e).maybe_hint(hint)
-    })
+    LoadOptions { cache_dir: cache_dir(), limits, log: Arc::new(GuestLog) }
 }
 
 /// Reads a component's file.
@@ -76,14 +80,14 @@ pub(crate) fn resolve(plan: &Plan, settings: &Settings, limits: Vec<(u32, usize,
     Graph::resolve(plan, &given)
 }
 
-fn arguments(args: &[(String, String)]) -> String {
+pub(crate) fn arguments(args: &[(String, String)]) -> String {
     match args {
         [] => "no arguments".to_owned(),
         _ => args.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "),
     }
 }
 
-fn hint(error: &LoadError) -> Option<String> {
+pub(crate) fn hint(error: &LoadError) -> Option<String> {
     match error {
         LoadError::Guest(tidemill_core::guest::Error::Refused { message, .. }) => {
             let usual = || "arguments are given as --arg NAME=VALUE; the job decides which it takes".to_owned();

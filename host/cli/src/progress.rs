@@ -97,7 +97,7 @@ fn line(snapshot: &Snapshot, sinks: &[OperatorId], rate: u64, records: u64, now:
 }
 
 /// The least watermark of the sinks: everything before it has been written.
-fn watermark(snapshot: &Snapshot, sinks: &[OperatorId]) -> TimeMs {
+pub(crate) fn watermark(snapshot: &Snapshot, sinks: &[OperatorId]) -> TimeMs {
     sinks.iter().filter_map(|id| snapshot.operators.get(*id as usize)).map(|s| s.watermark).min().unwrap_or(TIME_MIN)
 }
 

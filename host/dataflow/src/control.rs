@@ -190,7 +190,8 @@ impl Control {
         self.lost.load(Relaxed)
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
+    /// Whether it was asked to end.
+    pub fn is_stopping(&self) -> bool {
         self.stop.load(Relaxed)
     }
 

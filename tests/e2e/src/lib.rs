@@ -6,10 +6,12 @@
 mod files;
 mod places;
 mod process;
+mod server;
 
 pub use files::{Folder, write_gzip};
 pub use places::{binary, guest, root, target};
 pub use process::{Ended, Running, Tidemill};
+pub use server::{Server, kill_process};
 
 /// The exit codes of docs/cli.md.
 pub mod exit {

@@ -7,6 +7,7 @@ use clap::Args;
 use tidemill_core::guest::Limits;
 use tidemill_core::plan::spoken;
 use tidemill_guest::{CacheUse, Description};
+use tidemill_server::examined::{Capability, Verdict};
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
 
@@ -27,7 +28,7 @@ pub(crate) struct InspectCommand {
 
 /// One import of a component.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked {
+pub(crate) struct Asked {
     name: String,
     functions: Vec<String>,
 }
@@ -46,7 +47,7 @@ pub(crate) fn run(command: &InspectCommand) -> Outcome<()> {
 }
 
 /// The imports, read from the bytes alone, so that a component that is refused can be looked at too.
-fn asked(bytes: &[u8]) -> Option<Vec<Asked>> {
+pub(crate) fn asked(bytes: &[u8]) -> Option<Vec<Asked>> {
     // `load` says what anything else is; the decoder takes a core module for a component of no imports.
     if !pack::is_component(bytes) {
         return None;
@@ -77,7 +78,7 @@ fn described(path: &str, about: &Description) -> String {
     };
     line("component", path);
     line("sha256", &about.sha256);
-    line("contract", &contract(&about.exports));
+    line("contract", &format!("{} (this host speaks {})", contract(&about.exports), spoken()));
     line("size", &kib(about.bytes));
     line("machine code", &format!("{}, {code}", kib(about.compiled_bytes)));
     line("imports", &listed(&about.imports));
@@ -86,20 +87,23 @@ fn described(path: &str, about: &Description) -> String {
 }
 
 /// The version in the name of the exported interface.
-fn contract(exports: &[String]) -> String {
-    let version = exports.iter().find_map(|name| name.strip_prefix("tidemill:job/operators@"));
-    format!("{} (this host speaks {})", version.unwrap_or("unknown"), spoken())
+pub(crate) fn contract(exports: &[String]) -> &str {
+    exports.iter().find_map(|name| name.strip_prefix("tidemill:job/operators@")).unwrap_or("unknown")
 }
 
 /// What a component may ask for, what it asks for, and what it gets (design: nothing by default).
-fn capabilities(asked: &[Asked]) -> String {
-    let limits = Limits::default();
-    let mut rows = vec![["capability".to_owned(), "asks".to_owned(), "gets".to_owned()]];
+pub(crate) fn verdicts(asked: &[Asked]) -> Vec<Capability> {
+    let row = |what: &str, asks: bool, offered: Verdict| Capability {
+        capability: what.to_owned(),
+        asks,
+        verdict: if asks { offered } else { Verdict::None },
+    };
     let host = |function: &str| asked.iter().any(|a| a.name.starts_with("tidemill:job/host@") && a.functions.iter().any(|f| f == function));
-    for (what, function) in [("emit records", "emit"), ("write to the job's log", "log"), ("name the record of a trap", "report-failure")] {
-        let asks = host(function);
-        rows.push([what.to_owned(), yes(asks), if asks { "granted" } else { "-" }.to_owned()]);
-    }
+    let mut rows = vec![
+        row("emit records", host("emit"), Verdict::Granted),
+        row("write to the job's log", host("log"), Verdict::Granted),
+        row("name the record of a trap", host("report-failure"), Verdict::Granted),
+    ];
     for (what, marks) in [
         ("files", &["wasi:filesystem"][..]),
         ("network", &["wasi:sockets", "wasi:http"]),
@@ -107,12 +111,24 @@ fn capabilities(asked: &[Asked]) -> String {
         ("randomness", &["wasi:random"]),
         ("environment", &["wasi:cli"]),
     ] {
-        let asks = asked.iter().any(|a| marks.iter().any(|m| a.name.starts_with(m)));
-        rows.push([what.to_owned(), yes(asks), if asks { "REFUSED" } else { "-" }.to_owned()]);
+        rows.push(row(what, asked.iter().any(|a| marks.iter().any(|m| a.name.starts_with(m))), Verdict::Refused));
     }
-    for other in asked.iter().filter(|a| !known(&a.name)) {
-        rows.push([other.name.clone(), yes(true), "REFUSED".to_owned()]);
-    }
+    rows.extend(asked.iter().filter(|a| !known(&a.name)).map(|other| row(&other.name, true, Verdict::Refused)));
+    rows
+}
+
+/// The same as a table, with the limits.
+fn capabilities(asked: &[Asked]) -> String {
+    let limits = Limits::default();
+    let mut rows = vec![["capability".to_owned(), "asks".to_owned(), "gets".to_owned()]];
+    rows.extend(verdicts(asked).into_iter().map(|row| {
+        let gets = match row.verdict {
+            Verdict::None => "-",
+            Verdict::Granted => "granted",
+            Verdict::Refused => "REFUSED",
+        };
+        [row.capability, yes(row.asks), gets.to_owned()]
+    }));
     rows.push(["memory".to_owned(), "-".to_owned(), format!("{} MiB per worker (--memory)", limits.memory_bytes >> 20)]);
     rows.push(["time in one call".to_owned(), "-".to_owned(), format!("{} ms", limits.call_ms)]);
     rows.push(["log".to_owned(), "-".to_owned(), format!("{} KiB/s per worker", limits.log_bytes_per_s >> 10)]);
@@ -174,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_contract_is_read_from_the_exports() {
-        assert!(contract(&["tidemill:job/operators@0.1.0".to_owned()]).starts_with("0.1.0 "));
-        assert!(contract(&[]).starts_with("unknown "));
+        assert_eq!(contract(&["tidemill:job/operators@0.1.0".to_owned()]), "0.1.0");
+        assert_eq!(contract(&[]), "unknown");
     }
 }

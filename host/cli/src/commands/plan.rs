@@ -56,7 +56,7 @@ pub(crate) fn run(command: &PlanCommand) -> Outcome<()> {
 }
 
 /// The idle timeout and why it is that.
-fn idle(settings: &Settings) -> (Option<u64>, &'static str) {
+pub(crate) fn idle(settings: &Settings) -> (Option<u64>, &'static str) {
     match (settings.mode, settings.idle_timeout) {
         (Mode::Batch, _) => (None, "off in batch mode: every input ends"),
         (_, Some(Timeout::Off)) => (None, "--idle-timeout off"),

@@ -15,16 +15,18 @@ use tidemill_state::{Ending, Scratch};
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
+use crate::hosted::{Hosted, HostedArgs};
 use crate::keep::{Claimed, Keeping};
 use crate::meter::{MeteredSink, MeteredSource, Once};
 use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
 use crate::progress::{Progress, View};
-use crate::settings::{self, JobArgs, KeepArgs, Mode, RunArgs, Settings};
-use crate::socket::Listener;
+use crate::settings::{self, JobArgs, KeepArgs, KeepSettings, Mode, RunArgs, Settings};
+use crate::socket::{Listener, Place};
+use crate::status::Telling;
 use crate::supervise::{SUPERVISOR, supervise};
 use crate::value::Timeout;
-use crate::{console, interrupt, keep, process, report, tell};
+use crate::{console, hosted, interrupt, keep, process, report, tell};
 
 /// Run a job here and now, until its input ends
 #[derive(Clone, Debug, Args)]
@@ -62,23 +64,47 @@ enum ReportFormat {
 pub(crate) fn run(command: &RunCommand, start: Instant) -> Outcome<()> {
     match settings::gather_keep(&command.job, &command.keep)? {
         Some(keep) => supervise(keep.restarts),
-        None => here(command, start),
+        None => here(command, start, &HostedArgs::default(), &mut Last::default()),
     }
 }
 
-/// Runs the job for a supervisor.
-pub(crate) fn runner(command: &RunCommand, start: Instant) -> Outcome<()> {
+/// A run for a supervisor or for a server.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunnerCommand {
+    #[command(flatten)]
+    run: RunCommand,
+    #[command(flatten)]
+    hosted: HostedArgs,
+}
+
+/// Runs the job for a supervisor or for a server.
+pub(crate) fn runner(command: &RunnerCommand, start: Instant) -> Outcome<()> {
+    if let Some(hosted) = Hosted::enter(&command.hosted)? {
+        let mut last = Last::default();
+        let ended = here(&command.run, start, &command.hosted, &mut last);
+        let status = last.telling.map(|status| status.now());
+        hosted.leave(&ended, last.stopped, status);
+        return hosted::said(ended);
+    }
     if let Some(supervisor) = std::env::var(SUPERVISOR).ok().and_then(|pid| pid.parse().ok()) {
         interrupt::end_with_supervisor(supervisor)?;
     }
-    here(command, start)
+    here(&command.run, start, &command.hosted, &mut Last::default())
 }
 
-fn here(command: &RunCommand, start: Instant) -> Outcome<()> {
+/// What is left of a job for whoever asks how it ended.
+#[derive(Default)]
+struct Last {
+    telling: Option<Arc<Telling>>,
+    stopped: bool,
+}
+
+fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut Last) -> Outcome<()> {
     let settings = settings::gather(&command.job, &command.run)?;
     let prepared = prepare::prepare(&settings)?;
     let bounds = bindings::resolve(&prepared.plan, &settings.bindings)?;
-    let claimed = settings::gather_keep(&command.job, &command.keep)?.map(|keep| keep::claim(&keep)).transpose()?;
+    let hold = |keep: KeepSettings| KeepSettings { hold: hosted.hold.unwrap_or_default(), ..keep };
+    let claimed = settings::gather_keep(&command.job, &command.keep)?.map(hold).map(|keep| keep::claim(&keep)).transpose()?;
     let resuming = claimed.as_ref().is_some_and(Claimed::is_resuming);
     let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
     let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
@@ -101,14 +127,18 @@ fn here(command: &RunCommand, start: Instant) -> Outcome<()> {
     let mut run = Run::new(prepared, graph, ends, &settings, control)?;
     run.spec.checkpoints = keeping.as_ref().map(|keeping| keeping.checkpoints.clone());
     interrupt::stop_on_signal(Arc::clone(&run.control))?;
-    let listener = listen(&name, &run.control, keeping.as_ref());
-    run.watched(wants_report, &name, start, command.report_file.as_deref(), (keeping, listener))
+    let telling = Arc::new(run.telling(keeping.as_ref()));
+    last.telling = Some(Arc::clone(&telling));
+    let place = hosted.control.as_deref().map_or(Place::Own(&name), Place::Given);
+    let listener = listen(&place, &run.control, keeping.as_ref(), telling);
+    last.stopped = run.watched(wants_report, &name, start, command.report_file.as_deref(), (keeping, listener))?;
+    Ok(())
 }
 
 /// Makes the job reachable for `stop` and `savepoint`. One that is not runs all the same, which is said.
-fn listen(name: &str, control: &Arc<Control>, keeping: Option<&Keeping>) -> Option<Listener> {
+fn listen(place: &Place<'_>, control: &Arc<Control>, keeping: Option<&Keeping>, telling: Arc<Telling>) -> Option<Listener> {
     let coordinator = keeping.map(|keeping| Arc::clone(&keeping.coordinator));
-    Listener::start(name, Arc::clone(control), coordinator)
+    Listener::start(place, Arc::clone(control), coordinator, Box::new(move || telling.now()))
         .map_err(|error| console::log("warn", "control", &format!("`tidemill stop` and `savepoint` will not reach this job: {error}")))
         .ok()
 }
@@ -164,7 +194,20 @@ impl Run {
         ended(tidemill_dataflow::run(self.spec, &self.control))
     }
 
-    /// Runs to the end with a progress line, a summary and a report where they are wanted.
+    /// What can be told of the job while it runs.
+    fn telling(&self, keeping: Option<&Keeping>) -> Telling {
+        Telling {
+            control: Arc::clone(&self.control),
+            coordinator: keeping.map(|keeping| Arc::clone(&keeping.coordinator)),
+            plan: Arc::clone(&self.spec.plan),
+            workers: self.spec.graph.workers(),
+            sources: self.sources.clone(),
+            sinks: self.sinks.clone(),
+            endless: self.endless,
+        }
+    }
+
+    /// Runs to the end with a progress line, a summary and a report where they are wanted; answers whether somebody stopped it.
     fn watched(
         self,
         wants_report: bool,
@@ -172,7 +215,7 @@ impl Run {
         start: Instant,
         report_file: Option<&std::path::Path>,
         (keeping, listener): (Option<Keeping>, Option<Listener>),
-    ) -> Outcome<()> {
+    ) -> Outcome<bool> {
         let no_thread = |e: std::io::Error| Fault::failed("cannot start a thread").because(&e);
         let monitor = match wants_report {
             true => Some(Monitor::start(Arc::clone(&self.control), self.sources.clone()).map_err(no_thread)?),
@@ -191,7 +234,7 @@ impl Run {
         if let Some(progress) = progress {
             progress.finish();
         }
-        let Some(ended) = ended(result)? else { return Ok(()) };
+        let Some(ended) = ended(result)? else { return Ok(false) };
         finish(keeping.as_ref(), listener, ended.stopped && !self.control.is_draining())?;
         let facts = report::Facts {
             job: name,
@@ -213,7 +256,10 @@ impl Run {
         if console::watched() {
             console::note(&report::summary(&facts));
         }
-        if wants_report { write_report(&report::json(&facts).to_string(), report_file) } else { Ok(()) }
+        if wants_report {
+            write_report(&report::json(&facts).to_string(), report_file)?;
+        }
+        Ok(facts.stopped)
     }
 }
 

@@ -3,24 +3,29 @@
 use clap::Args;
 
 use super::checkpoint;
+use crate::client::{Client, ServerArgs, part};
 use crate::console;
 use crate::fault::{Fault, Outcome};
 use crate::socket::{self, Made, Request, Savepoint};
 
 /// Keep the state of a running job under a name, while it goes on
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "JOB is the name of a job that runs on this machine as this user, the id of its process, or its control socket.
+#[command(
+    after_help = "JOB is the name of a job that runs on this machine as this user, the id of its process, or its control socket; else a job of the server.
 The URL of the savepoint is the result: `tidemill run … --from URL` begins with it, at any parallelism.
 
 Examples:
   tidemill savepoint counts
-  tidemill savepoint counts --name before-upgrade --to s3://bucket/savepoints")]
+  tidemill savepoint counts --name before-upgrade --to s3://bucket/savepoints"
+)]
 pub(crate) struct SavepointCommand {
     /// The running job
     #[arg(value_name = "JOB")]
     job: String,
     #[command(flatten)]
     place: PlaceArgs,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// What a savepoint is called and where it goes.
@@ -48,8 +53,26 @@ fn name(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub(crate) fn run(command: &SavepointCommand) -> Outcome<()> {
-    let made = socket::ask(&command.job, &Request::Savepoint(command.place.savepoint()))?;
+    let wanted = command.place.savepoint();
+    let here = || socket::ask(&command.job, &Request::Savepoint(wanted.clone()));
+    let there = |client: &Client| client.post(&format!("/v1/jobs/{}/savepoint", part(&command.job)), &wanted).map(Some);
+    let made = here_or_there(&command.server, here, there)?;
     tell(&made.ok_or_else(|| Fault::failed("the job has answered without a savepoint"))?)
+}
+
+/// Asks a job of this machine, or where there is none of that name, and where a server is named, one of a server.
+pub(crate) fn here_or_there<T>(server: &ServerArgs, here: impl Fn() -> Outcome<T>, there: impl Fn(&Client) -> Outcome<T>) -> Outcome<T> {
+    if server.server.is_some() {
+        return there(&Client::new(server)?);
+    }
+    match here() {
+        Err(absent) if absent.is_unreachable => match Client::new(server).and_then(|client| there(&client)) {
+            // Without a server the answer is about this machine.
+            Err(nobody) if nobody.is_unreachable => Err(absent),
+            answer => answer,
+        },
+        answer => answer,
+    }
 }
 
 /// The URL on standard output, the rest for people.

@@ -108,6 +108,8 @@ pub(crate) struct KeepSettings {
     pub(crate) claim: bool,
     pub(crate) allow_dropped_state: bool,
     pub(crate) restarts: Policy,
+    /// No checkpoint is taken for this long after the start.
+    pub(crate) hold: Duration,
 }
 
 impl KeepArgs {
@@ -140,6 +142,7 @@ impl KeepArgs {
             retain: self.checkpoint_retain.or(keys.count("retain", |k| &k.retain)?).unwrap_or(tidemill_state::RETAIN),
             from: self.from.clone(),
             claim: self.claim,
+            hold: Duration::ZERO,
             allow_dropped_state: self.allow_dropped_state,
             restarts: Policy { delay, starts_max: Some(starts_max), reset_after: RESTART_RESET },
         }))

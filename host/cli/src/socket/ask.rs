@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::{Made, Reply, Request, SUFFIX, folder, is_ours, plain, read_line, write_line};
+use super::{Made, Reply, Request, SUFFIX, folder, is_ours, outcome, plain, read_line, write_line};
 use crate::fault::{Fault, Outcome};
 use crate::suggest;
 
@@ -24,7 +24,7 @@ pub(crate) fn ask(job: &str, request: &Request) -> Outcome<Option<Made>> {
         }
         _ => lost(e),
     })?;
-    reply.outcome()
+    outcome(reply)
 }
 
 fn connect(job: &str) -> Outcome<(PathBuf, UnixStream)> {
@@ -44,7 +44,7 @@ fn connect(job: &str) -> Outcome<(PathBuf, UnixStream)> {
             Ok((socket.path.clone(), stream))
         }
         [] => {
-            let fault = Fault::refused(format!("no job {job} runs here as this user"));
+            let fault = Fault::refused(format!("no job {job} runs here as this user")).unreachable();
             let near = suggest::hint(job, running.iter().map(|socket| socket.name.as_str()));
             Err(fault.hint(near.unwrap_or_else(|| match running.is_empty() {
                 true => format!("no job listens in {}", folder.display()),

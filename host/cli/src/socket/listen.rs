@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use tidemill_core::checkpoint::protocol;
 use tidemill_dataflow::Control;
+use tidemill_server::control::Status;
 use tidemill_state::{Access, Coordinator, Granted, Store, Wish};
 
 use super::{Made, Reply, Request, SUFFIX, Savepoint, folder, make, plain, read_line, write_line};
@@ -21,6 +22,17 @@ use crate::fault::{Fault, Outcome};
 const REQUESTS_MAX: usize = 8;
 /// How long a connection may take to say what it wants, and to take the answer: it is on this machine.
 const LINE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Where a job listens.
+pub(crate) enum Place<'a> {
+    /// In the folder of this user's sockets, under the name of the job.
+    Own(&'a str),
+    /// Where its server says.
+    Given(&'a Path),
+}
+
+/// What a job says of itself.
+pub(crate) type Telling = Box<dyn Fn() -> Status + Send + Sync>;
 
 /// Listens for as long as the job runs.
 pub(crate) struct Listener {
@@ -33,6 +45,7 @@ pub(crate) struct Listener {
 struct Shared {
     control: Arc<Control>,
     coordinator: Option<Arc<Coordinator>>,
+    status: Telling,
     /// Who waits for the end of the job.
     stops: Mutex<Stops>,
     requests: AtomicUsize,
@@ -55,19 +68,37 @@ impl Listener {
     ///
     /// # Errors
     /// Why no socket can be made.
-    pub(crate) fn start(name: &str, control: Arc<Control>, coordinator: Option<Arc<Coordinator>>) -> io::Result<Listener> {
-        Listener::start_in(&folder(), name, control, coordinator)
+    pub(crate) fn start(
+        place: &Place<'_>,
+        control: Arc<Control>,
+        coordinator: Option<Arc<Coordinator>>,
+        status: Telling,
+    ) -> io::Result<Listener> {
+        match place {
+            Place::Own(name) => Listener::start_in(&folder(), name, control, coordinator, status),
+            Place::Given(path) => Listener::start_at(path.to_path_buf(), control, coordinator, status),
+        }
     }
 
-    fn start_in(folder: &Path, name: &str, control: Arc<Control>, coordinator: Option<Arc<Coordinator>>) -> io::Result<Listener> {
+    fn start_in(
+        folder: &Path,
+        name: &str,
+        control: Arc<Control>,
+        coordinator: Option<Arc<Coordinator>>,
+        status: Telling,
+    ) -> io::Result<Listener> {
         make(folder)?;
-        let path = folder.join(format!("{}.{}{SUFFIX}", plain(name), std::process::id()));
+        Listener::start_at(folder.join(format!("{}.{}{SUFFIX}", plain(name), std::process::id())), control, coordinator, status)
+    }
+
+    fn start_at(path: PathBuf, control: Arc<Control>, coordinator: Option<Arc<Coordinator>>, status: Telling) -> io::Result<Listener> {
         // One that an earlier process of this number has left.
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         let shared = Arc::new(Shared {
             control,
             coordinator,
+            status,
             stops: Mutex::default(),
             requests: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -189,6 +220,7 @@ fn answer(stream: &UnixStream, shared: &Shared) {
 impl Shared {
     fn handle(&self, request: Request) -> Outcome<Reply> {
         match request {
+            Request::Status => Ok(Reply::Status(Box::new((self.status)()))),
             Request::Savepoint(savepoint) => {
                 let (wish, url) = self.wish(savepoint)?;
                 let coordinator = self.coordinator.as_ref().ok_or_else(without_checkpoints)?;
@@ -281,7 +313,7 @@ mod tests {
     use super::*;
 
     fn listener(folder: &tempfile::TempDir) -> Listener {
-        Listener::start_in(&folder.path().join("sockets"), "counts", Arc::new(Control::new(1, 1)), None).unwrap()
+        Listener::start_in(&folder.path().join("sockets"), "counts", Arc::new(Control::new(1, 1)), None, Box::new(Status::default)).unwrap()
     }
 
     #[test]
@@ -320,6 +352,19 @@ mod tests {
     }
 
     #[test]
+    fn a_job_says_how_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = || Status { records_in: 7, ..Status::default() };
+        let path = folder.path().join("given.sock");
+        let listener = Listener::start(&Place::Given(&path), Arc::new(Control::new(1, 1)), None, Box::new(told)).unwrap();
+        let stream = UnixStream::connect(&path).unwrap();
+        write_line(&stream, &Request::Status).unwrap();
+        assert!(matches!(read_line::<Reply>(&stream).unwrap(), Reply::Status(status) if status.records_in == 7));
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn no_savepoint_is_made_of_a_job_without_checkpoints() {
         let folder = tempfile::tempdir().unwrap();
         let listener = listener(&folder);
@@ -352,7 +397,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (coordinator, announced) = never_done();
         let control = Arc::new(Control::new(1, 1));
-        let listener = Listener::start_in(&folder.path().join("sockets"), "counts", control, Some(coordinator)).unwrap();
+        let listener =
+            Listener::start_in(&folder.path().join("sockets"), "counts", control, Some(coordinator), Box::new(Status::default)).unwrap();
         let stream = UnixStream::connect(&listener.path).unwrap();
         write_line(&stream, &Request::Savepoint(Savepoint { name: None, to: None })).unwrap();
         announced.recv().unwrap();

@@ -122,7 +122,7 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// Rows of a table, padded; the first is the heading.
-fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

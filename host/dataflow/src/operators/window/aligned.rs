@@ -15,8 +15,8 @@ use tidemill_core::key;
 use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
-use super::ahead::Ahead;
 use super::Rows;
+use super::ahead::Ahead;
 use super::firings::Firings;
 use super::work::{Names, Owner, Work};
 use crate::harness::Context;

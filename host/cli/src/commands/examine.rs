@@ -1,0 +1,152 @@
+//! `tidemill examine`: looks at a component for a server, in a process that may die of it, and answers in JSON.
+//!
+//! Promise: whatever is wrong with the component is an answer and no failure; what passes the limits of the process ends it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tidemill_core::plan;
+use tidemill_dataflow::participants;
+use tidemill_guest::{Component, LoadError};
+use tidemill_server::examined::{self, Answer, Bound, Keeps, Operator, Part, Planned, Refusal};
+use tidemill_server::limits::{CHILD_CPU, COMPILE_MEMORY_BYTES};
+
+use super::{inspect, plan as plan_command};
+use crate::bindings;
+use crate::fault::{Fault, Outcome};
+use crate::settings::{self, JobArgs, RunArgs, Settings};
+use crate::show::{self, Shown};
+use crate::{confine, console, prepare};
+
+/// Look at a component for a server
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExamineCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// Compile it
+    Component {
+        /// The component
+        file: PathBuf,
+    },
+    /// Let its code build the plan
+    Plan {
+        #[command(flatten)]
+        job: JobArgs,
+        #[command(flatten)]
+        run: Box<RunArgs>,
+    },
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &ExamineCommand) -> Outcome<()> {
+    let answer = match &command.what {
+        What::Component { file } => {
+            confine::examiner(CHILD_CPU.as_secs(), Some(COMPILE_MEMORY_BYTES));
+            component(&prepare::read(file)?).map_or_else(Answer::Refused, Answer::Component)
+        }
+        What::Plan { job, run } => {
+            // Without a limit of address space: an instance reserves gigabytes that it never touches, and has a limit of its own.
+            confine::examiner(CHILD_CPU.as_secs(), None);
+            planned(&settings::gather(job, run)?)?.map_or_else(Answer::Refused, |planned| Answer::Planned(Box::new(planned)))
+        }
+    };
+    let text = serde_json::to_string(&answer).map_err(|e| Fault::failed("the answer cannot be written").because(&e))?;
+    console::result(&text)
+}
+
+fn component(bytes: &[u8]) -> Result<examined::Component, Refusal> {
+    let loaded = Component::load(bytes, &prepare::options(None)).map_err(|e| refusal(Part::Component, &e))?;
+    let about = loaded.describe();
+    Ok(examined::Component {
+        sha256: about.sha256.clone(),
+        bytes: about.bytes as u64,
+        compiled_bytes: about.compiled_bytes as u64,
+        contract: inspect::contract(&about.exports).to_owned(),
+        imports: about.imports.clone(),
+        exports: about.exports.clone(),
+        capabilities: inspect::verdicts(&inspect::asked(bytes).unwrap_or_default()),
+    })
+}
+
+fn refusal(part: Part, error: &LoadError) -> Refusal {
+    Refusal { part, reason: error.code().to_owned(), message: error.to_string(), causes: Vec::new(), hint: prepare::hint(error) }
+}
+
+/// A plan that can run, or why there is none. A file that cannot be read is a failure of the server.
+fn planned(settings: &Settings) -> Outcome<Result<Planned, Refusal>> {
+    let bytes = prepare::read(settings.component())?;
+    Ok(Component::load(&bytes, &prepare::options(settings.memory_bytes))
+        .map_err(|e| refusal(Part::Component, &e))
+        .and_then(|component| plan_of(&component, settings)))
+}
+
+fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusal> {
+    let (plan, document) = component.plan(&settings.args).map_err(|e| {
+        let told = refusal(Part::Plan, &e);
+        Refusal { message: format!("no plan for {}", prepare::arguments(&settings.args)), causes: vec![told.message], ..told }
+    })?;
+    plan::check(&plan).map_err(|e| Refusal {
+        part: Part::Plan,
+        reason: "plan-invalid".to_owned(),
+        message: "the plan cannot run".to_owned(),
+        causes: e.0.clone(),
+        hint: None,
+    })?;
+    let bounds = bindings::resolve(&plan, &settings.bindings).map_err(|fault| Refusal {
+        part: Part::Binding,
+        reason: "binding-unknown".to_owned(),
+        message: fault.message,
+        causes: fault.causes,
+        hint: fault.hint,
+    })?;
+    let graph = prepare::resolve(&plan, settings, Vec::new());
+    let (idle_ms, idle_reason) = plan_command::idle(settings);
+    let shown = Shown {
+        job: settings.job_name(plan.name.as_deref()),
+        component: component.describe().sha256.clone(),
+        sha256: &component.describe().sha256,
+        plan: &plan,
+        document: &document,
+        graph: &graph,
+        bounds: &bounds,
+        idle_ms,
+        idle_reason,
+    };
+    let operator = |id: u32| &plan.operators[id as usize];
+    let bound = |bound: &bindings::Bound| Bound {
+        name: bound.binding.clone(),
+        is_sink: matches!(operator(bound.operator).kind, plan::Kind::Sink(_)),
+        url: bound.url.clone(),
+    };
+    let keeps = participants(&plan, &graph, false).into_iter().map(|p| Keeps {
+        name: operator(p.operator).name.clone(),
+        kind: operator(p.operator).kind_name().to_owned(),
+        key: p.key.map(|schema| schema.to_string()),
+        state: p.state.map(|schema| schema.to_string()),
+    });
+    Ok(Planned {
+        name: plan.name.clone(),
+        workers: graph.workers(),
+        bindings: bounds.iter().map(bound).collect(),
+        operators: plan.operators.iter().map(|o| Operator { name: o.name.clone(), kind: o.kind_name().to_owned() }).collect(),
+        keeps: keeps.collect(),
+        plan: show::json(&shown),
+        text: show::text(&shown),
+        mermaid: show::mermaid(&shown),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_component_are_an_answer() {
+        let refused = component(b"no wasm").unwrap_err();
+        assert_eq!((refused.part, refused.reason.as_str()), (Part::Component, "component-not-wasm"));
+    }
+}

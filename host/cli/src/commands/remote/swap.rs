@@ -1,0 +1,81 @@
+//! `tidemill swap`: a job of a server goes on with other code, arguments or bindings, and with its state.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tidemill_server::view::{Changed, Swap};
+
+use super::{changed, json, operation_path, submit};
+use crate::client::{Client, ServerArgs, table};
+use crate::console;
+use crate::fault::{Fault, Outcome};
+use crate::value;
+
+/// Change the code of a job of a server, and keep its state
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "The plans are compared first: operators by name, state by its columns. What does not fit is refused with the difference.
+The job then stops in order, and the new version goes on from where it stood. When that fails while it is on probation, the old version
+comes back by itself.
+
+Examples:
+  tidemill swap counts counts-2.wasm --dry-run
+  tidemill swap counts counts-2.wasm --probation 5min --max-errors 100
+  tidemill swap counts --arg size=20s --bind counts=file:/data/new"
+)]
+pub(crate) struct SwapCommand {
+    /// The job: its name or id
+    #[arg(value_name = "JOB")]
+    job: String,
+    /// The new component, or the digest of one that is uploaded; the present one when only arguments or bindings change
+    #[arg(value_name = "JOB.wasm|DIGEST")]
+    component: Option<PathBuf>,
+    /// An argument that changes, e.g. --arg size=20s; may be given again for another
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = value::pair)]
+    args: Vec<(String, String)>,
+    /// A binding that changes
+    #[arg(long = "bind", value_name = "NAME=URL", value_parser = value::binding)]
+    binds: Vec<(String, String)>,
+    /// How long the new version is watched
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "60s")]
+    probation: Duration,
+    /// Records skipped or dead-lettered in that time, beyond which the old version comes back
+    #[arg(long, value_name = "N")]
+    max_errors: Option<u64>,
+    /// Leave behind state that the new version does not have
+    #[arg(long)]
+    allow_dropped_state: bool,
+    /// Only compare
+    #[arg(long)]
+    dry_run: bool,
+    /// Print what changed as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &SwapCommand) -> Outcome<()> {
+    if command.component.is_none() && command.args.is_empty() && command.binds.is_empty() {
+        return Err(Fault::usage("nothing would change").hint("name a component, or add --arg or --bind"));
+    }
+    let client = Client::new(&command.server)?;
+    let component = command.component.as_deref().map(|path| submit::component(&client, path)).transpose()?;
+    let swap = Swap {
+        component,
+        args: command.args.iter().cloned().collect(),
+        bindings: command.binds.iter().map(|(name, url)| (name.clone(), submit::absolute(url))).collect(),
+        allow_dropped_state: command.allow_dropped_state,
+        probation_ms: Some(u64::try_from(command.probation.as_millis()).unwrap_or(u64::MAX)),
+        errors_max: command.max_errors,
+        dry_run: command.dry_run,
+    };
+    let answer: Changed = client.post(&operation_path(&command.job, "swap"), &swap)?;
+    match (command.dry_run, command.json) {
+        (true, true) => json(&answer),
+        (true, false) => console::result(&table::comparison(&answer)),
+        (false, _) => changed(&client, answer, command.json),
+    }
+}

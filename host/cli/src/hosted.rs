@@ -1,0 +1,98 @@
+//! A job that runs for a server: alone in its folder, within limits of its process, and with its end written down.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use tidemill_server::control::{EXIT_TAKEN, LOCK_FILE, LOG_FILE, OUTCOME_FILE, Outcome as End, Status};
+use tidemill_server::limits::RUNNER_FILES_MAX;
+use tidemill_server::{durable, lock};
+
+use crate::confine;
+use crate::console;
+use crate::fault::{Exit, Fault, Outcome};
+use crate::rotate::RotatingLog;
+use crate::value;
+
+/// What a server tells the runner that it starts.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HostedArgs {
+    /// The folder of the job
+    #[arg(long, value_name = "DIR", hide = true, requires = "control")]
+    pub(crate) hosted: Option<PathBuf>,
+    /// Where the job listens
+    #[arg(long, value_name = "SOCKET", hide = true, requires = "hosted")]
+    pub(crate) control: Option<PathBuf>,
+    /// No checkpoint is taken for this long
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, hide = true)]
+    pub(crate) hold: Option<std::time::Duration>,
+}
+
+/// A folder that this process has for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Hosted {
+    folder: PathBuf,
+    _held: lock::Held,
+}
+
+impl Hosted {
+    /// Takes the folder; from then on messages go to the job's log.
+    ///
+    /// # Errors
+    /// When another runner has it, which ends this one without a word in the job's files.
+    pub(crate) fn enter(args: &HostedArgs) -> Outcome<Option<Hosted>> {
+        let Some(folder) = &args.hosted else { return Ok(None) };
+        let refused = |e: &io::Error| Fault::refused(format!("cannot use the folder {}", folder.display())).because(e);
+        let Some(held) = lock::take(&folder.join(LOCK_FILE)).map_err(|e| refused(&e))? else { return Err(Fault::told(EXIT_TAKEN)) };
+        match fs::remove_file(folder.join(OUTCOME_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&error)),
+            _ => {}
+        }
+        console::set_log(RotatingLog::open(&folder.join(LOG_FILE)).map_err(|e| refused(&e))?);
+        confine::runner(RUNNER_FILES_MAX);
+        Ok(Some(Hosted { folder: folder.clone(), _held: held }))
+    }
+
+    /// Writes down how the job ended; what went wrong is in its log as well.
+    pub(crate) fn leave(&self, ended: &Outcome<()>, stopped: bool, status: Option<Status>) {
+        let end = match ended {
+            Ok(()) => End { exit: 0, stopped, message: None, causes: Vec::new(), hint: None, status },
+            Err(fault) => {
+                console::fault(fault);
+                let exit = fault.told.unwrap_or(fault.exit as u8);
+                End { exit, stopped, message: Some(fault.message.clone()), causes: fault.causes.clone(), hint: fault.hint.clone(), status }
+            }
+        };
+        if let Err(error) = durable::write(&self.folder.join(OUTCOME_FILE), &end) {
+            console::log("error", "supervisor", &format!("the end of the job cannot be written down: {error}"));
+        }
+    }
+}
+
+/// The exit code of what has been said in the job's log.
+pub(crate) fn said(ended: Outcome<()>) -> Outcome<()> {
+    ended.map_err(|fault| Fault::told(fault.told.unwrap_or(fault.exit as u8)))
+}
+
+/// Never used for success.
+const _: () = assert!(Exit::Failed as u8 != EXIT_TAKEN);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_job_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock::take(&folder.path().join(LOCK_FILE)).unwrap().unwrap();
+        let hosted = Hosted { folder: folder.path().to_path_buf(), _held: held };
+        hosted.leave(&Err(Fault::refused("no").hint("yes")), false, None);
+        let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
+        assert_eq!((end.exit, end.message.as_deref(), end.hint.as_deref()), (3, Some("no"), Some("yes")));
+        hosted.leave(&Ok(()), true, Some(Status::default()));
+        let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
+        assert!(end.exit == 0 && end.stopped && end.status.is_some());
+    }
+}

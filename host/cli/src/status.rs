@@ -1,0 +1,79 @@
+//! How a running job goes, for whoever asks over its control socket.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tidemill_core::guest::OperatorId;
+use tidemill_core::plan::Plan;
+use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
+use tidemill_dataflow::{Control, OperatorStats, Snapshot};
+use tidemill_server::control::{Checkpoints, Operator, Status};
+use tidemill_state::Coordinator;
+
+use crate::{moment, monitor, process, progress};
+
+/// What a job can tell of itself.
+pub(crate) struct Telling {
+    pub(crate) control: Arc<Control>,
+    pub(crate) coordinator: Option<Arc<Coordinator>>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) workers: usize,
+    pub(crate) sources: Vec<OperatorId>,
+    pub(crate) sinks: Vec<OperatorId>,
+    /// Whether some input has no end, so that a lag means something.
+    pub(crate) endless: bool,
+}
+
+impl Telling {
+    /// As it is at this moment.
+    pub(crate) fn now(&self) -> Status {
+        let snapshot = self.control.snapshot();
+        let total = |count: fn(&OperatorStats) -> u64| snapshot.operators.iter().map(count).sum::<u64>();
+        let watermark = progress::watermark(&snapshot, &self.sinks);
+        Status {
+            stopping: self.control.is_stopping(),
+            workers: self.workers,
+            records_in: monitor::records(&snapshot, &self.sources),
+            records_out: self.sinks.iter().filter_map(|id| snapshot.operators.get(*id as usize)).map(|stats| stats.records_out).sum(),
+            watermark_ms: event_time(watermark),
+            lag_ms: if self.endless { moment::lag_ms(watermark, SystemTime::now()) } else { None },
+            late: total(|stats| stats.late),
+            skipped: total(|stats| stats.skipped),
+            dead_lettered: total(|stats| stats.dead_lettered),
+            cpu_ms: u64::try_from(process::cpu().as_millis()).unwrap_or(u64::MAX),
+            rss_bytes: process::rss_bytes(),
+            peak_rss_bytes: process::peak_rss_bytes(),
+            checkpoints: self.coordinator.as_deref().map(checkpoints),
+            operators: self.operators(&snapshot),
+        }
+    }
+
+    fn operators(&self, snapshot: &Snapshot) -> Vec<Operator> {
+        let operators = self.plan.operators.iter().zip(&snapshot.operators).map(|(operator, stats)| Operator {
+            name: operator.name.clone(),
+            kind: operator.kind_name().to_owned(),
+            records_in: stats.records_in,
+            records_out: stats.records_out,
+            busy_ns: stats.busy_ns,
+            guest_ns: stats.guest_ns,
+            watermark_ms: event_time(stats.watermark),
+        });
+        operators.collect()
+    }
+}
+
+/// A watermark that is a time, and neither none yet nor the end.
+fn event_time(watermark: TimeMs) -> Option<i64> {
+    (watermark != TIME_MIN && watermark != TIME_MAX).then_some(watermark)
+}
+
+fn checkpoints(coordinator: &Coordinator) -> Checkpoints {
+    let statistics = coordinator.statistics();
+    Checkpoints {
+        completed: statistics.count,
+        failed: statistics.failed,
+        last: statistics.last.map(|last| last.checkpoint.0),
+        last_bytes: statistics.last.map(|last| last.bytes),
+        last_ms: statistics.last.and_then(|last| u64::try_from(last.duration.as_millis()).ok()),
+    }
+}

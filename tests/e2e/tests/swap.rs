@@ -1,0 +1,125 @@
+//! `tidemill swap` and `rollback`: other code goes on with the state, and gives its place back when it fails.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use tidemill_e2e::{Folder, Server, Tidemill, exit, guest};
+
+const NUMBERS: usize = 12_000;
+const KEYS: usize = 7;
+
+/// A running job that counts, with a checkpoint behind it and some seconds before it.
+fn running(folder: &Folder) -> Server<'_> {
+    let lines: String = (0..NUMBERS).map(|n| format!("{{\"k\":{}}}\n", n % KEYS)).collect();
+    folder.write("numbers.json", lines);
+    let server = Server::start(folder, &[]);
+    let submit = server.command("submit").arg(guest("test", "swap")).args(["--name", "counts", "--checkpoint-interval", "50ms"]);
+    submit.bind("numbers", "file:numbers.json?rate=1000").bind("counts", "file:out").run().expect(exit::OK, &[]);
+    server.until("counts", "at a checkpoint", |job| {
+        job["status"]["checkpoints"]["completed"].as_u64() > Some(0) && job["status"]["records_in"].as_u64() > Some(100)
+    });
+    server
+}
+
+fn swap(server: &Server<'_>, args: &[&str]) -> Tidemill {
+    server.command("swap").arg("counts").args(args)
+}
+
+/// The job has come to its end, and every count of every key was shown once.
+fn nothing_is_lost_or_doubled(folder: &Folder, server: &Server<'_>) -> Value {
+    let job = server.until_state("counts", "finished");
+    let mut expected: Vec<String> = (0..NUMBERS).map(|n| format!("{{\"k\":{},\"count\":{}}}", n % KEYS, n / KEYS + 1)).collect();
+    expected.sort_unstable();
+    assert_eq!(folder.sorted_lines("out"), expected);
+    job
+}
+
+fn history(job: &Value) -> Vec<String> {
+    job["history"].as_array().unwrap().iter().map(|past| past["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn other_code_goes_on_with_the_state() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    let swapped = swap(&server, &["--arg", "version=extra", "--probation", "200ms"]).run();
+    swapped.expect(exit::OK, &[]);
+    for text in ["kept     count, counts, numbers", "count: compatible", "+ process", "version 2"] {
+        assert!(swapped.stdout.contains(text), "{text}: {}", swapped.stdout);
+    }
+    let job = nothing_is_lost_or_doubled(&folder, &server);
+    assert_eq!((job["version"]["number"].as_u64(), job["restarts"].as_u64()), (Some(2), Some(0)), "{job:#}");
+}
+
+#[test]
+fn state_of_another_type_is_refused_and_the_job_runs_on() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    let before = server.job("counts");
+    for flags in [&[][..], &["--dry-run"], &["--allow-dropped-state"]] {
+        let refused = swap(&server, &[&["--arg", "version=other"], flags].concat()).run();
+        refused.expect(exit::REFUSED, &["swap-refused", "was i64", "is f64 now", "- count: process", "+ count: process"]);
+    }
+    let refused = swap(&server, &["--arg", "version=nonsense"]).run();
+    refused.expect(exit::REFUSED, &["plan-refused", "is no choice"]);
+    swap(&server, &[]).run().expect(exit::USAGE, &["nothing would change"]);
+    let compared = swap(&server, &["--arg", "version=extra", "--dry-run"]).run();
+    assert!(compared.code == exit::OK && compared.stdout.contains("compatible"), "{compared:?}");
+    assert_eq!(server.job("counts")["pid"], before["pid"], "nothing was stopped");
+    nothing_is_lost_or_doubled(&folder, &server);
+}
+
+#[test]
+fn a_version_that_traps_at_once_gives_its_place_back() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    // Whether the failure comes before the command has its answer or after it, the old version runs again.
+    let swapped = swap(&server, &["--arg", "version=traps"]).run();
+    assert!([exit::OK, exit::REFUSED].contains(&swapped.code), "{swapped:?}");
+    let job = server.until("counts", "rolled back", |job| job["history"].as_array().is_some_and(|history| history.len() == 2));
+    assert!(history(&job)[1].starts_with("rolled back: operator \"count\" failed"), "{job:#}");
+    let job = nothing_is_lost_or_doubled(&folder, &server);
+    assert!(job["version"]["args"].as_object().unwrap().is_empty(), "{job:#}");
+    assert_eq!(job["version"]["why"], "back to version 1");
+}
+
+#[test]
+fn a_version_that_fails_later_gives_its_place_back_from_the_last_checkpoint() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    swap(&server, &["--arg", "version=later"]).run().expect(exit::OK, &[]);
+    let job = nothing_is_lost_or_doubled(&folder, &server);
+    assert!(history(&job).last().unwrap().starts_with("rolled back"), "{job:#}");
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_of_a_swap_has_the_old_version_or_the_new_one() {
+    for moment in 0..4u32 {
+        let folder = Folder::new();
+        let mut server = running(&folder);
+        let waiting = swap(&server, &["--arg", "version=extra", "--probation", "100ms"]).start();
+        // Not a fixed time: the further the swap has come when the server is killed, the more rounds of looking.
+        (0..moment).for_each(|_| _ = server.job("counts"));
+        server.kill();
+        waiting.end();
+        assert!(server.runners().len() <= 1, "never two");
+        server.start_again(&[]);
+        let job = nothing_is_lost_or_doubled(&folder, &server);
+        assert!([Some(1), Some(2)].contains(&job["version"]["number"].as_u64()), "{job:#}");
+    }
+}
+
+#[test]
+fn a_rollback_takes_todays_state_along() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    server.command("rollback").arg("counts").run().expect(exit::REFUSED, &["there is no version before"]);
+    swap(&server, &["--arg", "version=extra", "--probation", "1ms"]).run().expect(exit::OK, &[]);
+    let refused = server.command("rollback").arg("counts").run();
+    refused.expect(exit::REFUSED, &["\"last", "is not in the plan any more", "--allow-dropped-state"]);
+    server.command("rollback").args(["counts", "7"]).run().expect(exit::REFUSED, &["there is no version 7", "there are 1"]);
+    let back = server.command("rollback").args(["counts", "--allow-dropped-state"]).run();
+    back.expect(exit::OK, &[]);
+    assert!(back.stdout.contains("back to version 1"), "{}", back.stdout);
+    let job = nothing_is_lost_or_doubled(&folder, &server);
+    assert_eq!(job["version"]["number"].as_u64(), Some(3), "{job:#}");
+}
