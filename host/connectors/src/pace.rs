@@ -200,9 +200,14 @@ impl Clock for SystemClock {
             }
         };
         queue.wakers[place] = Some(waker);
-        queue.due.push(Reverse((self.start + due, place)));
+        let due = self.start + due;
+        let is_next = queue.due.peek().is_none_or(|Reverse((next, _))| due < *next);
+        queue.due.push(Reverse((due, place)));
         drop(queue);
-        self.alarms.changed.notify_one();
+        // Else the thread wakes before it, by another alarm, and a wake-up for nothing is the dearest part of an alarm.
+        if is_next {
+            self.alarms.changed.notify_one();
+        }
     }
 }
 

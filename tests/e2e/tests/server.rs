@@ -56,7 +56,7 @@ fn a_job_is_uploaded_watched_and_comes_to_its_end() {
         assert!(status.stdout.contains(text), "{text}: {}", status.stdout);
     }
     let components = server.command("components").run();
-    assert!(components.stdout.contains("0.1.0"), "{}", components.stdout);
+    assert!(components.stdout.contains("0.2.0"), "{}", components.stdout);
     let explained = server.command("explain").arg("counts").run();
     assert!(explained.stdout.contains("key k"), "{}", explained.stdout);
     server.command("forget").arg("counts").run().expect(exit::OK, &[]);

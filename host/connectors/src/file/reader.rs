@@ -3,6 +3,7 @@
 //! It works on one stripe at a time and takes turns among its whole files; after each the book says what comes next. A stripe
 //! is entered as complete when the poll after its last records begins: by then the job has said which times it gave them.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -27,6 +28,9 @@ const PROBE_BYTES: usize = 64 << 10;
 /// Whole files that one worker reads in turns at most: each holds a descriptor and the memory of its unpacking.
 const WHOLE_OPEN_MAX: usize = 64;
 
+/// Files read in stripes that one worker keeps open at most: stripes go round all of them, and opening one anew for each shows.
+pub(super) const HANDLES_MAX: usize = 16;
+
 type Whole = Stream<Blocking<Box<dyn Read>>>;
 
 /// Reads one worker's share. See the module.
@@ -36,7 +40,8 @@ pub(super) struct FileReader {
     chunk: Chunk,
     /// The stripe that `chunk` holds.
     stripe: Option<Stripe>,
-    handle: Option<(usize, File)>,
+    /// Files that are open, the one of `stripe` first.
+    handles: VecDeque<(usize, File)>,
     /// Of each file.
     lines: Vec<Lines>,
     wholes: Vec<OpenWhole>,
@@ -76,7 +81,7 @@ impl FileReader {
             shared,
             chunk: Chunk::default(),
             stripe: None,
-            handle: None,
+            handles: VecDeque::new(),
             lines: vec![Lines::default(); files],
             wholes: Vec::new(),
             number,
@@ -117,8 +122,8 @@ impl FileReader {
         if let Err(bad) = self.decoder.decode(&mut self.chunk, rows) {
             return Err(self.locate(bad, stripe.file));
         }
-        let (lines, handle) = (&mut self.lines[stripe.file], &self.handle);
-        let line_of = |byte| lines.near(&handle.as_ref()?.1, byte);
+        let (lines, handle) = (&mut self.lines[stripe.file], self.handles.front());
+        let line_of = |byte| lines.near(&handle?.1, byte);
         let (batch, time) = self.decoder.take(stripe.file, &self.shared.inputs[stripe.file].name, line_of);
         self.saw(stripe.file, time);
         Ok(batch)
@@ -166,15 +171,21 @@ impl FileReader {
         Some((self.chunk.base + self.chunk.at as u64, stripe.end))
     }
 
+    #[cfg(test)]
+    pub(super) fn open_files(&self) -> usize {
+        self.handles.len()
+    }
+
     fn open_stripe(&mut self, stripe: Stripe) -> Result<(), Error> {
         let input = &self.shared.inputs[stripe.file];
         let failed = |e: io::Error| Error::Io(format!("reading {} failed: {}", input.name, cause(&e, &input.path)));
-        let handle = match self.handle.take() {
-            Some((file, handle)) if file == stripe.file => handle,
-            _ => File::open(&input.path).map_err(failed)?,
+        let handle = match self.handles.iter().position(|(file, _)| *file == stripe.file) {
+            Some(at) => self.handles.remove(at).expect("it was found there").1,
+            None => File::open(&input.path).map_err(failed)?,
         };
         load(&handle, &mut self.chunk, stripe.start, stripe.end, input.len).map_err(failed)?;
-        self.handle = Some((stripe.file, handle));
+        self.handles.truncate(HANDLES_MAX - 1);
+        self.handles.push_front((stripe.file, handle));
         self.stripe = Some(stripe);
         Ok(())
     }

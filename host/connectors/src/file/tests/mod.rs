@@ -215,6 +215,22 @@ fn files_of_one_time_range_advance_together() {
 }
 
 #[test]
+fn more_files_than_are_kept_open_are_read_in_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = reader::HANDLES_MAX + 4;
+    for i in 0..files {
+        fs::write(dir.path().join(format!("{i:02}.json")), content(&[(0, 0); 20], 20 * i, "\n").0).unwrap();
+    }
+    let mut reader = reader::FileReader::new(share_of(&dir, "*.json", 50), 0, 1);
+    let (mut lines, mut ended) = (Vec::new(), false);
+    while !ended {
+        read_on(&mut reader, 2, &mut ended, Some(&mut lines));
+        assert!(reader.open_files() <= reader::HANDLES_MAX);
+    }
+    assert_eq!((lines.len(), reader.open_files()), (20 * files, reader::HANDLES_MAX));
+}
+
+#[test]
 fn a_slow_source_has_short_stripes() {
     assert_eq!([None, Some(1), Some(50_000), Some(u64::MAX)].map(stripe_bytes), [STRIPE_BYTES, STRIPE_BYTES_MIN, 12_800, STRIPE_BYTES]);
 }
