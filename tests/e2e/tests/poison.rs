@@ -158,18 +158,20 @@ fn a_deadline_is_tried_three_times_and_fails_the_job() {
 /// Whoever knew of the poison is killed: it is found again, and is one dead letter all the same.
 #[test]
 fn kills_in_between_change_nothing() {
-    for (at, how) in [("process", "abort"), ("window", "panic"), ("chain", "abort")] {
+    for (at, how, mode) in
+        [("process", "abort", "aligned"), ("window", "panic", "aligned"), ("chain", "abort", "aligned"), ("process", "panic", "unaligned")]
+    {
         let case = Case::new("2");
         let args = [&format!("at={at}") as &str, &format!("how={how}"), "on-bad=dead-letter"];
         for wait in [350, 500, 650, 800] {
-            let running = case.kept(&args).start();
+            let running = case.kept(&args).args(["--checkpoint-mode", mode]).start();
             // The moment is what the test is about, not a wait for something.
             std::thread::sleep(Duration::from_millis(wait));
             running.kill();
         }
-        let ended = case.kept(&args).run();
+        let ended = case.kept(&args).args(["--checkpoint-mode", mode]).run();
         assert_eq!(ended.code, exit::OK, "{}", ended.stderr);
         assert_eq!(case.letters().len(), 1, "{:?}", case.letters());
-        assert!(case.lines("out") == case.whole(), "{at} {how}: {}", ended.stderr);
+        assert!(case.lines("out") == case.whole(), "{at} {how} {mode}: {}", ended.stderr);
     }
 }

@@ -1,8 +1,9 @@
 //! A job with a checkpoint directory, killed with `kill -9` at random moments and started again at another parallelism each time: what
 //! it shows in the end is what a run shows that nobody disturbed. Nothing is lost, nothing is doubled.
 //!
-//! So it is in both modes that count every record once; at least once, nothing is lost. Ninety kills in all, a thousand with `TIDEMILL_TEST_FULL`; `cargo xtask chaos --kills N --seed S` chooses both, by `TIDEMILL_CHAOS_KILLS` and
-//! `TIDEMILL_CHAOS_SEED`. A failure names its seed.
+//! So it is in both modes that count every record once, and where each start has another of them; at least once, nothing is lost. Some
+//! hundred kills in all, a thousand with `TIDEMILL_TEST_FULL`; `cargo xtask chaos --kills N --seed S` chooses both, by
+//! `TIDEMILL_CHAOS_KILLS` and `TIDEMILL_CHAOS_SEED`. A failure names its seed.
 #![allow(clippy::unwrap_used)]
 
 use std::process::{Child, Command, Stdio};
@@ -16,7 +17,12 @@ const EVENTS: &str = "20000";
 const RATE: &str = "20000";
 
 /// The tests below among which the kills are divided.
-const STORMS: u64 = 9;
+const STORMS: u64 = 11;
+
+const ALIGNED: &[&str] = &["aligned"];
+const UNALIGNED: &[&str] = &["unaligned"];
+const EITHER: &[&str] = &["unaligned", "aligned"];
+const AT_LEAST_ONCE: &[&str] = &["at-least-once"];
 
 /// splitmix64.
 struct Chance(u64);
@@ -34,15 +40,16 @@ impl Chance {
 struct Case {
     folder: Folder,
     query: &'static str,
-    mode: &'static str,
+    /// Each start has one of them.
+    modes: &'static [&'static str],
 }
 
 impl Case {
-    fn new(query: &'static str, mode: &'static str) -> Case {
+    fn new(query: &'static str, modes: &'static [&'static str]) -> Case {
         let folder = Folder::new();
         let datagen = Tidemill::new(folder.path(), "datagen").args(["nexmark", "--events", EVENTS, "--out", "events.json"]).run();
         assert_eq!(datagen.code, exit::OK, "{}", datagen.stderr);
-        Case { folder, query, mode }
+        Case { folder, query, modes }
     }
 
     fn args(&self, out: &str, events: &str, parallelism: u64) -> Vec<String> {
@@ -81,15 +88,22 @@ impl Case {
         rows
     }
 
-    fn kept(&self, events: &str, parallelism: u64) -> Vec<String> {
+    fn kept(&self, events: &str, parallelism: u64, mode: &str) -> Vec<String> {
         let mut args = self.args("out", events, parallelism);
-        args.extend(["--checkpoint-dir", "kept", "--checkpoint-interval", "40ms", "--checkpoint-mode", self.mode].map(str::to_owned));
+        args.extend(["--checkpoint-dir", "kept", "--checkpoint-interval", "40ms", "--checkpoint-mode", mode].map(str::to_owned));
         args
     }
 
-    fn start(&self, parallelism: u64) -> Child {
+    /// At a parallelism and in a mode of its own.
+    fn any(&self, events: &str, chance: &mut Chance) -> Vec<String> {
+        let parallelism = 1 + chance.below(4);
+        let mode = self.modes[usize::try_from(chance.below(self.modes.len() as u64)).unwrap()];
+        self.kept(events, parallelism, mode)
+    }
+
+    fn start(&self, chance: &mut Chance) -> Child {
         let mut command = Command::new(binary());
-        command.current_dir(self.folder.path()).args(self.kept(&format!("file:events.json?rate={RATE}"), parallelism));
+        command.current_dir(self.folder.path()).args(self.any(&format!("file:events.json?rate={RATE}"), chance));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
@@ -108,19 +122,19 @@ impl Case {
             }
             // A few kills for each run of the job.
             for _ in 0..8.min(kills - killed) {
-                let mut supervisor = self.start(1 + chance.below(4));
+                let mut supervisor = self.start(&mut chance);
                 // The moment is what the test is about, not a wait for something.
                 std::thread::sleep(Duration::from_millis(20 + chance.below(350)));
                 supervisor.kill().unwrap();
                 supervisor.wait().unwrap();
                 killed += 1;
             }
-            let last = Tidemill::new(self.folder.path(), "run").args(&self.kept("file:events.json", 1 + chance.below(4))[1..]).run();
+            let last = Tidemill::new(self.folder.path(), "run").args(&self.any("file:events.json", &mut chance)[1..]).run();
             assert_eq!(last.code, exit::OK, "seed {seed} after {killed} kills: {}", last.stderr);
             let shown = self.folder.sorted_lines("out");
             let (got, expected) = (shown.len(), whole.len());
-            let case = format!("{} {} with seed {seed} after {killed} kills", self.query, self.mode);
-            if self.mode == "at-least-once" {
+            let case = format!("{} {:?} with seed {seed} after {killed} kills", self.query, self.modes);
+            if self.modes == AT_LEAST_ONCE {
                 let lost = lost(&shown, &whole);
                 assert!(lost.is_empty(), "{case}: {got} lines for {expected}, without {lost:#?}");
                 continue;
@@ -149,64 +163,74 @@ fn a_lost_line_is_noticed_and_a_doubled_one_is_not_taken_for_it() {
     assert_eq!(lost(&lines("abd"), &lines("abbde")), ["b", "e"]);
 }
 
-fn storm(query: &'static str, mode: &'static str, salt: u64) {
-    let usual = if std::env::var_os("TIDEMILL_TEST_FULL").is_some() { 1_000 } else { 90 };
+fn storm(query: &'static str, modes: &'static [&'static str], salt: u64) {
+    let usual = if std::env::var_os("TIDEMILL_TEST_FULL").is_some() { 1_000 } else { 10 * STORMS };
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let kills = number("TIDEMILL_CHAOS_KILLS").unwrap_or(usual).div_ceil(STORMS);
     let seed = number("TIDEMILL_CHAOS_SEED").unwrap_or(1).wrapping_mul(100).wrapping_add(salt);
-    Case::new(query, mode).storm(usize::try_from(kills).unwrap(), seed);
+    Case::new(query, modes).storm(usize::try_from(kills).unwrap(), seed);
 }
 
 #[test]
 fn sliding_windows_survive_kills() {
-    storm("q5", "aligned", 1);
+    storm("q5", ALIGNED, 1);
 }
 
 #[test]
 fn sessions_survive_kills() {
-    storm("q11", "aligned", 2);
+    storm("q11", ALIGNED, 2);
 }
 
 #[test]
 fn timers_and_lists_survive_kills() {
-    storm("timers", "aligned", 3);
+    storm("timers", ALIGNED, 3);
 }
 
 #[test]
 fn joined_state_survives_kills() {
-    storm("q4", "aligned", 4);
+    storm("q4", ALIGNED, 4);
 }
 
 #[test]
 fn windows_of_windows_survive_kills() {
-    storm("q7", "aligned", 5);
+    storm("q7", ALIGNED, 5);
 }
 
 #[test]
 fn unaligned_sliding_windows_survive_kills() {
-    storm("q5", "unaligned", 6);
+    storm("q5", UNALIGNED, 6);
 }
 
 #[test]
 fn unaligned_sessions_survive_kills() {
-    storm("q11", "unaligned", 7);
+    storm("q11", UNALIGNED, 7);
 }
 
 #[test]
 fn unaligned_joined_state_survives_kills() {
-    storm("q4", "unaligned", 8);
+    storm("q4", UNALIGNED, 8);
 }
 
 #[test]
-fn at_least_once_loses_nothing() {
-    storm("q3", "at-least-once", 9);
+fn sessions_in_either_mode_survive_kills() {
+    storm("q11", EITHER, 10);
+}
+
+#[test]
+fn sliding_windows_in_either_mode_survive_kills() {
+    storm("q5", EITHER, 11);
+}
+
+#[test]
+fn records_at_least_once_survive_kills() {
+    storm("q3", AT_LEAST_ONCE, 9);
 }
 
 #[test]
 fn a_finished_job_is_not_run_again() {
-    let case = Case::new("q5", "aligned");
+    let case = Case::new("q5", ALIGNED);
     for _ in 0..2 {
-        let ended = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2)[1..]).run();
+        let ended = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2, "aligned")[1..]).run();
         assert_eq!(ended.code, exit::OK, "{}", ended.stderr);
         assert_eq!(case.folder.sorted_lines("out"), case.undisturbed_once());
     }
@@ -221,10 +245,10 @@ impl Case {
 
 #[test]
 fn another_job_is_refused_by_name() {
-    let case = Case::new("q5", "aligned");
-    let first = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2)[1..]).run();
+    let case = Case::new("q5", ALIGNED);
+    let first = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2, "aligned")[1..]).run();
     assert_eq!(first.code, exit::OK, "{}", first.stderr);
-    let other = Case { folder: case.folder, query: "q11", mode: "aligned" };
-    let refused = Tidemill::new(other.folder.path(), "run").args(&other.kept("file:events.json", 2)[1..]).run();
+    let other = Case { folder: case.folder, query: "q11", modes: ALIGNED };
+    let refused = Tidemill::new(other.folder.path(), "run").args(&other.kept("file:events.json", 2, "aligned")[1..]).run();
     refused.expect(exit::REFUSED, &["does not fit checkpoint", "is not in the plan any more", "--allow-dropped-state"]);
 }

@@ -65,11 +65,21 @@ fn a_tenth_of_the_memory_gives_the_same() {
 
 #[test]
 fn checkpoints_have_what_is_out_and_kills_change_nothing() {
+    kills_change_nothing("aligned");
+}
+
+#[test]
+fn unaligned_checkpoints_have_what_is_out_too() {
+    kills_change_nothing("unaligned");
+}
+
+fn kills_change_nothing(mode: &str) {
     let case = Case::new();
     report(&case.job("roomy", "numbers.json", "2").run());
     let kept = |input: &str, parallelism: &str| {
         let job = case.tight("out", input, parallelism);
-        job.args(["--checkpoint-dir", "kept", "--checkpoint-interval", "50ms", "--restart-delay", "20ms"])
+        let job = job.args(["--checkpoint-dir", "kept", "--checkpoint-interval", "50ms", "--restart-delay", "20ms"]);
+        job.args(["--checkpoint-mode", mode])
     };
     for (wait, parallelism) in [(900, "2"), (1300, "1"), (1100, "3"), (1500, "2"), (1200, "2")] {
         let running = kept("numbers.json?rate=3000", parallelism).start();
