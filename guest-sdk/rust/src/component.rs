@@ -168,6 +168,10 @@ impl<E: Entry> Guest for Exports<E> {
         with(|instance| instance.import_state(operator, &slots, &block))
     }
 
+    fn migrate_state(operator: u32, from: String, block: Vec<u8>) -> Result<Vec<u8>, String> {
+        with(|instance| instance.migrate_state(operator, &from, &block).map(<[u8]>::to_vec))
+    }
+
     fn drop_state(operator: u32, slots: Vec<u32>) {
         with(|instance| instance.drop_state(operator, &slots));
     }

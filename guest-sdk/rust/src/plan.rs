@@ -156,6 +156,8 @@ pub(crate) struct State {
     pub(crate) kind: StateKind,
     #[serde(serialize_with = "text")]
     pub(crate) schema: Schema,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "texts")]
+    pub(crate) migrates: Vec<Schema>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -303,6 +305,10 @@ pub(crate) const DEAD_LETTER: &str = "dead-letter";
 
 fn is_main(name: &str) -> bool {
     name == MAIN
+}
+
+fn texts<S: serde::Serializer>(schemas: &[Schema], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(schemas.iter().map(Schema::to_string))
 }
 
 fn text<S: serde::Serializer>(schema: &Schema, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,7 @@
 //! Schemas: the names and types of a record's columns, as the plan and blocks write them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -54,6 +55,15 @@ impl Column {
     }
 }
 
+impl FromStr for Type {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Type, String> {
+        let all = [Type::Bool, Type::I32, Type::I64, Type::F64, Type::String, Type::Bytes];
+        all.into_iter().find(|ty| ty.name() == name).ok_or_else(|| format!("{name:?} is no type of a column"))
+    }
+}
+
 /// The columns of a block, in order. The event time is not one of them: every block has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
@@ -89,5 +99,21 @@ impl fmt::Display for Schema {
             write!(f, "{comma}{}:{}{mark}", column.name, column.ty.name())?;
         }
         Ok(())
+    }
+}
+
+impl FromStr for Schema {
+    type Err = String;
+
+    /// Reads the text form that the host writes.
+    fn from_str(text: &str) -> Result<Schema, String> {
+        let column = |text: &str| {
+            let (name, ty) =
+                text.rsplit_once(':').ok_or_else(|| format!("{text:?} is no column: name and type have a colon between them"))?;
+            let (ty, optional) = ty.strip_suffix('?').map_or((ty, false), |ty| (ty, true));
+            Ok(Column { name: name.to_owned(), ty: ty.parse()?, optional })
+        };
+        let columns = text.split(',').filter(|text| !text.is_empty()).map(column).collect::<Result<_, String>>()?;
+        Ok(Schema { columns })
     }
 }

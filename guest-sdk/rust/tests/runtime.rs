@@ -250,6 +250,74 @@ fn state_is_exported_and_loaded_again_as_it_was() {
     assert_eq!(error, "column 0 has type 3, not string");
 }
 
+struct Migrating {
+    total: Value<(f64, String)>,
+    seen: ListState<i64>,
+}
+
+impl Process for Migrating {
+    type Key = i64;
+    type In = Item;
+    type Out = String;
+
+    fn on_record(&self, ctx: &mut Ctx<i64, String>, _: Item) -> Result {
+        let total = ctx.state(&self.total).cloned().unwrap_or_default();
+        let seen = ctx.state(&self.seen).get().len();
+        ctx.emit(format!("{} {} {seen}", total.0, total.1));
+        Ok(())
+    }
+}
+
+#[test]
+fn state_of_an_earlier_version_is_turned_into_todays() {
+    struct Earlier {
+        total: Value<(i64, i64)>,
+        gone: Value<String>,
+        seen: ListState<i64>,
+    }
+    impl Process for Earlier {
+        type Key = i64;
+        type In = Item;
+        type Out = String;
+
+        fn on_record(&self, ctx: &mut Ctx<i64, String>, item: Item) -> Result {
+            ctx.state(&self.total).set((item.key, item.key * 10));
+            ctx.state(&self.gone).set(item.text);
+            ctx.state(&self.seen).push(item.key);
+            Ok(())
+        }
+    }
+    fn earlier(job: &mut Job) -> Result {
+        let keyed = job.source::<Item>("items", json()).key_by(Item::KEY);
+        let made = |d: &mut Declare| Earlier { gone: d.value("gone"), total: d.value("total"), seen: d.list("seen") };
+        keyed.process("sums", made).sink("out", json());
+        Ok(())
+    }
+    fn now(job: &mut Job) -> Result {
+        let keyed = job.source::<Item>("items", json()).key_by(Item::KEY);
+        let total = |d: &mut Declare| {
+            let total = d.value("total").migrates_from(|text: String| (0.0, text));
+            total.migrates_from(|(count, sum): (i64, i64)| (sum as f64 / 2.0, format!("of {count}")))
+        };
+        keyed.process("sums", |d| Migrating { seen: d.list("seen"), total: total(d) }).sink("out", json());
+        Ok(())
+    }
+    let (mut first, _) = instance(earlier);
+    first.link(0, &[1]);
+    first.process(0, 0, AT, &block(&[item(3, "a"), item(4, "b")]), &[], &[0, 1]);
+    let exported = first.export_state(1, &[0, 1, 2]).to_vec();
+    let (mut second, heard) = instance(now);
+    second.link(0, &[1]);
+    let saved = "gone.value:string?,total.f0:i64?,total.f1:i64?,seen.block:bytes?";
+    let migrated = second.migrate_state(1, saved, &exported).unwrap().to_vec();
+    second.import_state(1, &[0, 1, 2], &migrated).unwrap();
+    second.process(0, 0, AT, &block(&[item(3, "a"), item(4, "b"), item(5, "c")]), &[], &[0, 1, 2]);
+    let read: Vec<String> = read::<String>(&heard.blocks.take()[0].2).into_iter().map(|(text, _)| text).collect();
+    assert_eq!(read, ["15 of 3 1", "20 of 4 1", "0  0"]);
+    let error = second.migrate_state(1, "total", &exported).unwrap_err();
+    assert!(error.contains("\"total\" is no column"), "{error}");
+}
+
 #[test]
 fn a_panic_tells_the_host_its_record() {
     fn job(job: &mut Job) -> Result {

@@ -127,17 +127,19 @@ impl Claimed {
         let saved: Vec<Kept> = saved.map(kept).collect();
         // In any mode a job takes what an unaligned checkpoint found under way.
         let now = participants(plan, graph, true);
-        let now = now.into_iter().map(|p| Kept { name: p.name, kind: p.kind, key: p.key, state: p.state });
+        let now = now.into_iter().map(|p| Kept { name: p.name, kind: p.kind, key: p.key, state: p.state, migrates: p.migrates });
         let problems = compare::compare(&saved, &now.collect::<Vec<_>>());
-        let (mut dropped, mut wrong) = (Vec::new(), Vec::new());
+        let (mut dropped, mut wrong, mut migrated) = (Vec::new(), Vec::new(), Vec::new());
         for problem in problems {
             match problem {
                 Problem::Dropped(text) => dropped.push(text),
                 Problem::Incompatible(text) => wrong.push(text),
+                Problem::Migrated(text) => migrated.push(text),
             }
         }
         if wrong.is_empty() && (dropped.is_empty() || self.settings.allow_dropped_state) {
             dropped.iter().for_each(|text| console::log("warn", "checkpoints", &format!("left behind: {text}")));
+            migrated.iter().for_each(|text| console::log("info", "checkpoints", &format!("migrated by the component: {text}")));
             return Ok(());
         }
         let number = base.manifest.stamp.checkpoint;
@@ -222,7 +224,8 @@ impl Claimed {
 }
 
 fn kept(operator: &tidemill_state::Operator) -> Kept {
-    Kept { name: operator.name.clone(), kind: operator.kind.clone(), key: operator.key.clone(), state: operator.state.clone() }
+    let tidemill_state::Operator { name, kind, key, state, .. } = operator.clone();
+    Kept { name, kind, key, state, migrates: Vec::new() }
 }
 
 fn hooks(plan: &Plan, ends: &Ends, control: &Arc<Control>, claimed: Option<(Store, Savepoint)>, hold: Duration) -> Hooks {

@@ -6,6 +6,7 @@
 
 use crate::TimeMs;
 use crate::block::Block;
+use crate::schema::Schema;
 
 /// The index of an operator in its plan.
 pub type OperatorId = u32;
@@ -263,6 +264,12 @@ pub trait Guest {
     fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
         let _ = (operator, split, now, block);
         Err(missing("watermark"))
+    }
+
+    /// Turns rows of state with the columns `from`, that an earlier version exported, into rows of today's, one each.
+    fn migrate_state(&mut self, operator: OperatorId, from: &Schema, block: &Block) -> Result<Block, Error> {
+        let _ = (operator, from, block);
+        Err(missing("migrate-state"))
     }
 }
 

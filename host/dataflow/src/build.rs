@@ -129,7 +129,14 @@ pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Partici
         _ => None,
     };
     let key = edge.filter(|_| state.is_some()).map(|edge| key_schema(&edge.schema, &key_columns(operator, edge)));
-    Participant { operator: id, name: operator.name.clone(), kind: operator.kind_name().to_owned(), key, state }
+    Participant {
+        operator: id,
+        name: operator.name.clone(),
+        kind: operator.kind_name().to_owned(),
+        key,
+        state,
+        migrates: operator.migrates(),
+    }
 }
 
 /// What is under way to an operator; none for a source. Other columns of an input make it another kind.
@@ -138,7 +145,14 @@ pub(crate) fn under_way(plan: &Plan, graph: &Graph, id: OperatorId) -> Option<Pa
     let columns: Vec<String> = graph.inputs(id).map(|edge| edge.schema.to_string()).collect();
     let kind = format!("buffer of {}", columns.join(" and "));
     let name = in_flight::operator(&operator.name);
-    (!columns.is_empty()).then(|| Participant { operator: under_way_id(plan, id), name, kind, key: None, state: Some(in_flight::state()) })
+    (!columns.is_empty()).then(|| Participant {
+        operator: under_way_id(plan, id),
+        name,
+        kind,
+        key: None,
+        state: Some(in_flight::state()),
+        migrates: Vec::new(),
+    })
 }
 
 /// How handovers name what is under way to an operator.

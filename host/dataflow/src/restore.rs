@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
-use tidemill_core::checkpoint::{Saved, SavedOperator, column};
+use tidemill_core::checkpoint::{Saved, SavedOperator, column, compare};
 use tidemill_core::schema::Schema;
 use tidemill_core::{connect, key};
 
@@ -39,6 +39,11 @@ impl Restored {
     /// Whether the state had other columns than these.
     pub(crate) fn differs(&self, state: &Schema) -> bool {
         self.operator().state.as_ref().is_some_and(|saved| saved != state)
+    }
+
+    /// The columns that the state had, where the component has to turn some of them into today's.
+    pub(crate) fn migrates(&self, state: &Schema, migrates: &[Schema]) -> Option<&Schema> {
+        self.operator().state.as_ref().filter(|saved| !compare::migrated(saved, state, migrates).is_empty())
     }
 
     /// A failure to restore.

@@ -120,6 +120,8 @@ pub struct Participant {
     pub key: Option<Schema>,
     /// The columns of that state.
     pub state: Option<Schema>,
+    /// Columns that pieces of it had and that the component turns into today's.
+    pub migrates: Vec<Schema>,
 }
 
 /// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore; with what is

@@ -228,6 +228,17 @@ impl Exports {
         call!(self, call_import_state(store, operator, slots, block))
     }
 
+    pub(crate) fn migrate_state(
+        &self,
+        store: &mut Store<State>,
+        operator: OperatorId,
+        from: &str,
+        block: &[u8],
+    ) -> Result<std::result::Result<Vec<u8>, String>> {
+        let Exports::V2(job) = self else { return unknown("migrate-state") };
+        job.tidemill_job_operators().call_migrate_state(store, operator, from, block)
+    }
+
     pub(crate) fn drop_state(&self, store: &mut Store<State>, operator: OperatorId, slots: &[Slot]) -> Result<()> {
         call!(self, call_drop_state(store, operator, slots))
     }

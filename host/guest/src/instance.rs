@@ -141,11 +141,17 @@ impl Instance {
         error
     }
 
-    fn exported(&self, operator: OperatorId, slots: &[Slot], bytes: Vec<u8>) -> Result<Block, String> {
+    /// The component has said no to state that it was given.
+    fn refused(&mut self, export: &'static str, message: &str) -> Error {
+        let message = crate::text::printable(message, crate::text::Lines::Many);
+        self.end(Error::Refused { export, message })
+    }
+
+    fn exported(&self, operator: OperatorId, rows: usize, bytes: Vec<u8>) -> Result<Block, String> {
         let schema = self.state_schemas.get(operator as usize).ok_or_else(|| format!("there is no operator {operator}"))?;
         let block = Block::from_bytes(bytes, schema).map_err(|e| format!("the state of operator {operator} cannot be read: {e}"))?;
-        if block.rows() != slots.len() {
-            return Err(format!("it exported {} rows for {} slots of operator {operator}", block.rows(), slots.len()));
+        if block.rows() != rows {
+            return Err(format!("it exported {} rows for {rows} of operator {operator}", block.rows()));
         }
         if block.times().iter().any(|time| time != 0) {
             return Err(format!("it exported state of operator {operator} with event times, which must be 0"));
@@ -189,15 +195,20 @@ impl Guest for Instance {
 
     fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
         let bytes = self.call("export-state", None, |exports, store| exports.export_state(store, operator, slots))?;
-        self.exported(operator, slots, bytes).map_err(|message| self.end(Stop::Contract(message).in_export("export-state")))
+        self.exported(operator, slots.len(), bytes).map_err(|message| self.end(Stop::Contract(message).in_export("export-state")))
     }
 
     fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
         let answer = self.call("import-state", None, |exports, store| exports.import_state(store, operator, slots, block.as_bytes()))?;
-        answer.map_err(|message| {
-            let message = crate::text::printable(&message, crate::text::Lines::Many);
-            self.end(Error::Refused { export: "import-state", message })
-        })
+        answer.map_err(|message| self.refused("import-state", &message))
+    }
+
+    fn migrate_state(&mut self, operator: OperatorId, from: &Schema, block: &Block) -> Result<Block, Error> {
+        let from = from.to_string();
+        let answer = self.call("migrate-state", None, |exports, store| exports.migrate_state(store, operator, &from, block.as_bytes()))?;
+        let bytes = answer.map_err(|message| self.refused("migrate-state", &message))?;
+        let migrated = self.exported(operator, block.rows(), bytes);
+        migrated.map_err(|message| self.end(Stop::Contract(message).in_export("migrate-state")))
     }
 
     fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {

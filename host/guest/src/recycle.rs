@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tidemill_core::TimeMs;
 use tidemill_core::block::Block;
 use tidemill_core::guest::{Asked, ChainId, Decision, Error, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::schema::Schema;
 
 use crate::cold::Cold;
 
@@ -312,6 +313,11 @@ impl<G: Measured> Guest for Recycled<G> {
             live.add(slots);
         }
         self.called(())
+    }
+
+    fn migrate_state(&mut self, operator: OperatorId, from: &Schema, block: &Block) -> Result<Block, Error> {
+        let migrated = self.guest.migrate_state(operator, from, block)?;
+        self.called(migrated)
     }
 
     fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {

@@ -138,12 +138,17 @@ pub struct Keeps {
     pub key: Option<String>,
     /// The columns of its keyed state.
     pub state: Option<String>,
+    /// Columns that pieces of that state had and that the component turns into today's.
+    #[serde(default)]
+    pub migrates: Vec<String>,
 }
 
 impl Keeps {
     /// As the core compares it. None where a schema cannot be read, which only another release would have written.
     pub(crate) fn kept(&self) -> Option<compare::Kept> {
         let schema = |text: &Option<String>| text.as_ref().map(|text| text.parse()).transpose().ok();
-        Some(compare::Kept { name: self.name.clone(), kind: self.kind.clone(), key: schema(&self.key)?, state: schema(&self.state)? })
+        let migrates = self.migrates.iter().map(|text| text.parse()).collect::<Result<_, _>>().ok()?;
+        let (key, state) = (schema(&self.key)?, schema(&self.state)?);
+        Some(compare::Kept { name: self.name.clone(), kind: self.kind.clone(), key, state, migrates })
     }
 }

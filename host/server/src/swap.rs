@@ -37,14 +37,16 @@ pub struct StateChange {
     pub problems: Vec<String>,
 }
 
-/// What becomes of state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What becomes of state, the more troublesome later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StateVerdict {
     /// It is taken over as it is.
     Same,
     /// It is taken over; columns or whole operators that are new begin empty.
     Compatible,
+    /// It is taken over, and the new version turns some of it into what it keeps today.
+    Migrated,
     /// Some of it has no place in the new version and is left behind where that is allowed.
     Dropped,
     /// It cannot be taken over.
@@ -72,18 +74,18 @@ pub(crate) fn compare(before: &Planned, after: &Planned) -> Comparison {
 
 fn change(operator: &str, before: Option<&Keeps>, after: Option<&Keeps>) -> StateChange {
     let kept = |keeps: Option<&Keeps>| keeps.and_then(Keeps::kept).into_iter().collect::<Vec<_>>();
-    let (mut problems, mut verdict) = (Vec::new(), if before == after { StateVerdict::Same } else { StateVerdict::Compatible });
+    // What the new version could migrate makes no difference to what it keeps.
+    let columns = |keeps: Option<&Keeps>| keeps.map(|keeps| (keeps.kind.clone(), keeps.key.clone(), keeps.state.clone()));
+    let same = columns(before) == columns(after);
+    let (mut problems, mut verdict) = (Vec::new(), if same { StateVerdict::Same } else { StateVerdict::Compatible });
     for problem in compare::compare(&kept(before), &kept(after)) {
-        match problem {
-            Problem::Dropped(text) => {
-                problems.push(text);
-                verdict = if verdict == StateVerdict::Refused { verdict } else { StateVerdict::Dropped };
-            }
-            Problem::Incompatible(text) => {
-                problems.push(text);
-                verdict = StateVerdict::Refused;
-            }
-        }
+        let (text, of) = match problem {
+            Problem::Migrated(text) => (text, StateVerdict::Migrated),
+            Problem::Dropped(text) => (text, StateVerdict::Dropped),
+            Problem::Incompatible(text) => (text, StateVerdict::Refused),
+        };
+        problems.push(text);
+        verdict = verdict.max(of);
     }
     StateChange { operator: operator.to_owned(), verdict, before: before.map(shown), after: after.map(shown), problems }
 }
@@ -108,7 +110,7 @@ impl Comparison {
         }
         let hint = match refused {
             0 => "--allow-dropped-state leaves it behind",
-            _ => "keep operator names, keys and column types, or submit it as another job",
+            _ => "keep operator names, keys and column types, let the new version migrate the state, or submit it as another job",
         };
         let lines = of(StateVerdict::Refused).chain(of(StateVerdict::Dropped).filter(|_| !allow_dropped)).flat_map(|change| {
             let side = |sign: &str, text: &Option<String>| text.as_ref().map(|text| format!("{sign} {}: {text}", change.operator));
@@ -131,6 +133,7 @@ mod tests {
             kind: kind(),
             key: Some("id:i64".to_owned()),
             state: state.map(str::to_owned),
+            migrates: vec![],
         };
         Planned {
             name: None,
@@ -163,6 +166,17 @@ mod tests {
         assert_eq!(verdicts(&before, &[("a", Some("m.y:i64?"))]), [StateVerdict::Dropped]);
         assert_eq!(verdicts(&before, &[("b", None)]), [StateVerdict::Dropped]);
         assert_eq!(verdicts(&before, &[("a", Some("n.x:f64?"))]), [StateVerdict::Refused]);
+    }
+
+    #[test]
+    fn what_the_new_version_migrates_is_taken_over() {
+        let before = planned(&[("a", Some("n.x:i64?"))]);
+        let mut after = planned(&[("a", Some("n.x:f64?"))]);
+        after.keeps[0].migrates.push("n.x:i64?".to_owned());
+        let compared = compare(&before, &after);
+        assert_eq!(compared.state[0].verdict, StateVerdict::Migrated);
+        assert!(compared.judge(false).is_ok() && !compared.is_same_state());
+        assert_eq!(compare(&after, &planned(&[("a", Some("n.x:f64?"))])).state[0].verdict, StateVerdict::Same);
     }
 
     #[test]

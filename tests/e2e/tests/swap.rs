@@ -51,6 +51,18 @@ fn other_code_goes_on_with_the_state() {
 }
 
 #[test]
+fn state_that_the_new_version_migrates_goes_on() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    let swapped = swap(&server, &["--arg", "version=migrated", "--probation", "200ms"]).run();
+    swapped.expect(exit::OK, &[]);
+    for text in ["count: migrated by the new version", "- process", "+ process", "version 2"] {
+        assert!(swapped.stdout.contains(text), "{text}: {}", swapped.stdout);
+    }
+    nothing_is_lost_or_doubled(&folder, &server);
+}
+
+#[test]
 fn state_of_another_type_is_refused_and_the_job_runs_on() {
     let folder = Folder::new();
     let server = running(&folder);

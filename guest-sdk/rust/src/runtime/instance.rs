@@ -7,6 +7,7 @@ use super::{Asked, Call, Exits, Head, Host, Moment, Outcome};
 use crate::block::Block;
 use crate::job::{Graph, Job};
 use crate::plan::OnError;
+use crate::schema::Schema;
 use crate::trigger::{Decision, Event};
 
 /// One instance of a job. The host calls it by the words of the contract; wrong calls, which a host does not make, panic.
@@ -150,6 +151,23 @@ impl Instance {
             Some(state) => state.import(slots, &block).map_err(|error| error.to_string()),
             None => Ok(()),
         }
+    }
+
+    /// Turns rows of an earlier version's state, with the columns `from`, into rows of today's.
+    ///
+    /// # Errors
+    /// What cannot be read as a block of these columns.
+    pub fn migrate_state(&mut self, operator: u32, from: &str, block: &[u8]) -> Result<&[u8], String> {
+        let from: Schema = from.parse()?;
+        let block = Block::parse(block).map_err(|error| error.to_string())?;
+        let mut out = std::mem::take(&mut self.exported);
+        out.clear();
+        let done = match self.operator(operator).slots() {
+            Some(state) => state.migrate(&from, &block, &mut out).map_err(|error| error.to_string()),
+            None => Err(format!("operator {operator} keeps no state")),
+        };
+        self.exported = out;
+        done.map(|()| &self.exported[..])
     }
 
     /// Empties slots.

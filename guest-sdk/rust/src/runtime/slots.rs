@@ -33,8 +33,12 @@ impl Touched {
     }
 }
 
+/// Takes a column that is written, and which of its rows are present where the column does not say it itself.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(&mut dyn Writer, Option<&[u8]>);
+
 /// The state of one operator.
 pub(crate) struct Slots {
+    names: Vec<String>,
     tables: Vec<Rc<dyn Table>>,
     touched: Rc<Touched>,
     schema_id: u64,
@@ -54,9 +58,12 @@ pub(crate) trait Table {
     /// Puts the copy back, if one was made.
     fn roll_back(&self, slot: u32);
     /// Calls `each` with the columns of these slots.
-    fn export(&self, slots: &[u32], each: &mut dyn FnMut(&mut dyn Writer, Option<&[u8]>));
+    fn export(&self, slots: &[u32], each: Each<'_>);
     /// Loads columns from `first` on; returns how many there were.
     fn import(&self, slots: &[u32], block: &Block<'_>, first: usize) -> Result<usize, Error>;
+    /// Calls `each` with today's columns for the rows of a block that has `saved` columns of this piece from `first` on, today's or those of an
+    /// earlier version. Columns that nobody knows become absent ones, where the job was told to leave state behind.
+    fn migrate(&self, saved: &Schema, block: &Block<'_>, first: usize, each: Each<'_>) -> Result<(), Error>;
 }
 
 impl Slots {
@@ -71,7 +78,8 @@ impl Slots {
             }));
         }
         let tables = pieces.iter().map(|(_, table)| table.clone()).collect();
-        Slots { tables, touched, schema_id: schema.id(), columns: schema.columns.len() }
+        let names = pieces.iter().map(|(name, _)| name.clone()).collect();
+        Slots { names, tables, touched, schema_id: schema.id(), columns: schema.columns.len() }
     }
 
     pub(crate) fn touched(&self) -> &Touched {
@@ -119,6 +127,38 @@ impl Slots {
         }
         Ok(())
     }
+}
+
+impl Slots {
+    /// Turns rows with the columns of an earlier version into rows of today's.
+    pub(crate) fn migrate(&self, from: &Schema, block: &Block<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let times = vec![0; 8 * block.rows()];
+        let parts = Parts { schema_id: self.schema_id, rows: block.rows(), columns: self.columns, times: &times };
+        let mut failed = None;
+        lay_out(out, parts, &mut |each| {
+            for (name, table) in self.names.iter().zip(&self.tables) {
+                let (first, saved) = columns_of(from, name);
+                if let Err(error) = table.migrate(&saved, block, first, each) {
+                    failed.get_or_insert(error);
+                }
+            }
+        });
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// The columns of one piece of state and the index of the first: they stand together, since a version declared them together.
+fn columns_of(from: &Schema, piece: &str) -> (usize, Schema) {
+    let name = |column: &crate::schema::Column| column.name.strip_prefix(piece).and_then(|rest| rest.strip_prefix('.')).map(str::to_owned);
+    let first = from.columns.iter().position(|column| name(column).is_some()).unwrap_or_default();
+    let columns = from.columns.iter().filter_map(|column| Some(crate::schema::Column { name: name(column)?, ..column.clone() }));
+    (first, Schema { columns: columns.collect() })
+}
+
+/// Whether these are columns of a record type, as state has them: all optional.
+fn are_of(saved: &Schema, of: &Schema) -> bool {
+    let same = |(a, b): (&crate::schema::Column, &crate::schema::Column)| a.name == b.name && a.ty == b.ty;
+    saved.columns.len() == of.columns.len() && saved.columns.iter().zip(&of.columns).all(same)
 }
 
 /// A function holds on to state that it changes at the same time.
@@ -196,8 +236,39 @@ macro_rules! common {
     };
 }
 
-/// A value per slot, or none.
-pub(crate) struct ValueTable<T>(pub(crate) Entries<Option<T>>, StateKind);
+/// A value per slot, or none; and the earlier types that it can be made of.
+pub(crate) struct ValueTable<T>(pub(crate) Entries<Option<T>>, StateKind, RefCell<Vec<Older<T>>>);
+
+/// A record type that a value had in an earlier version.
+pub(crate) struct Older<T> {
+    schema: Schema,
+    /// Reads the rows of a block that have a value.
+    read: Box<dyn Fn(&Block<'_>, usize) -> Result<Vec<Option<T>>, Error>>,
+}
+
+/// Reads a value of each row from the columns from `first` on; none where all of them are absent.
+fn read_values<T: Record>(block: &Block<'_>, first: usize) -> Result<Vec<Option<T>>, Error> {
+    let columns = (first..first + T::COLUMNS).map(|index| block.column(index)).collect::<Result<Vec<_>, _>>()?;
+    let readers = T::open(&mut Cursor::state(block, first))?;
+    let present = |row: usize| columns.iter().any(|column| column.present(row));
+    Ok((0..block.rows()).map(|row| present(row).then(|| T::read(&readers, row))).collect())
+}
+
+/// Writes values as columns.
+fn write_values<'v, T: Record + 'v>(values: impl ExactSizeIterator<Item = Option<&'v T>>, each: Each<'_>) {
+    let mut writers = T::Writers::default();
+    let mut presence = vec![0; values.len().div_ceil(8)];
+    for (row, value) in values.enumerate() {
+        match value {
+            Some(value) => {
+                value.write(&mut writers);
+                presence[row / 8] |= 1 << (row % 8);
+            }
+            None => T::each_writer(&mut writers, &mut |writer| writer.push_absent()),
+        }
+    }
+    T::each_writer(&mut writers, &mut |writer| each(writer, Some(&presence)));
+}
 
 /// A list per slot.
 pub(crate) struct ListTable<T>(pub(crate) Entries<Vec<T>>);
@@ -207,7 +278,16 @@ pub(crate) struct MapTable<K, V>(pub(crate) Entries<BTreeMap<K, V>>);
 
 impl<T: Record + Clone> ValueTable<T> {
     pub(crate) fn new(touched: &Rc<Touched>, kind: StateKind) -> Self {
-        ValueTable(Entries::new(touched), kind)
+        ValueTable(Entries::new(touched), kind, RefCell::default())
+    }
+
+    /// Declares a type that the value had in an earlier version.
+    pub(crate) fn migrates_from<Old: Record>(&self, convert: impl Fn(Old) -> T + 'static) {
+        let read = move |block: &Block<'_>, first: usize| {
+            let values = read_values::<Old>(block, first)?;
+            Ok(values.into_iter().map(|value| value.map(&convert)).collect())
+        };
+        self.2.borrow_mut().push(Older { schema: Schema::of::<Old>(), read: Box::new(read) });
     }
 }
 
@@ -227,7 +307,8 @@ impl<T: Record + Clone> Table for ValueTable<T> {
     common!();
 
     fn declare(&self, name: &str) -> State {
-        State { name: name.to_owned(), kind: self.1, schema: Schema::of::<T>() }
+        let migrates = self.2.borrow().iter().map(|older| older.schema.clone()).collect();
+        State { name: name.to_owned(), kind: self.1, schema: Schema::of::<T>(), migrates }
     }
 
     fn is_empty(&self, slot: u32) -> bool {
@@ -238,34 +319,38 @@ impl<T: Record + Clone> Table for ValueTable<T> {
         *self.0.entry(slot) = None;
     }
 
-    fn export(&self, slots: &[u32], each: &mut dyn FnMut(&mut dyn Writer, Option<&[u8]>)) {
-        let mut writers = T::Writers::default();
-        let mut presence = vec![0; slots.len().div_ceil(8)];
-        for (row, &slot) in slots.iter().enumerate() {
-            match &*self.0.entry(slot) {
-                Some(value) => {
-                    value.write(&mut writers);
-                    presence[row / 8] |= 1 << (row % 8);
-                }
-                None => T::each_writer(&mut writers, &mut |writer| writer.push_absent()),
-            }
-        }
-        T::each_writer(&mut writers, &mut |writer| each(writer, Some(&presence)));
+    fn export(&self, slots: &[u32], each: Each<'_>) {
+        let entries = self.0.entries.borrow();
+        write_values(slots.iter().map(|&slot| entries[slot as usize].as_ref()), each);
     }
 
     fn import(&self, slots: &[u32], block: &Block<'_>, first: usize) -> Result<usize, Error> {
-        let columns = (first..first + T::COLUMNS).map(|index| block.column(index)).collect::<Result<Vec<_>, _>>()?;
-        let readers = T::open(&mut Cursor::state(block, first))?;
-        for (row, &slot) in slots.iter().enumerate() {
-            let present = columns.iter().any(|column| column.present(row));
-            *self.0.entry(slot) = present.then(|| T::read(&readers, row));
+        for (value, &slot) in read_values(block, first)?.into_iter().zip(slots) {
+            *self.0.entry(slot) = value;
         }
         Ok(T::COLUMNS)
+    }
+
+    fn migrate(&self, saved: &Schema, block: &Block<'_>, first: usize, each: Each<'_>) -> Result<(), Error> {
+        let older = self.2.borrow();
+        let values = match older.iter().find(|older| are_of(saved, &older.schema)) {
+            _ if are_of(saved, &Schema::of::<T>()) => read_values(block, first),
+            Some(older) => (older.read)(block, first),
+            None => Ok(Vec::new()),
+        };
+        // The layout wants every column, also of what could not be read.
+        let (mut values, failed) = match values {
+            Ok(values) => (values, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        values.resize_with(block.rows(), || None);
+        write_values(values.iter().map(Option::as_ref), each);
+        failed.map_or(Ok(()), Err)
     }
 }
 
 /// Exports one bytes column of lists; an empty one is absent.
-fn export_lists(lists: impl Iterator<Item = Vec<u8>>, each: &mut dyn FnMut(&mut dyn Writer, Option<&[u8]>)) {
+fn export_lists(lists: impl Iterator<Item = Vec<u8>>, each: Each<'_>) {
     let mut writer = <Option<Vec<u8>> as Column>::Writer::default();
     lists.for_each(|bytes| match bytes.is_empty() {
         true => writer.push_absent(),
@@ -287,11 +372,19 @@ fn import_lists<T: Record>(block: &Block<'_>, first: usize, rows: usize) -> Resu
     Ok((0..rows).map(|row| Record::read(&readers, row)).collect())
 }
 
+/// Lists as they were, since what a list holds has no earlier types; none where it was something else.
+fn migrate_lists<T: Record>(saved: &Schema, block: &Block<'_>, first: usize, each: Each<'_>) -> Result<(), Error> {
+    let lists = if are_of(saved, &Schema::of::<List<T>>()) { import_lists::<T>(block, first, block.rows()) } else { Ok(Vec::new()) };
+    let (lists, failed) = lists.map_or_else(|error| (Vec::new(), Some(error)), |lists| (lists, None));
+    export_lists((0..block.rows()).map(|row| lists.get(row).map_or_else(Vec::new, |list| block_of(list.0.iter()))), each);
+    failed.map_or(Ok(()), Err)
+}
+
 impl<T: Record + Clone> Table for ListTable<T> {
     common!();
 
     fn declare(&self, name: &str) -> State {
-        State { name: name.to_owned(), kind: StateKind::List, schema: Schema::of::<List<T>>() }
+        State { name: name.to_owned(), kind: StateKind::List, schema: Schema::of::<List<T>>(), migrates: Vec::new() }
     }
 
     fn is_empty(&self, slot: u32) -> bool {
@@ -302,7 +395,7 @@ impl<T: Record + Clone> Table for ListTable<T> {
         *self.0.entry(slot) = Vec::new();
     }
 
-    fn export(&self, slots: &[u32], each: &mut dyn FnMut(&mut dyn Writer, Option<&[u8]>)) {
+    fn export(&self, slots: &[u32], each: Each<'_>) {
         export_lists(slots.iter().map(|&slot| block_of(self.0.entry(slot).iter())), each);
     }
 
@@ -312,13 +405,17 @@ impl<T: Record + Clone> Table for ListTable<T> {
         }
         Ok(1)
     }
+
+    fn migrate(&self, saved: &Schema, block: &Block<'_>, first: usize, each: Each<'_>) -> Result<(), Error> {
+        migrate_lists::<T>(saved, block, first, each)
+    }
 }
 
 impl<K: Key, V: Record + Clone> Table for MapTable<K, V> {
     common!();
 
     fn declare(&self, name: &str) -> State {
-        State { name: name.to_owned(), kind: StateKind::Map, schema: Schema::of::<List<With<K, V>>>() }
+        State { name: name.to_owned(), kind: StateKind::Map, schema: Schema::of::<List<With<K, V>>>(), migrates: Vec::new() }
     }
 
     fn is_empty(&self, slot: u32) -> bool {
@@ -329,7 +426,7 @@ impl<K: Key, V: Record + Clone> Table for MapTable<K, V> {
         *self.0.entry(slot) = BTreeMap::new();
     }
 
-    fn export(&self, slots: &[u32], each: &mut dyn FnMut(&mut dyn Writer, Option<&[u8]>)) {
+    fn export(&self, slots: &[u32], each: Each<'_>) {
         let pairs = |slot: &u32| {
             let map = self.0.entry(*slot);
             let pairs: Vec<_> = map.iter().map(|(key, value)| With { record: key.clone(), extra: value.clone() }).collect();
@@ -343,5 +440,9 @@ impl<K: Key, V: Record + Clone> Table for MapTable<K, V> {
             *self.0.entry(slot) = pairs.0.into_iter().map(|pair| (pair.record, pair.extra)).collect();
         }
         Ok(1)
+    }
+
+    fn migrate(&self, saved: &Schema, block: &Block<'_>, first: usize, each: Each<'_>) -> Result<(), Error> {
+        migrate_lists::<With<K, V>>(saved, block, first, each)
     }
 }

@@ -16,6 +16,26 @@ pub struct ValueRef<'h, T: Record + Clone> {
     slot: u32,
 }
 
+impl<T: Record + Clone> Value<T> {
+    /// What an earlier version of the job kept under this name as an `Old` is turned into a `T` when the job goes on from its checkpoint or
+    /// savepoint. Only where the columns are those of `Old`; may be said of several earlier types.
+    ///
+    /// ```
+    /// # use tidemill::prelude::*;
+    /// struct Mean { so_far: Value<(i64, f64)> }
+    ///
+    /// fn declare(declare: &mut Declare) -> Mean {
+    ///     // The version before knew the sum of whole numbers only, and their count.
+    ///     let so_far = declare.value("so_far").migrates_from(|(count, sum): (i64, i64)| (count, sum as f64));
+    ///     Mean { so_far }
+    /// }
+    /// ```
+    pub fn migrates_from<Old: Record>(self, convert: impl Fn(Old) -> T + 'static) -> Value<T> {
+        self.0.migrates_from(convert);
+        self
+    }
+}
+
 impl<T: Record + Clone> Handle for Value<T> {
     type Ref<'h> = ValueRef<'h, T>;
 

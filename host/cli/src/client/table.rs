@@ -204,6 +204,7 @@ pub(crate) fn comparison(changed: &Changed) -> String {
         let word = match change.verdict {
             StateVerdict::Same => "same",
             StateVerdict::Compatible => "compatible: what is new begins empty",
+            StateVerdict::Migrated => "migrated by the new version",
             StateVerdict::Dropped => "dropped",
             StateVerdict::Refused => "refused",
         };

@@ -127,6 +127,7 @@ fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusa
         kind: operator(p.operator).kind_name().to_owned(),
         key: p.key.map(|schema| schema.to_string()),
         state: p.state.map(|schema| schema.to_string()),
+        migrates: p.migrates.iter().map(ToString::to_string).collect(),
     });
     Ok(Planned {
         name: plan.name.clone(),

@@ -7,6 +7,7 @@ use tidemill_core::plan::{
     Aggregate, Assigner, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, Side, SourceSpec, State, StateKind, Trigger,
     TriggerSpec, Watermarks, WindowSpec,
 };
+use tidemill_core::schema::Schema;
 
 use super::{Shown, partition_reason, partition_word, port_name};
 use crate::moment::span;
@@ -180,7 +181,8 @@ fn states(states: &[State]) -> Vec<String> {
         StateKind::Map => "map",
         StateKind::Accumulator => "accumulator",
     };
-    states.iter().map(|s| format!("state {} ({}): {}", s.name, kind(s.kind), s.schema)).collect()
+    let migrates = |older: &[Schema]| older.iter().map(|schema| format!(", migrates ({schema})")).collect::<String>();
+    states.iter().map(|s| format!("state {} ({}): {}{}", s.name, kind(s.kind), s.schema, migrates(&s.migrates))).collect()
 }
 
 fn assigner(assigner: &Assigner) -> String {

@@ -1,7 +1,8 @@
 //! Whether a job can go on from a checkpoint: what it keeps today against what was saved (semantics.md #49).
 //!
 //! Operators are found by name. New operators and new columns begin empty. State that nobody takes is left behind only when that
-//! was asked for; a column of another type, another key or another kind of operator is never guessed at.
+//! was asked for; a column of another type, another key or another kind of operator is never guessed at. Of a piece of state whose columns
+//! the component says it can turn into today's, nothing is dropped or refused (decisions/0008).
 
 use std::collections::HashMap;
 
@@ -18,6 +19,8 @@ pub struct Kept {
     pub key: Option<Schema>,
     /// The columns of its keyed state.
     pub state: Option<Schema>,
+    /// Columns that one piece of its state had and that its component turns into today's.
+    pub migrates: Vec<Schema>,
 }
 
 /// What stands between a job and a checkpoint.
@@ -27,6 +30,8 @@ pub enum Problem {
     Dropped(String),
     /// State that cannot be taken.
     Incompatible(String),
+    /// State that the component turns into today's: nothing stands between, but it is said.
+    Migrated(String),
 }
 
 /// Compares; empty when the job can go on.
@@ -54,7 +59,12 @@ fn operator(saved: &Kept, now: &Kept, problems: &mut Vec<Problem>) {
         return;
     }
     let (Some(before), Some(after)) = (&saved.state, &now.state) else { return };
-    for field in before.fields() {
+    let migrated = migrated(before, after, &now.migrates);
+    for piece in &migrated {
+        let text = format!("state {piece:?} of operator {name:?}: its columns were {} and are {}", of(before, piece), of(after, piece));
+        problems.push(Problem::Migrated(text));
+    }
+    for field in before.fields().iter().filter(|field| !migrated.contains(&piece(&field.name))) {
         match after.index_of(&field.name).map(|index| &after.fields()[index]) {
             Some(same) if same.ty == field.ty => {}
             Some(other) => problems.push(Problem::Incompatible(format!(
@@ -68,13 +78,60 @@ fn operator(saved: &Kept, now: &Kept, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The pieces of state whose saved columns are not today's and stand among those that the component migrates.
+pub fn migrated<'s>(saved: &'s Schema, now: &Schema, migrates: &[Schema]) -> Vec<&'s str> {
+    let mut pieces: Vec<&str> = saved.fields().iter().map(|field| piece(&field.name)).collect();
+    pieces.dedup();
+    pieces.retain(|piece| {
+        let before = of(saved, piece);
+        before != of(now, piece) && migrates.contains(&before)
+    });
+    pieces
+}
+
+/// The piece of state that a column of an exported block belongs to: what stands before the first dot.
+fn piece(column: &str) -> &str {
+    column.split_once('.').map_or(column, |(piece, _)| piece)
+}
+
+/// The columns of one piece.
+fn of(schema: &Schema, name: &str) -> Schema {
+    let fields = schema.fields().iter().filter(|field| piece(&field.name) == name).cloned();
+    Schema::new(fields.collect()).expect("a part of a schema has unique names too")
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn kept(name: &str, kind: &str, key: &str, state: &str) -> Kept {
-        Kept { name: name.to_owned(), kind: kind.to_owned(), key: Some(key.parse().unwrap()), state: Some(state.parse().unwrap()) }
+        let (key, state) = (Some(key.parse().unwrap()), Some(state.parse().unwrap()));
+        Kept { name: name.to_owned(), kind: kind.to_owned(), key, state, migrates: Vec::new() }
+    }
+
+    #[test]
+    fn what_the_component_migrates_is_no_problem_and_everything_else_still_is() {
+        let saved = [kept("a", "process", "k:i64", "n.x:i64?,n.y:i64?,m.z:string?")];
+        let mut now = kept("a", "process", "k:i64", "n.sum:f64?,m.z:i64?");
+        let text = |problem: &Problem| match problem {
+            Problem::Dropped(text) => format!("dropped {text}"),
+            Problem::Incompatible(text) => format!("incompatible {text}"),
+            Problem::Migrated(text) => format!("migrated {text}"),
+        };
+        let texts = |now: &Kept| compare(&saved, std::slice::from_ref(now)).iter().map(text).collect::<Vec<_>>();
+        // Another older version is not this one.
+        now.migrates = vec!["n.x:i64?".parse().unwrap()];
+        assert_eq!(texts(&now).iter().filter(|text| text.starts_with("migrated")).count(), 0, "{:?}", texts(&now));
+        now.migrates.push("n.x:i64?,n.y:i64?".parse().unwrap());
+        let found = texts(&now);
+        assert!(
+            matches!(found.as_slice(), [migrated, wrong]
+            if migrated.starts_with("migrated") && migrated.contains("n.x:i64?,n.y:i64? and are n.sum:f64?") && wrong.contains("\"m.z\"")),
+            "{found:?}"
+        );
+        // Nothing is asked of the component where the columns are today's.
+        assert_eq!(migrated(now.state.as_ref().unwrap(), now.state.as_ref().unwrap(), &now.migrates), [""; 0]);
     }
 
     #[test]

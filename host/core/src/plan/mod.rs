@@ -244,6 +244,9 @@ pub struct State {
     /// The columns of the value or accumulator; of a list or map one bytes column.
     #[serde(default)]
     pub schema: Schema,
+    /// The columns of earlier versions that the component can turn into these; of a value only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub migrates: Vec<Schema>,
 }
 
 /// The shape of a piece of state.
@@ -385,21 +388,34 @@ impl Operator {
     /// The schema of the state of one slot as `export-state` writes it: the columns of all pieces in order, named `piece.column` and
     /// optional, since what was never touched is absent.
     pub fn state_schema(&self) -> Schema {
-        let states: &[State] = match &self.kind {
+        let fields = self.states().iter().flat_map(|state| state.fields(&state.schema));
+        Schema::new(fields.collect()).expect("plan::check has found the names of states and their columns unique")
+    }
+
+    /// The columns of earlier versions that the component can turn into today's, named as in an exported block.
+    pub fn migrates(&self) -> Vec<Schema> {
+        let of = |state: &State| {
+            let named = |older| Schema::new(state.fields(older).collect()).expect("a schema's own names are unique");
+            state.migrates.iter().map(named).collect::<Vec<_>>()
+        };
+        self.states().iter().flat_map(of).collect()
+    }
+
+    fn states(&self) -> &[State] {
+        match &self.kind {
             Kind::Process(spec) => &spec.state,
             Kind::Window(spec) => &spec.state,
             Kind::CoGroup(spec) => &spec.state,
             _ => &[],
-        };
-        let fields = states.iter().flat_map(State::fields);
-        Schema::new(fields.collect()).expect("plan::check has found the names of states and their columns unique")
+        }
     }
 }
 
 impl State {
-    fn fields(&self) -> impl Iterator<Item = Field> {
+    /// Columns of the state, today's or earlier ones, as they stand in an exported block.
+    fn fields(&self, of: &Schema) -> impl Iterator<Item = Field> {
         let field = move |f: &Field| Field { name: format!("{}.{}", self.name, f.name), ty: f.ty, optional: true };
-        self.schema.fields().iter().map(field)
+        of.fields().iter().map(field)
     }
 }
 

@@ -113,6 +113,16 @@ impl GuestCall {
         self.call(cx, None, |guest, _| guest.export_state(self.head(), slots))
     }
 
+    /// What the first member can turn into the columns of its state.
+    pub(crate) fn migrates(&self) -> Vec<Schema> {
+        self.plan.operators[self.head() as usize].migrates()
+    }
+
+    /// Turns rows with the columns of an earlier version into rows of the first member's state.
+    pub(crate) fn migrate(&self, from: &Schema, rows: &Block, cx: &Context) -> Result<Block, Failure> {
+        self.call(cx, None, |guest, _| guest.migrate_state(self.head(), from, rows))
+    }
+
     /// Loads empty slots of the first member, row by row.
     pub(crate) fn import(&self, slots: &[Slot], state: &Block, cx: &Context) -> Result<(), Failure> {
         self.call(cx, None, |guest, _| guest.import_state(self.head(), slots, state))

@@ -265,6 +265,7 @@ impl Logic for Process {
     fn restore(&mut self, restored: &Restored, _: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
         let schema = self.call.state_schema();
         let other = restored.differs(&schema);
+        let older = restored.migrates(&schema, &self.call.migrates()).cloned();
         restored.pages(|page| {
             let mut slots = Vec::new();
             for row in 0..page.rows() {
@@ -274,10 +275,11 @@ impl Logic for Process {
                 slots.push(slot);
             }
             let rows: Vec<u32> = (0..page.rows() as u32).collect();
-            match page.state(&rows, &schema) {
-                Some(state) => self.call.import(&slots, &state, cx),
-                None => Ok(()),
-            }
+            let state = match &older {
+                None => page.state(&rows, &schema),
+                Some(older) => page.state(&rows, older).map(|saved| self.call.migrate(older, &saved, cx)).transpose()?,
+            };
+            state.map_or(Ok(()), |state| self.call.import(&slots, &state, cx))
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Check, NAME_BYTES_MAX, bad_name};
-use crate::plan::{Compute, Format, Kind, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec};
+use crate::plan::{Compute, Contract, Format, Kind, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec};
 use crate::schema::{COLUMNS_MAX, Schema, Type};
 
 impl<'a> Check<'a> {
@@ -188,6 +188,7 @@ impl<'a> Check<'a> {
             if matches!(state.kind, StateKind::List | StateKind::Map) && !fields.is_empty() && !one_bytes {
                 self.at(operator, format!("declares state {:?} with ({}): a list or map has one bytes column", state.name, state.schema));
             }
+            self.migrates(operator, state);
             for field in fields.iter().filter(|f| f.name.starts_with('$') || f.name.len() > NAME_BYTES_MAX) {
                 let name = &field.name;
                 self.at(
@@ -202,6 +203,31 @@ impl<'a> Check<'a> {
         let columns: usize = states.iter().map(|s| s.schema.fields().len()).sum();
         if columns > COLUMNS_MAX {
             self.at(operator, format!("declares {columns} columns of state, more than {COLUMNS_MAX}"));
+        }
+    }
+}
+
+/// Schemas of earlier versions of one piece of state at most: each is held against what was saved.
+const MIGRATES_MAX: usize = 64;
+
+impl Check<'_> {
+    /// Earlier columns of a piece of state.
+    fn migrates(&mut self, operator: &Operator, state: &State) {
+        if state.migrates.is_empty() {
+            return;
+        }
+        let name = &state.name;
+        self.since(operator, Contract::V2, &format!("\"migrates\" in state {name:?}"));
+        if state.kind != StateKind::Value {
+            self.at(operator, format!("migrates state {name:?}: only a value can, for a list or map does not say its columns"));
+        }
+        if state.migrates.len() > MIGRATES_MAX {
+            self.at(operator, format!("migrates state {name:?} from {} schemas, more than {MIGRATES_MAX}", state.migrates.len()));
+        }
+        for (at, older) in state.migrates.iter().enumerate() {
+            if older.fields().is_empty() || *older == state.schema || state.migrates[..at].contains(older) {
+                self.at(operator, format!("migrates state {name:?} from ({older}): name each earlier schema once, and not today's"));
+            }
         }
     }
 }

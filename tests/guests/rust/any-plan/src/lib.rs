@@ -51,6 +51,10 @@ impl Guest for AnyPlan {
         Err(NEVER.to_owned())
     }
 
+    fn migrate_state(_: u32, _: String, _: Vec<u8>) -> Result<Vec<u8>, String> {
+        Err(NEVER.to_owned())
+    }
+
     fn drop_state(_: u32, _: Vec<u32>) {}
 }
 

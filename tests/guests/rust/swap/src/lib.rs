@@ -1,5 +1,5 @@
 //! Numbers counted by key, each with the count so far, in versions that a swap may meet: `--arg version=` is `same`, `extra` (one more
-//! state), `other` (the state has another type), `traps` (at the first record) or `later` (at the 500th).
+//! state), `other` (the state has another type), `migrated` (the same, made of what there was), `traps` (at the first record) or `later` (at the 500th).
 
 use std::cell::Cell;
 
@@ -69,11 +69,13 @@ fn swap(job: &mut Job) -> Result {
     let traps_after = match version.as_str() {
         "traps" => Some(0),
         "later" => Some(LATER),
-        "same" | "extra" | "other" => None,
-        wrong => bail!("version={wrong:?} is no choice: same, extra, other, traps or later"),
+        "same" | "extra" | "other" | "migrated" => None,
+        wrong => bail!("version={wrong:?} is no choice: same, extra, other, migrated, traps or later"),
     };
     let counts = if version == "other" {
         keyed.process("count", |declare| Other { count: declare.value("count") })
+    } else if version == "migrated" {
+        keyed.process("count", |declare| Other { count: declare.value("count").migrates_from(|count: i64| count as f64) })
     } else {
         keyed.process("count", |declare| Counting {
             count: declare.value("count"),
