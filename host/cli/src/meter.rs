@@ -78,7 +78,7 @@ impl Reader for MeteredReader {
         self.inner.observe(split, max_time);
     }
 
-    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+    fn position(&mut self, boundary: Option<u64>) -> Result<Option<String>, Error> {
         self.inner.position(boundary)
     }
 }

@@ -134,7 +134,7 @@ impl Reader for PacedReader {
         self.inner.splits()
     }
 
-    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+    fn position(&mut self, boundary: Option<u64>) -> Result<Option<String>, Error> {
         self.inner.position(boundary)
     }
 

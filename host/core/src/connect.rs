@@ -115,9 +115,9 @@ pub trait Reader {
     fn observe(&mut self, split: usize, max_time: TimeMs);
 
     /// Where the reader stands at a boundary, as text that [`Source::restore`] understands; `None` when what has been read cannot be read
-    /// again. `boundary` is the same number for all readers of the source, and greater for every later boundary; a reader
-    /// that has ended and is asked once more answers for every boundary to come.
-    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
+    /// again. `boundary` is the same number for all readers of the source, and greater for every later boundary; none when the reader
+    /// has come to its end, or is not going to be polled any more, and answers for every boundary to come.
+    fn position(&mut self, boundary: Option<u64>) -> Result<Option<String>, Error> {
         let _ = boundary;
         Ok(None)
     }

@@ -19,7 +19,6 @@ pub(crate) struct Claims {
     files: Vec<Marks>,
     stripe_bytes: u64,
     readers: usize,
-    ended: usize,
     crossing: Crossing,
 }
 
@@ -62,7 +61,7 @@ impl Claims {
             done: BTreeMap::new(),
             seen: TIME_MIN,
         };
-        Claims { files: files.map(marks).collect(), stripe_bytes, readers: 0, ended: 0, crossing: Crossing::default() }
+        Claims { files: files.map(marks).collect(), stripe_bytes, readers: 0, crossing: Crossing::default() }
     }
 
     /// Begins a file where a checkpoint found it.
@@ -85,11 +84,6 @@ impl Claims {
         self.readers = peers;
     }
 
-    /// A reader has ended.
-    pub(super) fn leave(&mut self) {
-        self.ended += 1;
-    }
-
     /// A reader comes to a boundary: how many have, and for each file what nobody has claimed before it.
     pub(super) fn cross(&mut self, boundary: u64, reader: usize) -> (usize, Vec<Vec<Range>>) {
         let order = self.crossing.pass(boundary, reader);
@@ -99,6 +93,12 @@ impl Claims {
             left
         };
         (order, self.files.iter().enumerate().map(left).collect())
+    }
+
+    /// A reader comes to its end: its place in the order, and for each file what nobody has claimed.
+    pub(super) fn end(&mut self, reader: usize) -> (usize, Vec<Vec<Range>>) {
+        let order = self.crossing.end(reader, self.readers);
+        (order, self.files.iter().map(|marks| marks.left.iter().copied().collect()).collect())
     }
 
     /// Claims the next piece for a reader. `own` are the whole files it has open; `more` says whether it may open another.
@@ -115,7 +115,7 @@ impl Claims {
         if stop < end {
             marks.left.push_front((stop, end));
         }
-        self.crossing.claimed(reader, self.readers - self.ended, file, (start, stop));
+        self.crossing.claimed(reader, self.readers, file, (start, stop));
         Some(if marks.whole { Claim::Whole { file, skip: marks.skip } } else { Claim::Stripe { file, start, end: stop } })
     }
 

@@ -3,7 +3,10 @@
 //! Readers come to a boundary one after the other, and one that has passed it may claim stripes before the last has come to it. So
 //! the book notes what is claimed from behind the boundary ([`Crossing`]), and each reader's position holds the rest of its own stripe and
 //! what the book said at that moment. **The last position in the order of arrival tells what nobody had claimed before the boundary; with
-//! the open stripes of all it is exactly what has not been read.** A reader that has ended has nothing open and claims no more.
+//! the open stripes of all it is exactly what has not been read.**
+//!
+//! A reader that comes to its end, of the input or because the job stops, says once more where it stands, for every boundary to come. That
+//! is behind the boundary it passed last, and so is what it has claimed since: nothing of it is left but what it has open itself.
 
 use std::collections::BTreeSet;
 
@@ -21,21 +24,32 @@ pub(super) struct Crossing {
     passed: BTreeSet<usize>,
     /// What readers that have passed have claimed since.
     after: Vec<(usize, Range)>,
+    /// Readers that have come to their end.
+    gone: BTreeSet<usize>,
 }
 
 impl Crossing {
     /// A reader comes to a boundary; answers how many have come to it, itself included.
     pub(super) fn pass(&mut self, boundary: u64, reader: usize) -> usize {
         if self.boundary != boundary {
-            *self = Crossing { boundary, ..Crossing::default() };
+            self.boundary = boundary;
+            self.passed.clear();
+            self.after.clear();
         }
         self.passed.insert(reader);
         self.passed.len()
     }
 
-    /// A reader claims something; `readers` is how many have not ended. Once all have passed nobody will ask.
+    /// One of so many readers comes to its end; answers its place in the order, behind all that have come to the boundary.
+    pub(super) fn end(&mut self, reader: usize, readers: usize) -> usize {
+        self.gone.insert(reader);
+        readers + self.gone.len()
+    }
+
+    /// One of so many readers claims something. Once all have passed nobody will ask.
     pub(super) fn claimed(&mut self, reader: usize, readers: usize, file: usize, range: Range) {
-        if self.passed.len() < readers && self.passed.contains(&reader) {
+        let is_to_come = |other: usize| !self.passed.contains(&other) && !self.gone.contains(&other);
+        if self.passed.contains(&reader) && (0..readers).any(is_to_come) {
             self.after.push((file, range));
         }
     }
@@ -49,8 +63,9 @@ impl Crossing {
 /// Where one reader stands.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Position {
+    /// The last that it has come to.
     pub(super) boundary: u64,
-    /// How many readers had come to the boundary then.
+    /// How many readers had come to the boundary then; of one at its end, more than that.
     pub(super) order: usize,
     /// The reader has nothing more to read.
     pub(super) ended: bool,
@@ -96,8 +111,7 @@ pub(super) fn parse(positions: &[String]) -> Result<Vec<Position>, Error> {
 
 /// What is left of the file `name`, which has `len` bytes now.
 pub(super) fn rest(positions: &[Position], name: &str, len: u64) -> Result<Rest, Error> {
-    let of = |position: &'_ Position| position.files.iter().position(|f| f.name == name);
-    let here = || positions.iter().filter(|p| !p.ended).filter_map(|p| of(p).map(|i| (p, &p.files[i])));
+    let here = || positions.iter().filter_map(|p| Some((p, p.files.iter().find(|f| f.name == name)?)));
     let Some((_, last)) = here().max_by_key(|(p, _)| (p.boundary, p.order)) else {
         return Ok(Rest { ranges: Vec::new(), skip: 0, time: TIME_MIN });
     };
@@ -115,13 +129,13 @@ pub(super) fn rest(positions: &[Position], name: &str, len: u64) -> Result<Rest,
     }
     ranges.sort_unstable();
     ranges.dedup();
-    let time = here().map(|(_, f)| f.time).min().unwrap_or(TIME_MIN);
+    let time = here().filter(|(p, _)| !p.ended).map(|(_, f)| f.time).min().unwrap_or(TIME_MIN);
     Ok(Rest { ranges, skip: skip.unwrap_or(0), time })
 }
 
 /// Every file in which something is left has to be there.
 pub(super) fn missing(positions: &[Position], there: impl Fn(&str) -> bool) -> Option<&str> {
-    let files = positions.iter().filter(|p| !p.ended).flat_map(|p| &p.files);
-    let left = files.filter(|f| !f.left.is_empty() || f.open.is_some() || f.records.is_some());
-    left.map(|f| f.name.as_str()).find(|name| !there(name))
+    let names: BTreeSet<&str> = positions.iter().flat_map(|p| &p.files).map(|f| f.name.as_str()).collect();
+    let is_left = |name: &str| rest(positions, name, u64::MAX).is_ok_and(|rest| !rest.ranges.is_empty());
+    names.into_iter().find(|name| !there(name) && is_left(name))
 }

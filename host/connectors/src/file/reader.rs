@@ -47,6 +47,8 @@ pub(super) struct FileReader {
     wholes: Vec<OpenWhole>,
     /// Which of the readers it is.
     number: usize,
+    /// The boundary it has come to last; 0 before the first.
+    passed: u64,
     ended: bool,
     /// Whole files this worker may still claim, so that the first to come does not take all.
     whole_share: usize,
@@ -85,6 +87,7 @@ impl FileReader {
             lines: vec![Lines::default(); files],
             wholes: Vec::new(),
             number,
+            passed: 0,
             ended: false,
             whole_share: wholes.div_ceil(peers.max(1)),
             own: vec![TIME_MIN; files],
@@ -205,9 +208,7 @@ impl Reader for FileReader {
             let claim = self.claims().claim(self.number, &own, more);
             match claim {
                 None => {
-                    if !std::mem::replace(&mut self.ended, true) {
-                        self.claims().leave();
-                    }
+                    self.ended = true;
                     self.refresh();
                     return Ok(Polled::Ended);
                 }
@@ -236,8 +237,12 @@ impl Reader for FileReader {
         self.splits[split].max_time = self.splits[split].max_time.max(max_time);
     }
 
-    fn position(&mut self, boundary: u64) -> Result<Option<String>, Error> {
-        let (order, left) = self.claims().cross(boundary, self.number);
+    fn position(&mut self, boundary: Option<u64>) -> Result<Option<String>, Error> {
+        self.passed = boundary.unwrap_or(self.passed);
+        let (order, left) = match boundary {
+            Some(boundary) => self.claims().cross(boundary, self.number),
+            None => self.claims().end(self.number),
+        };
         let file = |(file, left): (usize, Vec<Range>)| FilePosition {
             name: self.shared.inputs[file].name.clone(),
             len: self.shared.inputs[file].len,
@@ -246,8 +251,8 @@ impl Reader for FileReader {
             records: self.wholes.iter().find(|w| w.file == file).map(|w| w.records + w.skip),
             left,
         };
-        let files = if self.ended { Vec::new() } else { left.into_iter().enumerate().map(file).collect() };
-        let position = Position { boundary, order, ended: self.ended, files };
+        let files = left.into_iter().enumerate().map(file).collect();
+        let position = Position { boundary: self.passed, order, ended: self.ended, files };
         Ok(Some(serde_json::to_string(&position).expect("numbers and names become JSON")))
     }
 }

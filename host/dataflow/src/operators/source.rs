@@ -176,6 +176,10 @@ impl State {
         });
         self.send(pushers);
         if let Next::Never = next {
+            // Before a boundary announced meanwhile, and for those to come, which are two places: others may be behind it already.
+            if self.spec.barrier.as_ref().is_some_and(|barrier| barrier.is_due_at(Tick::MAX)) {
+                self.hand_over(false);
+            }
             self.hand_over(true);
             self.capabilities.clear();
         }
@@ -185,7 +189,8 @@ impl State {
     /// Hands over where the reader stands: everything it has read has been emitted before the boundary.
     fn hand_over(&mut self, last: bool) {
         let Some(barrier) = self.spec.barrier.as_mut().filter(|_| !self.spec.control.has_failed()) else { return };
-        match self.reader.as_deref_mut().map_or(Ok(None), |reader| reader.position(barrier.behind())) {
+        let boundary = (!last).then(|| barrier.behind());
+        match self.reader.as_deref_mut().map_or(Ok(None), |reader| reader.position(boundary)) {
             Ok(position) => barrier.hand_over(self.told, Given { position, ..Given::default() }, &[], last),
             Err(error) => {
                 let cause = Cause::Connector(error);

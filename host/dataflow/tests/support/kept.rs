@@ -99,7 +99,7 @@ impl Reader for RowReader {
 
     fn observe(&mut self, _: usize, _: i64) {}
 
-    fn position(&mut self, _: u64) -> Result<Option<String>, Error> {
+    fn position(&mut self, _: Option<u64>) -> Result<Option<String>, Error> {
         Ok(Some(serde_json::to_string(&self.share[self.at..]).unwrap()))
     }
 }

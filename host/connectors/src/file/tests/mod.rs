@@ -110,7 +110,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Readers come to a boundary one after the other, while those that have passed it read on. From the positions any number of readers
-    /// reads exactly what had not been read before the boundary; positions of readers that had ended long before do no harm.
+    /// reads exactly what had not been read before the boundary; so it does from where the readers end when they are stopped after it.
     #[test]
     fn from_a_boundary_every_line_is_read_once(
         files in proptest::collection::vec(proptest::collection::vec((any::<u8>(), any::<u8>()), 0..40), 1..4),
@@ -121,6 +121,7 @@ proptest! {
         turns in proptest::collection::vec(0usize..8, 1..64),
         boundaries in proptest::collection::vec(0usize..40, 1..4),
         packed: bool,
+        stopped: bool,
     ) {
         let dir = tempfile::tempdir().unwrap();
         let mut expected = 0;
@@ -137,35 +138,47 @@ proptest! {
             }
         }
         let shared = share_of(&dir, "*.json*", stripe_bytes);
-        let mut readers: Vec<reader::FileReader> = (0..peers).map(|i| reader::FileReader::new(shared.clone(), i, peers)).collect();
-        let mut positions: Vec<Option<String>> = vec![None; peers];
-        let mut ended = vec![false; peers];
+        let mut all: Vec<Standing> = (0..peers).map(|i| Standing::new(reader::FileReader::new(shared.clone(), i, peers))).collect();
         let (mut before, mut turns) = (Vec::new(), turns.iter().cycle());
         for (number, polls) in boundaries.iter().enumerate() {
-            // Everybody reads; then each comes to the boundary at a turn of its own, and those that have been there read on.
+            // Everybody reads; then each comes to the boundary at a turn of its own. Those that have been there read on, as do others.
             let boundary = 10 + number as u64;
-            let last = number + 1 == boundaries.len();
+            let counts = number + 1 < boundaries.len() || stopped;
             for _ in 0..*polls {
-                let worker = turns.next().unwrap() % peers;
-                read_on(&mut readers[worker], rows, &mut ended[worker], Some(&mut before));
+                all[turns.next().unwrap() % peers].read_on(rows, None, Some(&mut before));
             }
-            let mut passed = ended.clone();
-            (0..peers).filter(|&w| passed[w]).for_each(|w| positions[w] = readers[w].position(u64::MAX).unwrap());
+            for reader in &mut all {
+                reader.passed = reader.ended;
+                reader.at_boundary.clone_from(&reader.at_end);
+            }
             for step in 0.. {
-                if passed.iter().all(|p| *p) {
+                if all.iter().all(|reader| reader.passed) {
                     break;
                 }
                 let worker = turns.next().unwrap() % peers;
-                if passed[worker] && step % 3 > 0 {
-                    // Behind the boundary: counts as read only where another boundary follows.
-                    read_on(&mut readers[worker], rows, &mut ended[worker], (!last).then_some(&mut before));
+                if step % 3 > 0 {
+                    // Behind the boundary: counts as read only where something follows that it lies before.
+                    let lines = (counts || !all[worker].passed).then_some(&mut before);
+                    all[worker].read_on(rows, Some(boundary), lines);
                 } else {
-                    let worker = (worker..worker + peers).map(|w| w % peers).find(|&w| !passed[w]).unwrap();
-                    positions[worker] = readers[worker].position(boundary).unwrap();
-                    passed[worker] = true;
+                    let worker = (worker..worker + peers).map(|w| w % peers).find(|&w| !all[w].passed).unwrap();
+                    all[worker].pass(boundary);
                 }
             }
         }
+        if stopped {
+            // Each comes to its end at a turn of its own, while others read on.
+            while let Some(worker) = (0..peers).find(|&w| !all[w].ended) {
+                let worker = (worker..peers).rev().find(|&w| !all[w].ended && turns.next().unwrap() % 3 == 0).unwrap_or(worker);
+                if turns.next().unwrap() % 2 == 0 {
+                    all[worker].end();
+                } else {
+                    all[worker].read_on(rows, None, Some(&mut before));
+                }
+            }
+        }
+        let positions: Vec<Option<String>> =
+            all.into_iter().map(|reader| if stopped { reader.at_end } else { reader.at_boundary }).collect();
         let positions: Vec<String> = positions.into_iter().flatten().collect();
         let again = share_of(&dir, "*.json*", stripe_bytes);
         FileSource(again.clone()).restore(&positions).unwrap();
@@ -173,7 +186,10 @@ proptest! {
             let mut reader = reader::FileReader::new(again.clone(), number, later);
             let mut over = false;
             while !over {
-                read_on(&mut reader, rows, &mut over, Some(&mut before));
+                match reader.poll(rows).unwrap() {
+                    Polled::Batch(batch) => before.extend(all_lines(&[batch])),
+                    _ => over = true,
+                }
             }
         }
         let total = before.len();
@@ -183,17 +199,49 @@ proptest! {
     }
 }
 
-fn read_on(reader: &mut reader::FileReader, rows: usize, ended: &mut bool, lines: Option<&mut Vec<String>>) {
-    if *ended {
-        return;
+/// A reader, and what it said last about where it stands, as a job has it.
+struct Standing {
+    reader: reader::FileReader,
+    passed: bool,
+    ended: bool,
+    at_boundary: Option<String>,
+    at_end: Option<String>,
+}
+
+impl Standing {
+    fn new(reader: reader::FileReader) -> Standing {
+        Standing { reader, passed: false, ended: false, at_boundary: None, at_end: None }
     }
-    match reader.poll(rows).unwrap() {
-        Polled::Batch(batch) => {
-            if let Some(lines) = lines {
-                lines.extend(all_lines(&[batch]));
-            }
+
+    fn pass(&mut self, boundary: u64) {
+        self.at_boundary = self.reader.position(Some(boundary)).unwrap();
+        self.passed = true;
+    }
+
+    fn end(&mut self) {
+        self.at_end = self.reader.position(None).unwrap();
+        self.ended = true;
+    }
+
+    /// Where it ends while others come to a boundary, it has come to that first.
+    fn read_on(&mut self, rows: usize, boundary: Option<u64>, lines: Option<&mut Vec<String>>) {
+        if self.ended {
+            return;
         }
-        _ => *ended = true,
+        match (self.reader.poll(rows).unwrap(), boundary) {
+            (Polled::Batch(batch), _) => {
+                if let Some(lines) = lines {
+                    lines.extend(all_lines(&[batch]));
+                }
+            }
+            (_, Some(boundary)) => {
+                if !self.passed {
+                    self.pass(boundary);
+                }
+                self.end();
+            }
+            (_, None) => self.end(),
+        }
     }
 }
 
