@@ -1,7 +1,8 @@
 //! State that does not fit into memory, on local disk: an LSM tree that lives as long as its process.
 //!
 //! Nothing in it is durable or has to be: a checkpoint is the truth. What a killed process left behind is removed by the next one that
-//! uses the same folder; a lock on a file tells which of them live.
+//! uses the same folder; a lock on each one's folder tells which of them live. The lock goes with the process, and no moment lies between the
+//! folder and its lock for others to see: who makes or removes one has locked the folder they lie in.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -15,7 +16,6 @@ use tidemill_core::spill::{Error, Spill, Spills};
 
 /// How folders of scratch begin.
 const PREFIX: &str = "tidemill-state-";
-const LOCK: &str = "lock";
 /// Memory for blocks read from disk: state that is read back is in the guest afterwards, so that a second read is rare.
 const CACHE_BYTES: u64 = 16 << 20;
 /// Memory for what an instance has written and is not in a file yet.
@@ -40,10 +40,7 @@ impl Scratch {
     pub fn create(parent: &Path) -> Result<Scratch, Error> {
         let io = |e: io::Error| Error(format!("cannot use {} for state that is not in memory: {e}", parent.display()));
         std::fs::create_dir_all(parent).map_err(io)?;
-        remove_orphans(parent).map_err(io)?;
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(io)?;
-        let lock = File::create_new(folder.path().join(LOCK)).map_err(io)?;
-        lock.lock().map_err(io)?;
+        let (folder, lock) = enter(parent).map_err(io)?;
         let database = Database::builder(folder.path().join("tree"))
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
@@ -55,6 +52,17 @@ impl Scratch {
     }
 }
 
+/// Makes a folder that is locked, and removes others that nobody has.
+fn enter(parent: &Path) -> io::Result<(TempDir, File)> {
+    let entrance = File::open(parent)?;
+    entrance.lock()?;
+    remove_orphans(parent)?;
+    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+    let lock = File::open(folder.path())?;
+    lock.lock()?;
+    Ok((folder, lock))
+}
+
 /// Removes what processes that are gone have left behind.
 fn remove_orphans(parent: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(parent)? {
@@ -62,10 +70,9 @@ fn remove_orphans(parent: &Path) -> io::Result<()> {
         if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)) {
             continue;
         }
-        // One without a lock has just been made.
-        let Ok(lock) = File::open(path.join(LOCK)) else { continue };
+        // One that ends at this moment removes it itself.
+        let Ok(lock) = File::open(&path) else { continue };
         match lock.try_lock() {
-            // Another that starts at this moment may be faster.
             Ok(()) => drop(std::fs::remove_dir_all(&path)),
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
         }
@@ -146,11 +153,13 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let orphan = parent.path().join("tidemill-state-orphan");
         std::fs::create_dir_all(orphan.join("tree")).unwrap();
-        std::fs::write(orphan.join(LOCK), b"").unwrap();
+        // Killed before it had anything in it.
+        let empty = parent.path().join("tidemill-state-empty");
+        std::fs::create_dir(&empty).unwrap();
         let stranger = parent.path().join("other");
         std::fs::create_dir(&stranger).unwrap();
         let first = Scratch::create(parent.path()).unwrap();
-        assert!(!orphan.exists() && stranger.exists());
+        assert!(!orphan.exists() && !empty.exists() && stranger.exists());
         let mut share = first.share().unwrap();
         share.put(1, 1, b"state").unwrap();
         let second = Scratch::create(parent.path()).unwrap();
