@@ -320,7 +320,7 @@ impl Reader for ScriptReader {
         }
     }
 
-    fn position(&mut self, _: u64) -> Result<Option<String>, Error> {
+    fn position(&mut self, _: Option<u64>) -> Result<Option<String>, Error> {
         Ok(Some(self.script.state().at.to_string()))
     }
 }
