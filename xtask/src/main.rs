@@ -19,6 +19,7 @@ mod dist;
 mod process;
 mod sdk;
 mod setup;
+mod storm;
 mod test;
 mod tidy;
 mod workspace;
@@ -45,6 +46,8 @@ enum Verb {
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
     Chaos(chaos::Options),
+    /// Swap the code of a running job many times in a row and compare its output
+    SwapStorm(storm::Options),
     /// Run the conformance cases: what each row of semantics.md means
     Conformance(conformance::Options),
     /// Check the rules of the house that the compiler cannot check
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Verb::Sdk(options) => sdk::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
+        Verb::SwapStorm(options) => storm::run(&workspace, &options),
         Verb::Conformance(options) => conformance::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),
         Verb::Bench(options) => bench::run(&workspace, &options),

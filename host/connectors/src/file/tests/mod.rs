@@ -270,9 +270,9 @@ fn more_files_than_are_kept_open_are_read_in_turns() {
         fs::write(dir.path().join(format!("{i:02}.json")), content(&[(0, 0); 20], 20 * i, "\n").0).unwrap();
     }
     let mut reader = reader::FileReader::new(share_of(&dir, "*.json", 50), 0, 1);
-    let (mut lines, mut ended) = (Vec::new(), false);
-    while !ended {
-        read_on(&mut reader, 2, &mut ended, Some(&mut lines));
+    let mut lines = Vec::new();
+    while let Polled::Batch(batch) = reader.poll(2).unwrap() {
+        lines.extend(all_lines(&[batch]));
         assert!(reader.open_files() <= reader::HANDLES_MAX);
     }
     assert_eq!((lines.len(), reader.open_files()), (20 * files, reader::HANDLES_MAX));

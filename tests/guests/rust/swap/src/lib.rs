@@ -1,9 +1,12 @@
 //! Numbers counted by key, each with the count so far, in versions that a swap may meet: `--arg version=` is `same`, `extra` (one more
-//! state), `other` (the state has another type), `migrated` (the same, made of what there was), `traps` (at the first record) or `later` (at the 500th).
+//! state), `other` (the state has another type), `migrated` (the same, made of what there was), `traps` (at the first record), `later` (after
+//! `--arg after=`, 500 records) or `import` (when it is given its state).
 
 use std::cell::Cell;
 
+use tidemill::block::{Error as BlockError, Writer};
 use tidemill::prelude::*;
+use tidemill::record::{Column, Cursor};
 
 #[derive(Record)]
 struct Number {
@@ -16,17 +19,63 @@ struct Count {
     count: i64,
 }
 
-/// Records after which `later` traps.
+/// Records after which `later` traps unless it is said.
 const LATER: u32 = 500;
 
-struct Counting {
-    count: Value<i64>,
+/// A count that is written and never read back.
+#[derive(Clone)]
+struct Unreadable(i64);
+
+impl Record for Unreadable {
+    const COLUMNS: usize = <i64 as Record>::COLUMNS;
+    type Readers<'a> = <i64 as Record>::Readers<'a>;
+    type Writers = <i64 as Record>::Writers;
+
+    fn fields(fields: &mut Vec<Column>) {
+        <i64 as Record>::fields(fields);
+    }
+
+    fn open<'a>(columns: &mut Cursor<'_, 'a>) -> std::result::Result<Self::Readers<'a>, BlockError> {
+        <i64 as Record>::open(columns)
+    }
+
+    fn read(_: &Self::Readers<'_>, _: usize) -> Self {
+        panic!("this version cannot read its state")
+    }
+
+    fn write(&self, writers: &mut Self::Writers) {
+        Record::write(&self.0, writers);
+    }
+
+    fn each_writer(writers: &mut Self::Writers, each: &mut dyn FnMut(&mut dyn Writer)) {
+        <i64 as Record>::each_writer(writers, each);
+    }
+
+    fn heap_len(writers: &Self::Writers) -> usize {
+        <i64 as Record>::heap_len(writers)
+    }
+}
+
+impl From<i64> for Unreadable {
+    fn from(count: i64) -> Unreadable {
+        Unreadable(count)
+    }
+}
+
+impl From<Unreadable> for i64 {
+    fn from(count: Unreadable) -> i64 {
+        count.0
+    }
+}
+
+struct Counting<C: Record + Clone> {
+    count: Value<C>,
     last: Option<Value<i64>>,
     traps_after: Option<u32>,
     seen: Cell<u32>,
 }
 
-impl Process for Counting {
+impl<C: Record + Clone + From<i64> + Into<i64>> Process for Counting<C> {
     type Key = i64;
     type In = Number;
     type Out = Count;
@@ -34,8 +83,8 @@ impl Process for Counting {
     fn on_record(&self, ctx: &mut Ctx<i64, Count>, number: Number) -> Result {
         self.seen.set(self.seen.get() + 1);
         assert!(self.traps_after.is_none_or(|after| self.seen.get() <= after), "this version traps");
-        let count = ctx.state(&self.count).get().map_or(0, |count| *count) + 1;
-        ctx.state(&self.count).set(count);
+        let count = ctx.state(&self.count).get().map_or(0, |count| count.clone().into()) + 1;
+        ctx.state(&self.count).set(count.into());
         if let Some(last) = &self.last {
             ctx.state(last).set(count);
         }
@@ -66,23 +115,28 @@ impl Process for Other {
 fn swap(job: &mut Job) -> Result {
     let version = job.arg_or("version", "same");
     let keyed = job.source::<Number>("numbers", json().default("stdin:")).key_by(Number::K);
+    let after = job.arg_parse_or("after", LATER)?;
     let traps_after = match version.as_str() {
         "traps" => Some(0),
-        "later" => Some(LATER),
-        "same" | "extra" | "other" | "migrated" => None,
-        wrong => bail!("version={wrong:?} is no choice: same, extra, other, migrated, traps or later"),
+        "later" => Some(after),
+        "same" | "extra" | "other" | "migrated" | "import" => None,
+        wrong => bail!("version={wrong:?} is no choice: same, extra, other, migrated, traps, later or import"),
     };
-    let counts = if version == "other" {
-        keyed.process("count", |declare| Other { count: declare.value("count") })
-    } else if version == "migrated" {
-        keyed.process("count", |declare| Other { count: declare.value("count").migrates_from(|count: i64| count as f64) })
-    } else {
-        keyed.process("count", |declare| Counting {
+    let seen = Cell::new(0);
+    let counts = match version.as_str() {
+        "other" => keyed.process("count", |declare| Other { count: declare.value("count") }),
+        "migrated" => {
+            keyed.process("count", |declare| Other { count: declare.value("count").migrates_from(|count: i64| count as f64) })
+        }
+        "import" => {
+            keyed.process("count", |declare| Counting::<Unreadable> { count: declare.value("count"), last: None, traps_after, seen })
+        }
+        version => keyed.process("count", |declare| Counting::<i64> {
             count: declare.value("count"),
             last: (version == "extra").then(|| declare.value("last")),
             traps_after,
-            seen: Cell::new(0),
-        })
+            seen,
+        }),
     };
     counts.sink("counts", json().default("stdout:"));
     Ok(())
