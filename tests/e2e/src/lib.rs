@@ -4,11 +4,13 @@
 //! `$TIDEMILL_GUESTS`, else `dist/guests`. What is missing fails the test with the command that makes it: nothing is skipped.
 
 mod files;
+mod http;
 mod places;
 mod process;
 mod server;
 
 pub use files::{Folder, write_gzip};
+pub use http::{Answer, Exchange};
 pub use places::{binary, guest, root, target};
 pub use process::{Ended, Running, Tidemill};
 pub use server::{Server, kill_process};
