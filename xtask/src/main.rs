@@ -42,6 +42,8 @@ enum Verb {
     Test(test::Options),
     /// Run the SDKs' own tests, each by the tools of its language
     Sdk(sdk::Options),
+    /// Run the same cases in every language and show where their outputs are equal
+    SdkMatrix(sdk::matrix::Options),
     /// Build dist/tidemill and every guest under dist/guests
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Verb::Demo => demo::run(&workspace),
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Sdk(options) => sdk::run(&workspace, &options),
+        Verb::SdkMatrix(options) => sdk::matrix::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
         Verb::SwapStorm(options) => storm::run(&workspace, &options),

@@ -11,7 +11,7 @@ mod server;
 
 pub use files::{Folder, write_gzip};
 pub use http::{Answer, Exchange};
-pub use places::{binary, guest, root, target};
+pub use places::{binary, component, guest, root, target};
 pub use process::{Ended, Running, Tidemill};
 pub use server::{Server, kill_process};
 

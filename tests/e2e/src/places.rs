@@ -25,10 +25,15 @@ pub fn binary() -> PathBuf {
 /// # Panics
 /// When it has not been built, with the command that builds it.
 pub fn guest(language: &str, name: &str) -> PathBuf {
-    let guests = env::var_os("TIDEMILL_GUESTS").map_or_else(|| root().join("dist/guests"), PathBuf::from);
-    let path = guests.join(language).join(format!("{name}.wasm"));
+    let path = component(language, name);
     assert!(path.is_file(), "{} is missing: run `cargo xtask dist`", path.display());
     path
+}
+
+/// Where the component of a job lies once it has been built.
+pub fn component(language: &str, name: &str) -> PathBuf {
+    let guests = env::var_os("TIDEMILL_GUESTS").map_or_else(|| root().join("dist/guests"), PathBuf::from);
+    guests.join(language).join(format!("{name}.wasm"))
 }
 
 /// Where compiled components are kept between tests: not in the home of whoever runs them.

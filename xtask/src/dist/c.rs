@@ -1,4 +1,4 @@
-//! Guests in C: `examples/NN-name/c/job.c` with the SDK, and `tests/guests/c/NAME/guest.c`, one file against the bare contract.
+//! Guests in C: projects with the SDK, and `tests/guests/c/NAME/guest.c`, one file against the bare contract.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{deliver, kept, output, pack};
+use super::{deliver, kept, output, pack, projects};
 use crate::process;
 use crate::setup::c::CLANG;
 use crate::workspace::{CONTRACT, Workspace};
@@ -43,14 +43,13 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
     }
-    for example in names(&workspace.root().join("examples"), "c/job.c")? {
+    for (name, source) in projects(workspace, "c", "job.c")? {
         let begun = Instant::now();
-        let name = example.split_once('-').map_or(example.as_str(), |(_, name)| name);
         let recipe = format!("{CLANG} {} {} {}", COMPILE.join(" "), CHECKS.join(" "), LINK.join(" "));
-        let folder = workspace.root().join("examples").join(&example).join("c");
-        let inputs = kept::Inputs::of(&recipe).folder(&folder)?.folder(&workspace.root().join(SDK))?.folder(&wit)?;
-        let component = kept::component(workspace, &format!("c-{name}"), inputs, || compile(workspace, name, &example, &wit))?;
-        let path = output(workspace, "c", name);
+        let inputs =
+            kept::Inputs::of(&recipe).folder(&workspace.root().join(&source))?.folder(&workspace.root().join(SDK))?.folder(&wit)?;
+        let component = kept::component(workspace, &format!("c-{name}"), inputs, || compile(workspace, &name, &source, &wit))?;
+        let path = output(workspace, "c", &name);
         ensure!(!outputs.contains(&path), "an example and a guest of the tests are both called {name}: rename one");
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
@@ -64,14 +63,14 @@ fn clang(workspace: &Workspace) -> Command {
     clang
 }
 
-/// Compiles an example as `tidemill build` does: the job's own files with checks that end with file and line, the SDK's without.
-fn compile(workspace: &Workspace, name: &str, example: &str, wit: &Path) -> Result<Vec<u8>> {
-    let folder = workspace.root().join("examples").join(example).join("c");
+/// Compiles a project as `tidemill build` does: the job's own files with checks that end with file and line, the SDK's without.
+fn compile(workspace: &Workspace, name: &str, project: &str, wit: &Path) -> Result<Vec<u8>> {
+    let folder = workspace.root().join(project);
     let mut sources = vec![format!("{SDK}/tidemill.c")];
     for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let file = entry?.file_name().to_string_lossy().into_owned();
         if file.ends_with(".c") && !file.starts_with("test_") {
-            sources.push(format!("examples/{example}/c/{file}"));
+            sources.push(format!("{project}/{file}"));
         }
     }
     sources.sort();
@@ -89,7 +88,7 @@ fn compile(workspace: &Workspace, name: &str, example: &str, wit: &Path) -> Resu
         process::run(clang.arg("-c").arg("-o").arg(&object).arg(source), &format!("compiling {source}"))?;
         link.arg(&object);
     }
-    let component = pack(workspace, link, name, &format!("examples/{example}/c"), wit);
+    let component = pack(workspace, link, name, project, wit);
     fs::remove_dir_all(&objects).with_context(|| format!("cannot remove {}", objects.display()))?;
     component
 }

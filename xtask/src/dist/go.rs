@@ -1,4 +1,4 @@
-//! Guests in Go: `examples/NN-NAME/go`, modules of their own that take the SDK from this checkout.
+//! Guests in Go: modules of their own that take the SDK from this checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::{c, deliver, kept, output, pack, rust};
+use super::{deliver, kept, output, pack, projects};
 use crate::process;
 use crate::setup::go;
 use crate::workspace::{CONTRACT, Workspace};
 
-const EXAMPLES: &str = "examples";
 const SDK: &str = "guest-sdk/go";
 
 /// As `tidemill build` compiles: names stay for the trace of a trap, paths of this machine do not.
@@ -24,13 +23,12 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let recipe = format!("{} {} {}", go::version(&compiler)?, FLAGS.join(" "), pack::STUB);
     let wit = workspace.root().join(CONTRACT);
     let mut outputs = Vec::new();
-    for example in c::names(&workspace.root().join(EXAMPLES), "go/go.mod")? {
+    for (name, source) in projects(workspace, "go", "go.mod")? {
         let begun = Instant::now();
-        let source = workspace.root().join(EXAMPLES).join(&example).join("go");
-        let name = rust::without_number(&example);
+        let source = workspace.root().join(source);
         let inputs = kept::Inputs::of(&recipe).folder(&source)?.folder(&workspace.root().join(SDK))?.folder(&wit)?;
         let component = kept::component(workspace, &format!("go-{name}"), inputs, || compile(workspace, &compiler, &source, &wit))?;
-        let path = output(workspace, "go", name);
+        let path = output(workspace, "go", &name);
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
     }

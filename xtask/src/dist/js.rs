@@ -1,4 +1,4 @@
-//! Guests in TypeScript and JavaScript: `examples/NN-NAME/ts` and `examples/NN-NAME/js`, built by the SDK's own script.
+//! Guests in TypeScript and JavaScript, built by the SDK's own script.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::{deliver, kept, output, rust};
+use super::{deliver, kept, output, projects};
 use crate::process;
 use crate::setup::js::{self, Node, SDK};
 use crate::workspace::Workspace;
 
-/// The folders of an example that are built here; each is the name of its language.
+/// The languages that are built here, as the folders of projects are called.
 const LANGUAGES: [&str; 2] = ["js", "ts"];
 
 /// Builds all of them; answers the components.
@@ -20,14 +20,12 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     sdk(workspace, &node)?;
     let sdk = workspace.root().join(SDK);
     let mut outputs = Vec::new();
-    for (language, example) in find(workspace)? {
+    for (language, name, folder) in find(workspace)? {
         let begun = Instant::now();
-        let name = rust::without_number(&example);
-        let folder = format!("examples/{example}/{language}");
         let inputs = kept::Inputs::of(&js::recipe(workspace)?).folder(&workspace.root().join(&folder).join("src"))?;
         let inputs = inputs.folder(&sdk.join("src"))?.folder(&sdk.join("bin"))?.folder(&sdk.join("wit"))?;
         let component = kept::component(workspace, &format!("{language}-{name}"), inputs, || compile(workspace, &node, &folder))?;
-        let path = output(workspace, language, name);
+        let path = output(workspace, language, &name);
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
     }
@@ -41,20 +39,16 @@ fn sdk(workspace: &Workspace, node: &Node) -> Result<()> {
     process::run_quiet(&mut npm, &format!("compiling {SDK}"))
 }
 
-/// The languages and folders of the examples.
-fn find(workspace: &Workspace) -> Result<Vec<(&'static str, String)>> {
-    let examples = workspace.root().join("examples");
+/// The language, name and folder of each.
+fn find(workspace: &Workspace) -> Result<Vec<(&'static str, String, String)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(&examples).with_context(|| format!("cannot list {}", examples.display()))? {
-        let entry = entry?;
-        let here = LANGUAGES.into_iter().filter(|language| entry.path().join(language).join("package.json").is_file());
-        found.extend(here.map(|language| (language, entry.file_name().to_string_lossy().into_owned())));
+    for language in LANGUAGES {
+        found.extend(projects(workspace, language, "package.json")?.into_iter().map(|(name, folder)| (language, name, folder)));
     }
-    found.sort();
     Ok(found)
 }
 
-/// The types are checked with the SDK's tests, for the examples have no packages of their own here.
+/// The types are checked with the SDK's tests, for the projects have no packages of their own here.
 fn compile(workspace: &Workspace, node: &Node, folder: &str) -> Result<Vec<u8>> {
     let kept = workspace.cache().join("guests");
     fs::create_dir_all(&kept).with_context(|| format!("cannot create {}", kept.display()))?;

@@ -24,6 +24,11 @@ mod pack;
 mod python;
 mod rust;
 
+/// `examples/NN-NAME/LANGUAGE` becomes `LANGUAGE/NAME.wasm`.
+const EXAMPLES: &str = "examples";
+/// `tests/matrix/LANGUAGE` becomes `LANGUAGE/matrix.wasm`.
+const MATRIX: &str = "tests/matrix";
+
 /// The options of `dist`.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -100,6 +105,18 @@ fn remove_others(workspace: &Workspace, outputs: &BTreeSet<PathBuf>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The projects of a language, as names of components and folders from the root: those of the examples that are written in it, and that
+/// of the language matrix.
+fn projects(workspace: &Workspace, language: &str, file: &str) -> Result<Vec<(String, String)>> {
+    let examples = c::names(&workspace.root().join(EXAMPLES), &format!("{language}/{file}"))?;
+    let mut projects: Vec<_> =
+        examples.iter().map(|name| (rust::without_number(name).to_owned(), format!("{EXAMPLES}/{name}/{language}"))).collect();
+    if workspace.root().join(MATRIX).join(language).join(file).is_file() {
+        projects.push(("matrix".to_owned(), format!("{MATRIX}/{language}")));
+    }
+    Ok(projects)
 }
 
 /// Where the component of a guest goes.

@@ -1,4 +1,4 @@
-//! Guests in Python: examples by the SDK's own builder, and `tests/guests/python/NAME/app.py` against the bare contract.
+//! Guests in Python: projects by the SDK's own builder, and `tests/guests/python/NAME/app.py` against the bare contract.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,18 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::{c, deliver, kept, output};
+use super::{c, deliver, kept, output, projects};
 use crate::process;
 use crate::setup::python;
 use crate::workspace::{CONTRACT, WORLD, Workspace};
 
 const FOLDER: &str = "tests/guests/python";
-const EXAMPLES: &str = "examples";
 const SDK: &str = "guest-sdk/python/src";
 
 /// Builds all of them; answers the components.
 pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut outputs = bare(workspace)?;
-    outputs.extend(examples(workspace)?);
+    outputs.extend(with_sdk(workspace)?);
     Ok(outputs)
 }
 
@@ -49,20 +48,17 @@ fn compile(workspace: &Workspace, name: &str, source: &Path, wit: &Path) -> Resu
     })
 }
 
-/// `examples/NN-NAME/python`: a project each.
-fn examples(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    let folder = workspace.root().join(EXAMPLES);
+/// What is written with the SDK.
+fn with_sdk(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let sdk = workspace.root().join(SDK);
     let mut outputs = Vec::new();
-    for example in c::names(&folder, "python/pyproject.toml")? {
+    for (name, source) in projects(workspace, "python", "pyproject.toml")? {
         let begun = Instant::now();
-        // `01-wordcount` gives `wordcount`.
-        let name = example.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start_matches('-');
-        let source = folder.join(&example).join("python");
+        let source = workspace.root().join(source);
         let inputs = kept::Inputs::of(&format!("{} tidemill.build", python::version(workspace)?)).folder(&source)?.folder(&sdk)?;
         let inputs = inputs.folder(&workspace.root().join(CONTRACT))?;
-        let component = kept::component(workspace, &format!("python-{name}"), inputs, || project(workspace, name, &source, &sdk))?;
-        let path = output(workspace, "python", name);
+        let component = kept::component(workspace, &format!("python-{name}"), inputs, || project(workspace, &name, &source, &sdk))?;
+        let path = output(workspace, "python", &name);
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
     }

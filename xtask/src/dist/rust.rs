@@ -1,4 +1,4 @@
-//! Guests in Rust: the examples and the guests of the test suite, in one run of cargo.
+//! Guests in Rust: the examples, the language matrix and the guests of the test suite, in one run of cargo.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ struct Guest {
     package: String,
     /// The file that cargo makes, without folder.
     module: String,
-    /// `rust` for examples, `test` for the test suite's.
+    /// `rust` for examples and the matrix, `test` for the test suite's.
     language: &'static str,
     name: String,
 }
@@ -84,6 +84,7 @@ fn guest_of(package: &Package, root: &Path) -> Result<Option<Guest>> {
     let folder = package.folder(root);
     let (language, name) = match folder.split('/').collect::<Vec<_>>()[..] {
         ["examples", example, "rust"] => ("rust", without_number(example)),
+        ["tests", "matrix", "rust"] => ("rust", "matrix"),
         ["tests", "guests", "rust", name] => ("test", name),
         _ => return Ok(None),
     };

@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 
 const SDK: &str = "guest-sdk/go";
 const EXAMPLES: &str = "examples";
+const MATRIX: &str = "tests/matrix/go";
 const TEMPLATE: &str = "host/cli/templates/go";
 
 /// Runs all of them, the SDK's first.
@@ -32,13 +33,14 @@ pub(super) fn test(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The SDK and the examples.
+/// The SDK, the examples and the language matrix.
 fn modules(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut modules = vec![workspace.root().join(SDK)];
     let examples = workspace.root().join(EXAMPLES);
     let mut folders = examples.read_dir()?.collect::<std::io::Result<Vec<_>>>()?;
     folders.sort_by_key(std::fs::DirEntry::file_name);
     modules.extend(folders.iter().map(|folder| folder.path().join("go")).filter(|module| module.join("go.mod").is_file()));
+    modules.push(workspace.root().join(MATRIX));
     modules.push(project(workspace)?);
     Ok(modules)
 }

@@ -9,6 +9,7 @@ use crate::workspace::Workspace;
 mod c;
 mod go;
 mod js;
+pub(crate) mod matrix;
 mod python;
 
 /// The options of `sdk`.

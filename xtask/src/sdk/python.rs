@@ -19,15 +19,16 @@ pub(super) fn test(workspace: &Workspace) -> Result<()> {
         std::fs::remove_dir_all(&package).with_context(|| format!("cannot remove {}", package.display()))?;
     }
     let examples = workspace.root().join("examples");
+    let matrix = workspace.root().join("tests/matrix/python");
     let run = |what: &str, arguments: &[&str]| {
         let mut command = command(workspace);
         command.args(arguments);
         process::run(&mut command, what)
     };
-    run("checking the layout of the Python SDK", &["-m", "ruff", "format", "--check", "src", "tests", text(&examples)?])?;
+    run("checking the layout of the Python SDK", &["-m", "ruff", "format", "--check", "src", "tests", text(&examples)?, text(&matrix)?])?;
     run("checking the style of the Python SDK", &["-m", "ruff", "check", "src", "tests"])?;
     // What an example's functions do is said by their names and types.
-    let examples_style = ["-m", "ruff", "check", "--config", "pyproject.toml", "--ignore", "D1", text(&examples)?];
+    let examples_style = ["-m", "ruff", "check", "--config", "pyproject.toml", "--ignore", "D1", text(&examples)?, text(&matrix)?];
     run("checking the style of the examples in Python", &examples_style)?;
     // Pyright and mypy are among the tests, and so are the tests of the examples.
     // Apart, since files of both have the same names.

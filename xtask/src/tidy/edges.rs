@@ -103,7 +103,7 @@ fn place(folder: &str) -> Option<Place> {
         ["host", "server"] => Server,
         ["host", "cli"] => Cli,
         ["guest-sdk", "rust", ..] => Sdk,
-        ["examples", _, "rust"] | ["tests", "guests", "rust", _] => Job,
+        ["examples", _, "rust"] | ["tests", "matrix", "rust"] | ["tests", "guests", "rust", _] => Job,
         ["tests", "harness"] => Harness,
         ["tests", "e2e", ..] => Outside,
         ["tests" | "benches", ..] => Tests,

@@ -125,9 +125,7 @@ fn swap(job: &mut Job) -> Result {
     let seen = Cell::new(0);
     let counts = match version.as_str() {
         "other" => keyed.process("count", |declare| Other { count: declare.value("count") }),
-        "migrated" => {
-            keyed.process("count", |declare| Other { count: declare.value("count").migrates_from(|count: i64| count as f64) })
-        }
+        "migrated" => keyed.process("count", |declare| Other { count: declare.value("count").migrates_from(|count: i64| count as f64) }),
         "import" => {
             keyed.process("count", |declare| Counting::<Unreadable> { count: declare.value("count"), last: None, traps_after, seen })
         }

@@ -1,0 +1,25 @@
+"""The cases of the language matrix that are not examples; ``--arg case=NAME`` chooses one.
+
+README.md of the folder above says what each computes.
+"""
+
+from cases import errors, figures, sessions, side_outputs, state
+
+from tidemill import Job, JobError, job
+
+CASES = {
+    "sessions": sessions.case,
+    "side-outputs": side_outputs.case,
+    "errors": errors.case,
+    "state": state.case,
+    "map": figures.map,
+    "keyed-count": figures.keyed_count,
+}
+
+
+@job
+def matrix(job: Job) -> None:
+    name = job.arg("case")
+    if name not in CASES:
+        raise JobError(f"unknown case {name!r}")
+    CASES[name](job)

@@ -1,0 +1,29 @@
+//! The cases of the language matrix that are not examples; `--arg case=NAME` chooses one. README.md of the folder above says what each
+//! computes.
+
+mod errors;
+mod figures;
+mod sessions;
+mod side_outputs;
+mod state;
+
+use tidemill::prelude::*;
+
+/// The cases, by name.
+const CASES: [(&str, fn(&mut Job) -> Result); 6] = [
+    ("sessions", sessions::case),
+    ("side-outputs", side_outputs::case),
+    ("errors", errors::case),
+    ("state", state::case),
+    ("map", figures::map),
+    ("keyed-count", figures::keyed_count),
+];
+
+#[tidemill::job]
+fn matrix(job: &mut Job) -> Result {
+    let name = job.arg("case")?;
+    match CASES.iter().find(|(case, _)| *case == name) {
+        Some((_, build)) => build(job),
+        None => bail!("unknown case {name:?}"),
+    }
+}

@@ -1,0 +1,30 @@
+/**
+ * The cases of the language matrix that are not examples; `--arg case=NAME` chooses one. README.md of the folder above says what
+ * each computes.
+ */
+
+import { defineJob, JobError, type JobFunction } from "tidemill";
+
+import { errors } from "./cases/errors.js";
+import { keyedCount, map } from "./cases/figures.js";
+import { sessions } from "./cases/sessions.js";
+import { sideOutputs } from "./cases/side-outputs.js";
+import { state } from "./cases/state.js";
+
+/** The cases, by name. */
+const CASES: Readonly<Record<string, JobFunction>> = {
+  sessions,
+  "side-outputs": sideOutputs,
+  errors,
+  state,
+  map,
+  "keyed-count": keyedCount,
+};
+
+export default defineJob((job) => {
+  const name = job.arg("case");
+  const build = CASES[name];
+  if (build === undefined)
+    throw new JobError(`unknown case ${JSON.stringify(name)}`);
+  build(job);
+});
