@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How a job behaves beside its cost at full speed: latency, partial load, start-up, memory behind a slow sink.
+"""How a job behaves beside its cost at full speed: latency, partial load, start-up, memory behind a slow sink, languages.
 
 measure.py latency   [--queries q5,q11] [--rate 50000] [--seconds 60] [--systems tidemill,flink,timely]
 measure.py load      [--queries q0,q5,..] [--rate 500000] [--rounds 3]
@@ -7,9 +7,10 @@ measure.py startup   [--queries q1,q5] [--rounds 10]
 measure.py slow-sink [--seconds 120] [--slower 100] [--limit-mib 128]
 measure.py checkpoints [--queries q5,q11,timers,kv] [--rate 1000000] [--rounds 3] [--interval 1s]
 measure.py recovery  [--keys 1500000] [--rounds 5]
+measure.py languages [--languages rust,python,ts,go,c] [--records 1000000] [--rounds 5]
 
-All run `dist/tidemill` with `dist/guests/rust/nexmark.wasm` over events that the tool makes itself and keeps under $PEERS_WORK
-(default ~/.cache/tidemill-peers). With --out FILE every figure is appended as a line of JSON. Peers are found by $TIDEMILL_PEERS.
+All but the last run `dist/tidemill` with `dist/guests/rust/nexmark.wasm` over events that the tool makes itself and keeps under
+$PEERS_WORK (default ~/.cache/tidemill-peers); the last runs `dist/guests/*/matrix.wasm` and prints a table. With --out FILE every figure is appended as a line of JSON. Peers are found by $TIDEMILL_PEERS.
 """
 import argparse, glob, json, os, re, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -310,6 +311,71 @@ def recovery(args):
                 "last_checkpoints": listed.strip().splitlines()[-1][:300]})
 
 
+# -------------------------------------------------------------------------------------------------------- languages
+
+def spent(job, cache):
+    """Wall-clock and processor seconds of a command with this cache of components, and its peak memory in MiB."""
+    begun = time.monotonic()
+    process = subprocess.Popen(job, stdout=subprocess.DEVNULL, env={**os.environ, "XDG_CACHE_HOME": cache})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    if status != 0:
+        sys.exit(f"{' '.join(job)} failed")
+    return time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def matrix_job(language, case, records, keys, parallelism, *extra):
+    """A case of tests/matrix over random rows, whose results go nowhere."""
+    rows = f"rows=datagen:rows?seed=1&keys={keys}&count={records}"
+    return [BINARY, "run", f"{ROOT}/dist/guests/{language}/matrix.wasm", "--arg", f"case={case}", "--bind", rows, "--bind", "out=discard:",
+            "--parallelism", str(parallelism), *extra]
+
+
+def in_function(language, case, args, cache):
+    """Nanoseconds a record between entering and leaving the component, for the operator that the case is about."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = f"{folder}/report"
+        spent(matrix_job(language, case, args.records, args.keys, 1, "--report", "json", "--report-file", report), cache)
+        work = next(operator for operator in json.load(open(report))["operators"] if operator["name"] == "work")
+        return work["guest_ns"] / work["records_in"]
+
+
+def one_more(language, args, cache):
+    """What each further instance costs, in ms of processor time and MiB: a worker has one each."""
+    one, many = (spent(matrix_job(language, "keyed-count", 1, args.keys, workers), cache) for workers in (1, 1 + args.instances))
+    return (many[1] - one[1]) * 1e3 / args.instances, (many[2] - one[2]) / args.instances
+
+
+def languages(args):
+    """What a user's language costs: the same two functions in each, round after round."""
+    names, found = args.languages.split(","), {}
+    with tempfile.TemporaryDirectory() as cache:
+        for language in names:
+            component = f"{ROOT}/dist/guests/{language}/matrix.wasm"
+            plan = [BINARY, "plan", component, "--arg", "case=keyed-count"]
+            cold = spent(plan, cache)
+            found[language] = {"component_kib": round(os.path.getsize(component) / 1024), "compile_ms": round(cold[0] * 1e3),
+                               "compile_cpu_ms": round(cold[1] * 1e3), "rounds": []}
+        for _ in range(args.rounds):
+            for language in names:
+                plan = [BINARY, "plan", f"{ROOT}/dist/guests/{language}/matrix.wasm", "--arg", "case=keyed-count"]
+                peak = spent(matrix_job(language, "keyed-count", args.records, args.keys, 1), cache)[2]
+                found[language]["rounds"].append((spent(plan, cache)[0] * 1e3, *one_more(language, args, cache), peak,
+                                                  in_function(language, "map", args, cache), in_function(language, "keyed-count", args, cache)))
+    print("| language | component | compile | of it processor | cached | instance | its memory | peak memory | map | keyed count |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for language in names:
+        row = found[language]
+        plan, instance, instance_mib, peak, per_map, per_count = (statistics.median(figures) for figures in zip(*row["rounds"]))
+        print(f"| {language} | {row['component_kib']:,} KiB | {row['compile_ms']:,} ms | {row['compile_cpu_ms']:,} ms | {plan:.0f} ms | {instance:.1f} ms "
+              f"| {instance_mib:.1f} MiB | {peak:.0f} MiB | {per_map:,.0f} ns | {per_count:,.0f} ns |")
+        found[language] = {"measure": "languages", "language": language, **row, "rounds": args.rounds, "records": args.records, "cached_ms": round(plan, 1),
+                           "instance_ms": round(instance, 2), "instance_mib": round(instance_mib, 1), "peak_mib": round(peak), "map_ns": round(per_map, 1),
+                           "keyed_count_ns": round(per_count, 1)}
+    for row in found.values():
+        keep(args, row)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -324,6 +390,7 @@ def main():
     verb("startup", startup, queries="q1,q5", rounds=10)
     verb("checkpoints", checkpoints, queries="q5,q11,timers,kv", rate=1_000_000, rounds=3, interval="1s", events=5_000_000, keys=1_000_000)
     verb("recovery", recovery, keys=1_500_000, rounds=5)
+    verb("languages", languages, languages="rust,python,ts,go,c", records=1_000_000, rounds=5, keys=1_000, instances=16)
     verb("slow-sink", slow_sink, seconds=120, slower=100, events=5_000_000, limit_mib=128)
     args = parser.parse_args()
     if not shutil.which(BINARY):
