@@ -1,5 +1,6 @@
 //! One operator per file; each is a [`crate::harness::Logic`], except the source, which has no input.
 
+mod ahead;
 pub(crate) mod chain;
 pub(crate) mod guest_call;
 pub(crate) mod join;

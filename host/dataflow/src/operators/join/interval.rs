@@ -2,7 +2,8 @@
 //!
 //! A row is kept until the watermark has passed the last time at which a partner of it could be on time; then, if it found nobody, it is
 //! told as unmatched, or joined with nothing where the other side is not required. A row is late when its time is below the
-//! watermark: one that equals it still finds its partners.
+//! watermark: one that equals it still finds its partners. Of key groups that were ahead at an unaligned boundary rows have been let go
+//! that the operator's watermark would still keep, so what counts for a row is its group's watermark (see [`Ahead`]).
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use super::{Results, SideInput};
 use crate::harness::{Context, Given, Logic};
 use crate::keyed::for_each_key;
 use crate::ledger::Ledger;
+use crate::operators::ahead::Ahead;
 use crate::report::Failure;
 use crate::restore::Restored;
 
@@ -27,13 +29,14 @@ pub(crate) struct IntervalJoin {
     store: Store,
     /// Rows by the last time of a partner.
     closing: BTreeMap<TimeMs, Vec<Place>>,
+    ahead: Ahead,
     results: Results,
 }
 
 impl IntervalJoin {
     pub(crate) fn new(sides: Vec<SideInput>, bounds: (TimeMs, TimeMs), output: &Schema, ledger: Ledger) -> IntervalJoin {
         let results = Results::new(&sides, 0, output);
-        IntervalJoin { sides, bounds, store: Store::new(ledger), closing: BTreeMap::new(), results }
+        IntervalJoin { sides, bounds, store: Store::new(ledger), closing: BTreeMap::new(), ahead: Ahead::default(), results }
     }
 
     /// The first and the last time of a partner of a row.
@@ -89,10 +92,10 @@ fn is_closed(last: TimeMs, watermark: TimeMs) -> bool {
 
 impl Logic for IntervalJoin {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
-        let watermark = cx.at.watermark;
         let key = self.sides[input].key.clone();
         let mut late = Vec::new();
         for_each_key(&block, &key, |row, hash, key| {
+            let watermark = self.ahead.holds(hash, cx.at.watermark);
             if block.time(row) < watermark {
                 late.push(row as u32);
                 return;
@@ -121,7 +124,12 @@ impl Logic for IntervalJoin {
             }
         }
         self.results.flush(cx);
+        self.ahead.reached(watermark);
         Ok(())
+    }
+
+    fn ahead(&self) -> &[TimeMs] {
+        self.ahead.watermarks()
     }
 
     fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
@@ -133,7 +141,9 @@ impl Logic for IntervalJoin {
         Ok(self.store.hand_over_more())
     }
 
-    fn restore(&mut self, restored: &Restored, _: &[TimeMs], _: &mut Context) -> Result<(), Failure> {
+    fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], _: &mut Context) -> Result<(), Failure> {
+        self.ahead = Ahead::new(watermarks);
+        self.ahead.reached(restored.watermark());
         let mut kept = Vec::new();
         self.store.restore(restored, [&self.sides[0].schema, &self.sides[1].schema], |place, time| kept.push((place, time)))?;
         for (place, time) in kept {

@@ -3,7 +3,8 @@
 //!
 //! A record waits until the watermark has come to its time, since an earlier version may still be on its way; so results come in
 //! order of time. A version that comes late counts for the records that still wait. Of the versions that no record on time can see
-//! any more, only the last is kept.
+//! any more, only the last is kept. Records of a key group that was ahead at an unaligned boundary have been joined up to its own
+//! watermark, which is what counts for what comes behind them (see [`Ahead`]).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use super::{Results, SideInput};
 use crate::harness::{Context, Given, Logic};
 use crate::keyed::for_each_key;
 use crate::ledger::Ledger;
+use crate::operators::ahead::Ahead;
 use crate::report::Failure;
 use crate::restore::Restored;
 
@@ -31,13 +33,14 @@ pub(crate) struct TemporalJoin {
     waiting: BTreeMap<TimeMs, Vec<Place>>,
     /// Keys with versions that may have become old, by the time of the newer one.
     old: BTreeMap<TimeMs, Vec<u32>>,
+    ahead: Ahead,
     results: Results,
 }
 
 impl TemporalJoin {
     pub(crate) fn new(sides: Vec<SideInput>, output: &Schema, ledger: Ledger) -> TemporalJoin {
         let results = Results::new(&sides, 0, output);
-        TemporalJoin { sides, store: Store::new(ledger), waiting: BTreeMap::new(), old: BTreeMap::new(), results }
+        TemporalJoin { sides, store: Store::new(ledger), waiting: BTreeMap::new(), old: BTreeMap::new(), ahead: Ahead::default(), results }
     }
 
     /// Joins a record with the version of its time.
@@ -66,10 +69,10 @@ impl TemporalJoin {
 
 impl Logic for TemporalJoin {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
-        let watermark = cx.at.watermark;
         let key = self.sides[input].key.clone();
         let mut late = Vec::new();
         for_each_key(&block, &key, |row, hash, key| {
+            let watermark = self.ahead.holds(hash, cx.at.watermark);
             let time = block.time(row);
             if input == RECORDS && time <= watermark && watermark > TIME_MIN {
                 late.push(row as u32);
@@ -106,7 +109,12 @@ impl Logic for TemporalJoin {
             let keys = entry.remove();
             keys.into_iter().for_each(|key| self.trim(key, watermark));
         }
+        self.ahead.reached(watermark);
         Ok(())
+    }
+
+    fn ahead(&self) -> &[TimeMs] {
+        self.ahead.watermarks()
     }
 
     fn hand_over(&mut self, _: &mut Context) -> Result<Given, Failure> {
@@ -118,7 +126,9 @@ impl Logic for TemporalJoin {
         Ok(self.store.hand_over_more())
     }
 
-    fn restore(&mut self, restored: &Restored, _: &[TimeMs], _: &mut Context) -> Result<(), Failure> {
+    fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], _: &mut Context) -> Result<(), Failure> {
+        self.ahead = Ahead::new(watermarks);
+        self.ahead.reached(restored.watermark());
         let mut kept = Vec::new();
         self.store.restore(restored, [&self.sides[0].schema, &self.sides[1].schema], |place, time| kept.push((place, time)))?;
         for (place, time) in kept {

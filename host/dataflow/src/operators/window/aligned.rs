@@ -16,12 +16,12 @@ use tidemill_core::window::{Window, panes_per_window, sliding, window_start};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use super::Rows;
-use super::ahead::Ahead;
 use super::firings::Firings;
 use super::work::{Names, Owner, Work};
 use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::Pages;
+use crate::operators::ahead::Ahead;
 use crate::report::Failure;
 use crate::restore::{Page, Restored};
 

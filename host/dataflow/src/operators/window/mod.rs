@@ -6,7 +6,6 @@
 //! `advance` returns, in order of window end.
 
 pub(crate) mod accumulators;
-mod ahead;
 mod aligned;
 mod asked;
 mod assign;
@@ -27,10 +26,10 @@ use tidemill_core::trigger::Machine;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use crate::harness::{Context, Given, Logic};
+use crate::operators::ahead::Ahead;
 use crate::report::Failure;
 use crate::restore::Restored;
 use crate::run::Log;
-use ahead::Ahead;
 use aligned::Aligned;
 use assign::Assign;
 use counted::Counted;

@@ -1,8 +1,8 @@
 //! Key groups that were ahead of the operator's watermark when they were saved.
 //!
 //! At an unaligned boundary workers hand over at different watermarks, and the operator begins again at the least of them. Until it has
-//! caught up, a key of a group that was further on keeps what it had: windows that fired do not fire again, and a record that was late
-//! is late.
+//! caught up, a key of a group that was further on keeps what it had: windows that fired do not fire again, rows that a join has let go
+//! are missed by nobody, and a record that was late is late.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use tidemill_core::{TIME_MIN, TimeMs, key};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
+pub(crate) struct Ahead {
     /// By key group; empty when the operator has caught up.
     of: Vec<TimeMs>,
     most: TimeMs,
@@ -19,36 +19,40 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// For watermarks by key group.
-    pub(super) fn new(of: &[TimeMs]) -> Ahead {
+    pub(crate) fn new(of: &[TimeMs]) -> Ahead {
         Ahead { of: of.to_vec(), most: of.iter().copied().max().unwrap_or(TIME_MIN) }
     }
 
     /// The watermarks by key group; empty when the operator has caught up.
-    pub(super) fn watermarks(&self) -> &[TimeMs] {
+    pub(crate) fn watermarks(&self) -> &[TimeMs] {
         &self.of
     }
 
     /// The operator has come to a watermark.
-    pub(super) fn reached(&mut self, watermark: TimeMs) {
+    pub(crate) fn reached(&mut self, watermark: TimeMs) {
         if watermark >= self.most {
             self.of.clear();
         }
     }
 
     /// Whether the window that ends here has fired already for a key with this hash.
-    pub(super) fn has_fired(&self, end: TimeMs, hash: u64) -> bool {
+    pub(crate) fn has_fired(&self, end: TimeMs, hash: u64) -> bool {
         self.of.get(key::group(hash) as usize).is_some_and(|watermark| end.saturating_sub(1) <= *watermark)
     }
 
+    /// The watermark that holds for a key with this hash, where the operator has come to `watermark`.
+    pub(crate) fn holds(&self, hash: u64, watermark: TimeMs) -> TimeMs {
+        self.of.get(key::group(hash) as usize).map_or(watermark, |of| watermark.max(*of))
+    }
+
     /// The rows of a block by the watermark that holds for them; none where the operator's holds for all.
-    pub(super) fn split(&self, block: &Block, columns: &[usize], watermark: TimeMs) -> Option<BTreeMap<TimeMs, Vec<u32>>> {
+    pub(crate) fn split(&self, block: &Block, columns: &[usize], watermark: TimeMs) -> Option<BTreeMap<TimeMs, Vec<u32>>> {
         if self.of.is_empty() {
             return None;
         }
         let mut rows: BTreeMap<TimeMs, Vec<u32>> = BTreeMap::new();
         key::for_each(block, columns, |row, key| {
-            let of = self.of[key::group(key::hash(key)) as usize];
-            rows.entry(of.max(watermark)).or_default().push(row as u32);
+            rows.entry(self.holds(key::hash(key), watermark)).or_default().push(row as u32);
         });
         Some(rows)
     }
@@ -75,7 +79,9 @@ mod tests {
         ahead.reached(99);
         let rows = ahead.split(&block, &[0], 60).expect("one is ahead");
         assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(60, vec![1]), (100, vec![0, 2])]);
+        assert_eq!((ahead.holds(hash, 60), ahead.holds(hash, 101)), (100, 101));
         ahead.reached(100);
         assert!(ahead.split(&block, &[0], 100).is_none() && !ahead.has_fired(0, hash));
+        assert_eq!(ahead.holds(hash, 60), 60);
     }
 }
