@@ -242,9 +242,11 @@ pub(crate) struct ValueTable<T>(pub(crate) Entries<Option<T>>, StateKind, RefCel
 /// A record type that a value had in an earlier version.
 pub(crate) struct Older<T> {
     schema: Schema,
-    /// Reads the rows of a block that have a value.
-    read: Box<dyn Fn(&Block<'_>, usize) -> Result<Vec<Option<T>>, Error>>,
+    read: Box<ReadValues<T>>,
 }
+
+/// Reads a value of each row of a block from the columns from an index on; none where the row has none.
+type ReadValues<T> = dyn Fn(&Block<'_>, usize) -> Result<Vec<Option<T>>, Error>;
 
 /// Reads a value of each row from the columns from `first` on; none where all of them are absent.
 fn read_values<T: Record>(block: &Block<'_>, first: usize) -> Result<Vec<Option<T>>, Error> {
