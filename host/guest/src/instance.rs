@@ -151,7 +151,7 @@ impl Instance {
         let schema = self.state_schemas.get(operator as usize).ok_or_else(|| format!("there is no operator {operator}"))?;
         let block = Block::from_bytes(bytes, schema).map_err(|e| format!("the state of operator {operator} cannot be read: {e}"))?;
         if block.rows() != rows {
-            return Err(format!("it exported {} rows for {rows} of operator {operator}", block.rows()));
+            return Err(format!("it gave {} rows of state of operator {operator}, asked for {rows}", block.rows()));
         }
         if block.times().iter().any(|time| time != 0) {
             return Err(format!("it exported state of operator {operator} with event times, which must be 0"));

@@ -151,7 +151,7 @@ fn exported_state_must_be_of_the_declared_schema_and_of_all_slots() {
         Err(Error::Contract { export: "export-state", message }) => message,
         other => panic!("{other:?}"),
     };
-    assert_eq!(message(state_block(&[1]).as_bytes()), "it exported 1 rows for 2 slots of operator 1");
+    assert_eq!(message(state_block(&[1]).as_bytes()), "it gave 1 rows of state of operator 1, asked for 2");
     assert!(message(block(2, "x").as_bytes()).contains("cannot be read"));
     let mut timed = state_block(&[1, 2]).as_bytes().to_vec();
     timed[48] = 1;
