@@ -23,6 +23,7 @@ mod storm;
 mod test;
 mod tidy;
 mod workspace;
+mod zoo;
 
 /// Tasks of the Tidemill workspace. A newcomer starts with `cargo xtask demo`.
 #[derive(Parser)]
@@ -48,6 +49,8 @@ enum Verb {
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
     Chaos(chaos::Options),
+    /// Run the hostile zoo: what uploads may do, beside a job that must not feel it
+    Zoo,
     /// Swap the code of a running job many times in a row and compare its output
     SwapStorm(storm::Options),
     /// Run the conformance cases: what each row of semantics.md means
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Verb::SdkMatrix(options) => sdk::matrix::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
+        Verb::Zoo => zoo::run(&workspace),
         Verb::SwapStorm(options) => storm::run(&workspace, &options),
         Verb::Conformance(options) => conformance::run(&workspace, &options),
         Verb::Tidy => tidy::run(&workspace),

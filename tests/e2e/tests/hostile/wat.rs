@@ -3,6 +3,7 @@
 //! Memory: 1024 an empty outcome, 2048 the result of `plan`, 2560 whatever a body writes there, 4096 the plan, 65,536 the data of the case,
 //! from [`HEAP`] on what `cabi_realloc` gives out.
 
+use serde::Deserialize;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -17,8 +18,9 @@ const PLAN: &str = r#"{"contract": "0.1.0", "name": "hostile", "operators": [
      "inputs": [{"from": "in"}], "outputs": [{"schema": "n:i64"}]},
     {"name": "out", "kind": {"sink": {"binding": "out", "format": "json"}}, "inputs": [{"from": "op"}]}]}"#;
 
-/// A component in the making.
-#[derive(Debug)]
+/// A case: a file of `tests/hostile/guests`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Case {
     /// Further fields of the module.
     pub(crate) fields: String,
@@ -29,7 +31,20 @@ pub(crate) struct Case {
     pub(crate) realloc: String,
     /// The body of `process`; answers the place of an outcome.
     pub(crate) process: String,
+    #[serde(rename = "export_state")]
     pub(crate) export_state: String,
+    /// How often it may be started in the first seconds.
+    pub(crate) starts_max: Option<u64>,
+    /// Where it is stopped, and a word that names the cause. Nowhere is well too: then it only must hurt nobody.
+    pub(crate) fails: Fails,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Fails {
+    pub(crate) upload: Option<String>,
+    pub(crate) submit: Option<String>,
+    pub(crate) run: Option<String>,
 }
 
 impl Default for Case {
@@ -42,6 +57,8 @@ impl Default for Case {
             realloc: String::new(),
             process: "(i32.const 1024)".to_owned(),
             export_state: "(i32.const 1024)".to_owned(),
+            starts_max: None,
+            fails: Fails::default(),
         }
     }
 }
