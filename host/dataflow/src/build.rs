@@ -34,7 +34,7 @@ use crate::linger::Linger;
 use crate::operators::chain::Chain;
 use crate::operators::guest_call::{GuestCall, Instance};
 use crate::operators::join::{self, IntervalJoin, KeyedJoin, SideInput, TemporalJoin, WindowJoin};
-use crate::operators::process::{KeyedInput, Process};
+use crate::operators::process::{KeyedInput, Process, Shared};
 use crate::operators::rolling::Rolling;
 use crate::operators::sink::Sink;
 use crate::operators::source::{MakeReader, Prelude, SourceSpec, source};
@@ -47,7 +47,7 @@ use crate::parcel::Parcel;
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
-use crate::run::{JobSpec, Participant};
+use crate::run::{JobSpec, Mode, Participant};
 use crate::ticks::Ticks;
 
 /// How long a worker without work sleeps at most before it looks at the stop switch.
@@ -142,6 +142,9 @@ pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Partici
 /// What is under way to an operator; none for a source. Other columns of an input make it another kind.
 pub(crate) fn under_way(plan: &Plan, graph: &Graph, id: OperatorId) -> Option<Participant> {
     let operator = &plan.operators[id as usize];
+    if is_always_aligned(operator) {
+        return None;
+    }
     let columns: Vec<String> = graph.inputs(id).map(|edge| edge.schema.to_string()).collect();
     let kind = format!("buffer of {}", columns.join(" and "));
     let name = in_flight::operator(&operator.name);
@@ -153,6 +156,12 @@ pub(crate) fn under_way(plan: &Plan, graph: &Graph, id: OperatorId) -> Option<Pa
         state: Some(in_flight::state()),
         migrates: Vec::new(),
     })
+}
+
+/// Whether an operator hands over only when all that is from before a boundary has come, in every mode: what it keeps is the same on
+/// every worker then, so that one copy of it is enough for all.
+fn is_always_aligned(operator: &Operator) -> bool {
+    matches!(&operator.kind, Kind::Process(spec) if spec.broadcast.is_some())
 }
 
 /// How handovers name what is under way to an operator.
@@ -241,9 +250,11 @@ impl Job {
     fn barrier(&self, id: OperatorId, worker: usize, lanes: &[Lane]) -> Option<Barrier> {
         let checkpoints = self.spec.checkpoints.as_ref()?;
         let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
-        let recorder = (checkpoints.under_way && !lanes.is_empty())
+        let aligned = is_always_aligned(&self.spec.plan.operators[id as usize]);
+        let mode = if aligned { Mode::Aligned } else { checkpoints.mode };
+        let recorder = (checkpoints.under_way && !lanes.is_empty() && !aligned)
             .then(|| Recorder::new(under_way_id(&self.spec.plan, id), worker, key::groups(worker, parallelism), lanes.to_vec()));
-        Some(Barrier::new((id, worker), Arc::clone(&self.ticks), Arc::clone(&checkpoints.keeper), checkpoints.mode, recorder))
+        Some(Barrier::new((id, worker), Arc::clone(&self.ticks), Arc::clone(&checkpoints.keeper), mode, recorder))
     }
 
     /// The inputs of an operator, as what is under way to it is saved.
@@ -414,9 +425,11 @@ impl Job {
                 let watermarks = if let Kind::Timestamps(strategy) = last.kind { Some(strategy) } else { None };
                 Box::new(Chain::new(call(), schema, watermarks))
             }
-            Kind::Process(_) => {
+            Kind::Process(process) => {
                 let input = |e: &&Edge| KeyedInput { key: key_columns(spec, e), schema: e.schema.clone() };
-                Box::new(Process::new(call(), edges.iter().map(input).collect(), self.ledger()))
+                let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
+                let shared = process.broadcast.as_ref().map(|broadcast| Shared::new(broadcast.apply, key::groups(worker, parallelism)));
+                Box::new(Process::new(call(), edges.iter().map(input).collect(), self.ledger(), shared))
             }
             Kind::Window(window) => {
                 let key = key_columns(spec, edges[0]);

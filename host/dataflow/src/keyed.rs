@@ -114,6 +114,11 @@ impl<V> KeyMap<V> {
         self.entries.get(index as usize)?.as_ref().map(|e| e.key.as_slice())
     }
 
+    /// The indexes of all entries.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.entries).filter_map(|(index, entry)| entry.as_ref().map(|_| index))
+    }
+
     /// Removes an entry; its index may come back.
     pub(crate) fn remove(&mut self, index: u32) -> Option<V> {
         let entry = self.entries.get_mut(index as usize)?.take()?;

@@ -66,10 +66,15 @@ impl Restored {
     }
 
     /// Calls `each` for every page of this worker's state.
-    pub(crate) fn pages(&self, mut each: impl FnMut(&Page) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn pages(&self, each: impl FnMut(&Page) -> Result<(), Failure>) -> Result<(), Failure> {
+        self.pages_of(self.groups.clone(), each)
+    }
+
+    /// Calls `each` for every page of these key groups, whichever worker has them.
+    pub(crate) fn pages_of(&self, groups: Range<u32>, mut each: impl FnMut(&Page) -> Result<(), Failure>) -> Result<(), Failure> {
         let Some(state) = &self.operator().state else { return Ok(()) };
         let mut failure = None;
-        let read = self.saved.pages(&self.operator, self.groups.clone(), &mut |block| {
+        let read = self.saved.pages(&self.operator, groups, &mut |block| {
             each(&Page { block, state }).map_err(|f| {
                 let text = f.to_string();
                 failure = Some(f);

@@ -337,6 +337,7 @@ impl<G: Measured> Guest for Recycled<G> {
 
     /// A trigger may keep something in a slot that has no record yet.
     fn trigger(&mut self, operator: OperatorId, at: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
+        self.warm(operator, asked.slots)?;
         let decisions = self.guest.trigger(operator, at, asked)?;
         if let Some(live) = self.slots(operator) {
             live.add(asked.slots);
@@ -345,11 +346,13 @@ impl<G: Measured> Guest for Recycled<G> {
     }
 
     fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
+        self.warm(operator, slots)?;
         self.guest.purge(operator, slots)?;
         self.called(())
     }
 
     fn apply(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, keys: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        self.warm_chain(chain, slots)?;
         let outcome = self.guest.apply(chain, input, at, block, keys, slots)?;
         self.computed(chain, slots, outcome)
     }

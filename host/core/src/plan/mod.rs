@@ -201,7 +201,7 @@ pub enum Watermarks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessSpec {
-    /// For each input the key fields; their types agree over inputs.
+    /// For each input the key fields; their types agree over inputs. Broadcast inputs stand behind these and have none.
     pub keys: Vec<Vec<String>>,
     /// The state it keeps per key.
     #[serde(default)]
@@ -209,6 +209,33 @@ pub struct ProcessSpec {
     /// The names of its timers.
     #[serde(default)]
     pub timers: Vec<Timer>,
+    /// What its broadcast inputs have to do with it. Since 0.2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broadcast: Option<BroadcastSpec>,
+}
+
+/// State that is the same on every worker, since every record of a broadcast input comes to all (semantics.md #28).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BroadcastSpec {
+    /// What it keeps, once for all keys.
+    #[serde(default)]
+    pub state: Vec<State>,
+    /// Whether each record of a broadcast input is applied to every key that has state.
+    #[serde(default)]
+    pub apply: bool,
+}
+
+impl ProcessSpec {
+    /// Whether records of an input come to every worker.
+    pub fn is_broadcast(&self, input: usize) -> bool {
+        self.broadcast.is_some() && input >= self.keys.len()
+    }
+
+    /// Whether records have no key: only beside broadcast inputs.
+    pub fn is_unkeyed(&self) -> bool {
+        self.broadcast.is_some() && self.keys.iter().all(Vec::is_empty)
+    }
 }
 
 /// The time domain of a timer or window.
@@ -308,6 +335,7 @@ impl Operator {
     /// The key fields of an input, for operators that have keys.
     pub fn key(&self, input: usize) -> Option<&[String]> {
         match &self.kind {
+            Kind::Process(spec) if spec.is_unkeyed() => None,
             Kind::Process(spec) => spec.keys.get(input).map(Vec::as_slice),
             Kind::Window(spec) => Some(&spec.key),
             Kind::Rolling(spec) => Some(&spec.key),
@@ -388,7 +416,7 @@ impl Operator {
     /// The schema of the state of one slot as `export-state` writes it: the columns of all pieces in order, named `piece.column` and
     /// optional, since what was never touched is absent.
     pub fn state_schema(&self) -> Schema {
-        let fields = self.states().iter().flat_map(|state| state.fields(&state.schema));
+        let fields = self.states().flat_map(|state| state.fields(&state.schema));
         Schema::new(fields.collect()).expect("plan::check has found the names of states and their columns unique")
     }
 
@@ -398,16 +426,21 @@ impl Operator {
             let named = |older| Schema::new(state.fields(older).collect()).expect("a schema's own names are unique");
             state.migrates.iter().map(named).collect::<Vec<_>>()
         };
-        self.states().iter().flat_map(of).collect()
+        self.states().flat_map(of).collect()
     }
 
-    fn states(&self) -> &[State] {
-        match &self.kind {
-            Kind::Process(spec) => &spec.state,
+    fn states(&self) -> impl Iterator<Item = &State> {
+        let mut shared: &[State] = &[];
+        let own: &[State] = match &self.kind {
+            Kind::Process(spec) => {
+                shared = spec.broadcast.as_ref().map_or(&[], |broadcast| &broadcast.state);
+                &spec.state
+            }
             Kind::Window(spec) => &spec.state,
             Kind::CoGroup(spec) => &spec.state,
             _ => &[],
-        }
+        };
+        own.iter().chain(shared)
     }
 }
 

@@ -19,6 +19,7 @@ use tidemill_core::schema::Schema;
 use crate::harness::Context;
 use crate::operators::rerun::{Rerun, Trapped};
 use crate::operators::watch::{Condemned, Piece, Watch};
+use crate::restore::{Page, Restored};
 use crate::report::{Cause, Failure};
 
 /// The component's instance of this worker, shared by its operators.
@@ -113,14 +114,14 @@ impl GuestCall {
         self.call(cx, None, |guest, _| guest.export_state(self.head(), slots))
     }
 
-    /// What the first member can turn into the columns of its state.
-    pub(crate) fn migrates(&self) -> Vec<Schema> {
-        self.plan.operators[self.head() as usize].migrates()
-    }
-
-    /// Turns rows with the columns of an earlier version into rows of the first member's state.
-    pub(crate) fn migrate(&self, from: &Schema, rows: &Block, cx: &Context) -> Result<Block, Failure> {
-        self.call(cx, None, |guest, _| guest.migrate_state(self.head(), from, rows))
+    /// The state of some rows of a checkpoint in the columns that the first member has today, where there is any; it turns columns of an
+    /// earlier version into them itself where it says that it can.
+    pub(crate) fn saved(&self, restored: &Restored, page: &Page<'_>, rows: &[u32], cx: &Context) -> Result<Option<Block>, Failure> {
+        let operator = &self.plan.operators[self.head() as usize];
+        let schema = operator.state_schema();
+        let Some(older) = restored.migrates(&schema, &operator.migrates()) else { return Ok(page.state(rows, &schema)) };
+        let migrate = |saved: Block| self.call(cx, None, |guest, _| guest.migrate_state(self.head(), older, &saved));
+        page.state(rows, older).map(migrate).transpose()
     }
 
     /// Loads empty slots of the first member, row by row.

@@ -1,6 +1,7 @@
 //! One operator per file; each is a [`crate::harness::Logic`], except the source, which has no input.
 
 mod ahead;
+mod broadcast;
 pub(crate) mod chain;
 pub(crate) mod guest_call;
 pub(crate) mod join;

@@ -1,14 +1,14 @@
 //! The keyed process function: state slots and timers for the guest (semantics.md #22-#26).
 //!
 //! The host maps keys to slots and keeps the timers; the guest computes over whole blocks. A slot whose state is empty
-//! and whose key has no timer is dropped and its number reused.
+//! and whose key has no timer is dropped and its number reused. Beside keyed inputs there may be broadcast ones: see [`Shared`].
 
 use std::collections::HashMap;
 
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::checkpoint::Keyed;
-use tidemill_core::guest::{Outcome, Slot, TimerAction, TimerOp};
+use tidemill_core::guest::{ChainId, Error, Guest, Outcome, Slot, TimerAction, TimerOp};
 use tidemill_core::key::hash;
 use tidemill_core::plan::{Domain, Kind, Timer};
 use tidemill_core::schema::{Field, Schema, Type};
@@ -16,6 +16,7 @@ use tidemill_core::schema::{Field, Schema, Type};
 use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key, key_schema, push_key};
 use crate::ledger::{Ledger, Pages};
+pub(crate) use crate::operators::broadcast::Shared;
 use crate::operators::guest_call::{GuestCall, Shown};
 use crate::operators::watch::{Piece, part};
 use crate::report::{Cause, Failure};
@@ -40,20 +41,25 @@ pub(crate) struct KeyedInput {
 
 /// See the module.
 pub(crate) struct Process {
-    call: GuestCall,
-    inputs: Vec<KeyedInput>,
-    keys: KeyMap<()>,
-    ledger: Ledger,
+    pub(super) call: GuestCall,
+    pub(super) inputs: Vec<KeyedInput>,
+    pub(super) keys: KeyMap<()>,
+    pub(super) ledger: Ledger,
     declared: Vec<Timer>,
     event: Timers,
     processing: Timers,
-    key_schema: Schema,
+    pub(super) key_schema: Schema,
     timer_schema: Schema,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) shared: Option<Shared>,
 }
 
 impl Process {
-    pub(crate) fn new(call: GuestCall, inputs: Vec<KeyedInput>, ledger: Ledger) -> Process {
+    pub(crate) fn new(call: GuestCall, inputs: Vec<KeyedInput>, ledger: Ledger, mut shared: Option<Shared>) -> Process {
+        let mut keys = KeyMap::default();
+        if let Some(shared) = &mut shared {
+            shared.slot = keys.index(hash(Shared::KEY), Shared::KEY, || ());
+        }
         let declared = match &call.plan().operators[call.head() as usize].kind {
             Kind::Process(spec) => spec.timers.clone(),
             _ => Vec::new(),
@@ -65,7 +71,7 @@ impl Process {
         Process {
             call,
             inputs,
-            keys: KeyMap::default(),
+            keys,
             ledger,
             declared,
             event: Timers::default(),
@@ -73,11 +79,36 @@ impl Process {
             key_schema,
             timer_schema,
             slots: Vec::new(),
+            shared,
         }
     }
 
+    fn shared_slot(&self) -> Option<Slot> {
+        self.shared.as_ref().map(|shared| shared.slot)
+    }
+
+    /// Calls the guest over `self.slots` and, behind them, the slot that all keys share.
+    pub(super) fn over_slots(
+        &self,
+        shown: Shown<'_>,
+        cx: &mut Context,
+        call: impl FnOnce(&mut dyn Guest, ChainId, &[Slot]) -> Result<Outcome, Error>,
+    ) -> Result<Outcome, Failure> {
+        let with_shared;
+        let slots = match self.shared_slot() {
+            None => self.slots.as_slice(),
+            Some(shared) => {
+                with_shared = [&self.slots[..], &[shared]].concat();
+                with_shared.as_slice()
+            }
+        };
+        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| call(guest, chain, slots))?;
+        self.call.settle(&mut outcome, shown, cx)?;
+        Ok(outcome)
+    }
+
     /// Applies timer operations, notes what has changed and lets go of slots that became empty.
-    fn settle(&mut self, outcome: &mut Outcome, cx: &Context) -> Result<(), Failure> {
+    pub(super) fn settle(&mut self, outcome: &mut Outcome, cx: &Context) -> Result<(), Failure> {
         // A timer that was set or fired is part of what changed.
         let unchanged = if outcome.timers.is_empty() { outcome.unchanged.as_slice() } else { &[] };
         self.ledger.touch_all(&self.slots, unchanged);
@@ -88,7 +119,8 @@ impl Process {
             return Err(self.limit(format!("more than {TIMERS_MAX} timers are set")));
         }
         let mut empty = std::mem::take(&mut outcome.cleared);
-        empty.retain(|&slot| !self.event.has(slot) && !self.processing.has(slot));
+        let shared = self.shared_slot();
+        empty.retain(|&slot| !self.event.has(slot) && !self.processing.has(slot) && Some(slot) != shared);
         empty.sort_unstable();
         empty.dedup();
         if !empty.is_empty() {
@@ -104,6 +136,9 @@ impl Process {
     }
 
     fn timer(&mut self, op: TimerOp) -> Result<(), Failure> {
+        if Some(op.slot) == self.shared_slot() {
+            return Err(self.limit("a timer was set for a broadcast record: a timer is of a key".to_owned()));
+        }
         match self.declared.get(op.timer as usize).map(|timer| timer.domain) {
             Some(Domain::Event) => self.event.apply(op),
             Some(Domain::Processing) => self.processing.apply(op),
@@ -114,7 +149,7 @@ impl Process {
 
     /// Exports slots for the handover that is open. Timers of the list `fired`, which have been taken from their keys already, belong to
     /// them still.
-    fn export(&mut self, slots: &[Slot], fired: &[Due], cx: &Context) -> Result<(), Failure> {
+    pub(super) fn export(&mut self, slots: &[Slot], fired: &[Due], cx: &Context) -> Result<(), Failure> {
         let (keys, declared, event, processing) = (&self.keys, &self.declared, &self.event, &self.processing);
         let fired: HashMap<Slot, (u32, TimeMs)> = fired.iter().map(|due| (due.slot, (due.timer, due.time))).collect();
         let mut timers = Vec::new();
@@ -148,6 +183,36 @@ impl Process {
     fn limit(&self, message: String) -> Failure {
         let operator = self.call.plan().operators[self.call.head() as usize].name.clone();
         Failure { operator, cause: Cause::Limit(message), record: None }
+    }
+
+    /// Calls the function with records of a data input.
+    fn records(&mut self, input: usize, block: &Block, cx: &mut Context) -> Result<(), Failure> {
+        if !self.is_unkeyed() {
+            self.name_slots(input, block);
+        }
+        self.claim(cx)?;
+        let at = cx.moment();
+        let shown = Shown { block, schema: &self.inputs[input].schema, input: input as u32 };
+        let mut outcome = self.over_slots(shown, cx, |guest, chain, slots| guest.process(chain, input as u32, at, block, &[], slots))?;
+        self.settle(&mut outcome, cx)
+    }
+
+    /// Exports what `self.slots` were at an open handover before they change.
+    pub(super) fn claim(&mut self, cx: &Context) -> Result<(), Failure> {
+        let claimed = self.ledger.claim(self.slots.iter().copied());
+        self.export(&claimed, &[], cx)
+    }
+
+    fn name_slots(&mut self, input: usize, block: &Block) {
+        let (keys, slots, ledger) = (&mut self.keys, &mut self.slots, &mut self.ledger);
+        for_each_key(block, &self.inputs[input].key, |_, hash, key| {
+            let mut new = false;
+            let slot = keys.index(hash, key, || new = true);
+            if new {
+                ledger.born(slot, key, &[]);
+            }
+            slots.push(slot);
+        });
     }
 
     /// Fires everything due at `time`, round by round.
@@ -208,8 +273,7 @@ impl Process {
             Domain::Processing => at.now = time,
         }
         let shown = Shown::only(block, &self.timer_schema);
-        let mut outcome = self.call.call(cx, Some(shown), |guest, chain| guest.on_timer(chain, at, block, &self.slots))?;
-        self.call.settle(&mut outcome, shown, cx)?;
+        let mut outcome = self.over_slots(shown, cx, |guest, chain, slots| guest.on_timer(chain, at, block, slots))?;
         // The timers that fired are gone, whatever the state of their keys.
         outcome.unchanged.clear();
         // A slot whose only timer has just fired is empty when its state is: the guest says so by `cleared`.
@@ -220,23 +284,11 @@ impl Process {
 impl Logic for Process {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
         self.slots.clear();
-        let (keys, slots, ledger) = (&mut self.keys, &mut self.slots, &mut self.ledger);
-        for_each_key(&block, &self.inputs[input].key, |_, hash, key| {
-            let mut new = false;
-            let slot = keys.index(hash, key, || new = true);
-            if new {
-                ledger.born(slot, key, &[]);
-            }
-            slots.push(slot);
-        });
-        let claimed = self.ledger.claim(self.slots.iter().copied());
-        self.export(&claimed, &[], cx)?;
-        let at = cx.moment();
-        let shown = Shown { block: &block, schema: &self.inputs[input].schema, input: input as u32 };
-        let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, &block, &[], &self.slots);
-        let mut outcome = self.call.call(cx, Some(shown), call)?;
-        self.call.settle(&mut outcome, shown, cx)?;
-        self.settle(&mut outcome, cx)?;
+        if self.is_broadcast(input) {
+            self.broadcast(input, &block, cx)?;
+        } else {
+            self.records(input, &block, cx)?;
+        }
         // A timer set for a time that has passed fires at once.
         let (watermark, now) = (cx.at.watermark, cx.at.now);
         self.fire(Domain::Event, watermark, cx)?;
@@ -265,22 +317,23 @@ impl Logic for Process {
     fn restore(&mut self, restored: &Restored, _: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
         let schema = self.call.state_schema();
         let other = restored.differs(&schema);
-        let older = restored.migrates(&schema, &self.call.migrates()).cloned();
         restored.pages(|page| {
             let mut slots = Vec::new();
-            for row in 0..page.rows() {
+            // What all keys share is read apart.
+            let rows: Vec<u32> =
+                (0..page.rows() as u32).filter(|&row| self.shared.is_none() || !page.key(row as usize).is_empty()).collect();
+            for row in rows.iter().map(|&row| row as usize) {
                 let slot = self.keys.index(hash(page.key(row)), page.key(row), || ());
                 self.ledger.restored(slot, other);
                 self.restore_timers(restored, page, row, slot)?;
                 slots.push(slot);
             }
-            let rows: Vec<u32> = (0..page.rows() as u32).collect();
-            let state = match &older {
-                None => page.state(&rows, &schema),
-                Some(older) => page.state(&rows, older).map(|saved| self.call.migrate(older, &saved, cx)).transpose()?,
-            };
-            state.map_or(Ok(()), |state| self.call.import(&slots, &state, cx))
-        })
+            match self.call.saved(restored, page, &rows, cx)? {
+                Some(state) => self.call.import(&slots, &state, cx),
+                None => Ok(()),
+            }
+        })?;
+        self.restore_shared(restored, &schema, cx)
     }
 }
 

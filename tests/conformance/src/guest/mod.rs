@@ -41,6 +41,8 @@ pub(crate) struct Behaviour {
     commands: Option<String>,
     /// What a process function does when a timer fires, by the timer's name.
     on_timer: BTreeMap<String, String>,
+    /// What it does for each key when a broadcast record is applied.
+    on_broadcast: String,
     /// The field that a window gathers.
     collect: Option<String>,
     /// The field in which a record tells a trigger what to decide.
@@ -148,8 +150,10 @@ impl Interpreter {
         let input = self.input(operator, 0);
         let key = self.plan.operators[operator as usize].key(0).unwrap_or_default();
         let mut fields: Vec<_> = key.iter().filter_map(|name| input.index_of(name)).map(|at| input.fields()[at].clone()).collect();
-        let own: Schema = columns.parse().expect("the columns are constants");
-        fields.extend(own.fields().iter().cloned());
+        if !columns.is_empty() {
+            let own: Schema = columns.parse().expect("the columns are constants");
+            fields.extend(own.fields().iter().cloned());
+        }
         Schema::new(fields).expect("a checked plan has no key fields with names of the host's")
     }
 
@@ -215,6 +219,16 @@ impl Guest for Interpreter {
         self.finish("on-timer", chain, done)
     }
 
+    fn apply(&mut self, chain: ChainId, _: u32, at: Moment, _: &Block, keys: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
+        let head = self.chains[&chain][0];
+        let mut done = Done::default();
+        let keys = crate::record::rows(keys, &self.key_and(head, ""));
+        if let Kind::Process(spec) = self.plan.operators[head as usize].kind.clone() {
+            self.run_applied(head, &spec, at, (keys, slots), &mut done)?;
+        }
+        self.finish("apply", chain, done)
+    }
+
     fn fire(&mut self, chain: ChainId, _: Moment, block: &Block, offsets: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
         let head = self.chains[&chain][0];
         let windows = crate::record::rows(block, &self.key_and(head, "$start:i64,$end:i64,$firing:i32"));
@@ -242,6 +256,7 @@ impl Guest for Interpreter {
                 Some(text) => builder.column(0).push_heap(text.as_bytes()),
                 None => builder.column(0).push_absent(),
             }
+            (1..schema.fields().len()).for_each(|column| builder.column(column).push_absent());
         }
         builder.finish().ok_or_else(|| Error::Contract { export: "export-state", message: "no slot is named".to_owned() })
     }

@@ -2,7 +2,8 @@
 //!
 //! A command is some words; commands stand behind one another with `;` between them. `add NAME TIME`, `replace NAME TIME`, `delete NAME TIME`
 //! and `clear NAME` change timers; `put TEXT`, `append TEXT` and `forget` change the state, `get` emits it; `emit TEXT` emits a text, `side
-//! PORT TEXT` does so on another port; `refuse TEXT` refuses the record; `trap TEXT` ends the instance.
+//! PORT TEXT` does so on another port; `refuse TEXT` refuses the record; `trap TEXT` ends the instance. `share TEXT` changes the broadcast
+//! state, `shared` emits it.
 
 use serde_json::Value as Json;
 use tidemill_core::guest::{Error, Moment, OperatorId, Slot, TimerAction, TimerOp};
@@ -18,6 +19,8 @@ struct Place<'a> {
     at: Moment,
     origin: u32,
     slot: Slot,
+    /// The broadcast slot.
+    shared: Option<Slot>,
     /// The key's fields, and the record's or timer's time.
     key: Row,
 }
@@ -32,12 +35,14 @@ impl Interpreter {
         done: &mut Done,
     ) -> Result<(), Error> {
         let behaviour = self.behaviour(operator);
-        let keys = (&spec.keys[0], &spec.keys[input as usize]);
-        for ((origin, row), &slot) in (0..).zip(records).zip(slots) {
+        let own = spec.keys.get(input as usize).map_or(&[][..], Vec::as_slice);
+        let (slots, shared) = parts(spec, slots);
+        for (origin, row) in (0..).zip(records) {
             let field = |(first, own): (&String, &String)| (first.clone(), row.record.get(own).cloned().unwrap_or(Json::Null));
-            let key = Row { time: row.time, record: keys.0.iter().zip(keys.1).map(field).collect() };
+            let key = Row { time: row.time, record: spec.keys[0].iter().zip(own).map(field).collect() };
+            let Some(slot) = slots.get(origin as usize).copied().or(shared) else { continue };
             let commands = behaviour.commands.as_ref().and_then(|field| row.record.get(field)).and_then(Json::as_str).unwrap_or_default();
-            let place = Place { operator, spec, at, origin, slot, key };
+            let place = Place { operator, spec, at, origin, slot, shared, key };
             self.run_commands("process", commands, &place, done)?;
         }
         self.clear(operator, slots, done);
@@ -53,12 +58,32 @@ impl Interpreter {
         done: &mut Done,
     ) -> Result<(), Error> {
         let behaviour = self.behaviour(operator);
+        let (slots, shared) = parts(spec, slots);
         for ((origin, mut row), &slot) in (0..).zip(timers).zip(slots) {
             let timer = row.record.remove("$timer").and_then(|number| number.as_u64()).unwrap_or_default();
             let name = &spec.timers[timer as usize].name;
             let commands = behaviour.on_timer.get(name).cloned().unwrap_or_else(|| format!("emit timer {name}"));
-            let place = Place { operator, spec, at, origin, slot, key: row };
+            let place = Place { operator, spec, at, origin, slot, shared, key: row };
             self.run_commands("on-timer", &commands, &place, done)?;
+        }
+        self.clear(operator, slots, done);
+        Ok(())
+    }
+
+    pub(super) fn run_applied(
+        &mut self,
+        operator: OperatorId,
+        spec: &ProcessSpec,
+        at: Moment,
+        (keys, slots): (Vec<Row>, &[Slot]),
+        done: &mut Done,
+    ) -> Result<(), Error> {
+        let commands = self.behaviour(operator).on_broadcast;
+        let (slots, shared) = parts(spec, slots);
+        for (key, &slot) in keys.into_iter().zip(slots) {
+            // All of them are of one record.
+            let place = Place { operator, spec, at, origin: 0, slot, shared, key };
+            self.run_commands("apply", &commands, &place, done)?;
         }
         self.clear(operator, slots, done);
         Ok(())
@@ -90,6 +115,11 @@ impl Interpreter {
             "put" => drop(self.texts.insert(of, rest.to_owned())),
             "append" => self.texts.entry(of).or_default().push_str(rest),
             "forget" => drop(self.texts.remove(&of)),
+            "share" => drop(place.shared.map(|shared| self.texts.insert((place.operator, shared), rest.to_owned()))),
+            "shared" => {
+                let shared = place.shared.and_then(|shared| self.texts.get(&(place.operator, shared)));
+                emit(shared.map_or("none", String::as_str), place, done);
+            }
             "get" => emit(self.texts.get(&of).map_or("none", String::as_str), place, done),
             "emit" => emit(rest, place, done),
             "side" => self.side(rest, place, done),
@@ -109,6 +139,14 @@ impl Interpreter {
         if let Some(port) = outputs.iter().position(|output| output.name == port) {
             done.aside.push((place.operator, port as u32, told(text, place)));
         }
+    }
+}
+
+/// The slots of the keys, and the broadcast one behind them.
+fn parts<'s>(spec: &ProcessSpec, slots: &'s [Slot]) -> (&'s [Slot], Option<Slot>) {
+    match slots.split_last() {
+        Some((&shared, keyed)) if spec.broadcast.is_some() => (keyed, Some(shared)),
+        _ => (slots, None),
     }
 }
 

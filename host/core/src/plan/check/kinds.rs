@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::{Check, NAME_BYTES_MAX, bad_name};
-use crate::plan::{Compute, Contract, Format, Kind, Operator, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec};
+use crate::plan::{
+    Compute, Contract, Format, Kind, Operator, Partition, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec,
+};
 use crate::schema::{COLUMNS_MAX, Schema, Type};
 
 impl<'a> Check<'a> {
@@ -143,7 +145,9 @@ impl<'a> Check<'a> {
     }
 
     fn process(&mut self, operator: &'a Operator, spec: &'a ProcessSpec) {
-        if spec.keys.len() != operator.inputs.len() {
+        if spec.broadcast.is_some() {
+            self.broadcast(operator, spec);
+        } else if spec.keys.len() != operator.inputs.len() {
             let (keys, inputs) = (spec.keys.len(), operator.inputs.len());
             self.at(operator, format!("has {inputs} input(s) but keys for {keys}: give one list of key fields for each input"));
         }
@@ -160,13 +164,34 @@ impl<'a> Check<'a> {
         if !spec.timers.is_empty() && spec.keys.first().is_some_and(|key| key.iter().any(|field| field == "$timer")) {
             self.at(operator, "has a key field \"$timer\", the name of a column that its timers bring: rename the field");
         }
-        if let Some(state) = spec.state.iter().find(|s| s.kind == StateKind::Accumulator) {
+        let shared = spec.broadcast.iter().flat_map(|broadcast| &broadcast.state);
+        if let Some(state) = spec.state.iter().chain(shared).find(|s| s.kind == StateKind::Accumulator) {
             self.at(
                 operator,
                 format!("declares state {:?} as an accumulator, which only windows have: use value, list or map", state.name),
             );
         }
-        self.state(operator, &spec.state);
+        let shared = spec.broadcast.as_ref().map_or(&[][..], |broadcast| &broadcast.state);
+        self.state(operator, &[&spec.state[..], shared].concat());
+    }
+
+    fn broadcast(&mut self, operator: &'a Operator, spec: &'a ProcessSpec) {
+        self.since(operator, Contract::V2, "broadcast inputs");
+        let (keys, inputs) = (spec.keys.len(), operator.inputs.len());
+        if keys == 0 || keys >= inputs {
+            let problem = format!("has {inputs} input(s) and keys for {keys}: with \"broadcast\" there is one with keys and one behind it");
+            self.at(operator, problem);
+        }
+        for (index, input) in operator.inputs.iter().enumerate().skip(keys).filter(|(_, input)| input.partition != Partition::Broadcast) {
+            let problem = format!("broadcasts input {index}, from {:?}: its \"partition\" is \"broadcast\"", input.from);
+            self.at(operator, problem);
+        }
+        if spec.is_unkeyed() && !(spec.state.is_empty() && spec.timers.is_empty()) {
+            self.at(operator, "has no key but state or timers, which are of a key: declare what all records share under \"broadcast\"");
+        }
+        if spec.is_unkeyed() && spec.broadcast.as_ref().is_some_and(|broadcast| broadcast.apply) {
+            self.at(operator, "has no key but applies broadcast records to keys");
+        }
     }
 
     pub(super) fn state(&mut self, operator: &Operator, states: &[State]) {
