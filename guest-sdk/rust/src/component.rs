@@ -152,8 +152,8 @@ impl<E: Entry> Guest for Exports<E> {
         with(|instance| instance.purge(operator, &slots));
     }
 
-    fn apply(_: u32, _: u32, _: i64, _: i64, _: Vec<u8>, _: Vec<u8>, _: Vec<u32>) -> Outcome {
-        panic!("the host applied a record of an input that the job does not broadcast")
+    fn apply(chain: u32, _: u32, watermark: i64, now: i64, block: Vec<u8>, keys: Vec<u8>, slots: Vec<u32>) -> Outcome {
+        outcome(with(|instance| instance.apply(chain, Moment { watermark, now }, &block, &keys, &slots)))
     }
 
     fn watermark(_: u32, _: u32, _: i64, _: Vec<u8>) -> Option<i64> {

@@ -27,14 +27,15 @@
 //! Compile it as a `cdylib` for `wasm32-unknown-unknown` and pack it with `tidemill build`. The same function runs in
 //! `cargo test`: see the test kit, [`testing`].
 //!
-//! Where to look: [`stream`] for operators, [`process`] for state and timers, [`window`], [`trigger`], [`evict`] and [`mod@aggregate`] for
-//! windows, [`record`] for what can be in a record.
+//! Where to look: [`stream`] for operators, [`process`] for state and timers, [`broadcast`] for what all keys share, [`window`], [`trigger`], [`evict`] and [`mod@aggregate`] for
+//! windows, [`stream::join`] for joins, [`record`] for what can be in a record.
 
 extern crate self as tidemill;
 
 pub mod aggregate;
 #[doc(hidden)]
 pub mod block;
+pub mod broadcast;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod component;
@@ -66,9 +67,11 @@ pub use tidemill_macros::{Record, job};
 pub mod prelude {
     pub use crate::aggregate::{Aggregate, count, max, mean, min, sum};
     pub use crate::process::{Ctx, Declare, Process, Process2, SideOutput, Timer, TimerEvent};
-    pub use crate::record::{Bin, DeadLetter, Json, KeyCount, KeyValue, List, Record, WindowCount, WindowRecord, WindowValue};
+    pub use crate::record::{
+        Bin, DeadLetter, Joined, Json, KeyCount, KeyValue, List, Maybe, Record, WindowCount, WindowRecord, WindowValue,
+    };
     pub use crate::state::{ListState, MapState, Value};
-    pub use crate::stream::{Emit, KeyedStream, Stream, csv, json, text};
+    pub use crate::stream::{Emit, KeyedStream, Stream, between, csv, json, text};
     pub use crate::time::{days, hours, millis, minutes, monotonic, out_of_order, seconds};
     pub use crate::window::{Window, calendar_days, global, records, records_sliding, session, session_by, sliding, tumbling};
     pub use crate::{Error, Job, OnError, Record, Result, bail, log};

@@ -102,6 +102,11 @@ pub(crate) enum Kind {
     Process(Process),
     Window(Window),
     Rolling(Rolling),
+    WindowJoin(WindowJoin),
+    IntervalJoin(IntervalJoin),
+    KeyedJoin(KeyedJoin),
+    TemporalJoin(KeyedJoin),
+    CoGroup(CoGroup),
     Union,
     Sink(Binding),
 }
@@ -148,6 +153,15 @@ pub(crate) struct Process {
     pub(crate) state: Vec<State>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) timers: Vec<Timer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broadcast: Option<Broadcast>,
+}
+
+/// What the inputs behind those with keys share.
+#[derive(Debug, Serialize)]
+pub(crate) struct Broadcast {
+    pub(crate) state: Vec<State>,
+    pub(crate) apply: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -279,6 +293,67 @@ pub(crate) enum Compute {
     Host(Aggregate),
 }
 
+/// One input of a join.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Side {
+    pub(crate) name: String,
+    pub(crate) key: Vec<String>,
+    #[serde(skip_serializing_if = "is_true")]
+    pub(crate) required: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct WindowJoin {
+    pub(crate) sides: Vec<Side>,
+    pub(crate) assigner: Assigner,
+    pub(crate) domain: Domain,
+    pub(crate) lateness_ms: i64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct IntervalJoin {
+    pub(crate) sides: Vec<Side>,
+    pub(crate) lower_ms: i64,
+    pub(crate) upper_ms: i64,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) lower_exclusive: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) upper_exclusive: bool,
+}
+
+/// Of a keyed join, and of a temporal one.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct KeyedJoin {
+    pub(crate) sides: Vec<Side>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct CoGroup {
+    pub(crate) sides: Vec<Side>,
+    pub(crate) assigner: Assigner,
+    pub(crate) domain: Domain,
+    pub(crate) lateness_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<TriggerSpec>,
+    pub(crate) state: Vec<State>,
+}
+
+impl Kind {
+    /// The sides of a join or co-group.
+    pub(crate) fn sides(&self) -> &[Side] {
+        match self {
+            Kind::WindowJoin(join) => &join.sides,
+            Kind::IntervalJoin(join) => &join.sides,
+            Kind::KeyedJoin(join) | Kind::TemporalJoin(join) => &join.sides,
+            Kind::CoGroup(group) => &group.sides,
+            _ => &[],
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Rolling {
     pub(crate) key: Vec<String>,
@@ -300,6 +375,10 @@ pub(crate) enum Aggregate {
 pub(crate) const MAIN: &str = "out";
 /// The implied port of windows for records that came too late.
 pub(crate) const LATE: &str = "late";
+/// The implied ports of joins for late records begin with it; the name of the side follows.
+pub(crate) const LATE_SIDE: &str = "late-";
+/// The ports of joins for records that found nobody begin with it.
+pub(crate) const UNMATCHED: &str = "unmatched-";
 /// The implied port of operators whose policy is [`OnError::DeadLetter`].
 pub(crate) const DEAD_LETTER: &str = "dead-letter";
 
@@ -309,6 +388,16 @@ fn is_main(name: &str) -> bool {
 
 fn texts<S: serde::Serializer>(schemas: &[Schema], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(schemas.iter().map(Schema::to_string))
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn text<S: serde::Serializer>(schema: &Schema, serializer: S) -> Result<S::Ok, S::Error> {

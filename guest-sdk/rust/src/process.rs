@@ -45,6 +45,7 @@ use std::any::TypeId;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::broadcast::{BroadcastMap, BroadcastValue, Shared};
 use crate::error::Result;
 use crate::plan::{self, Domain, StateKind};
 use crate::record::{Key, Record, Row};
@@ -111,6 +112,8 @@ pub struct Declare {
     call: Rc<Call>,
     touched: Rc<Touched>,
     pub(crate) pieces: Vec<(String, Rc<dyn Table>)>,
+    /// What all keys share.
+    pub(crate) shared: Vec<(String, Rc<dyn Table>)>,
     pub(crate) timers: Vec<plan::Timer>,
     pub(crate) sides: Vec<Side>,
 }
@@ -125,7 +128,15 @@ pub(crate) struct Side {
 
 impl Declare {
     pub(crate) fn new(operator: u32, call: &Rc<Call>) -> Declare {
-        Declare { operator, call: call.clone(), touched: Rc::default(), pieces: Vec::new(), timers: Vec::new(), sides: Vec::new() }
+        Declare {
+            operator,
+            call: call.clone(),
+            touched: Rc::default(),
+            pieces: Vec::new(),
+            shared: Vec::new(),
+            timers: Vec::new(),
+            sides: Vec::new(),
+        }
     }
 
     pub(crate) fn touched(&self) -> &Rc<Touched> {
@@ -151,6 +162,20 @@ impl Declare {
         let table = Rc::new(MapTable::new(&self.touched));
         self.pieces.push((name.to_owned(), table.clone()));
         MapState(table)
+    }
+
+    /// A value that all keys share, changed by a broadcast stream: see [`broadcast`](crate::broadcast).
+    pub fn broadcast_value<T: Record + Clone>(&mut self, name: &str) -> BroadcastValue<T> {
+        let table = Rc::new(ValueTable::new(&self.touched, StateKind::Value));
+        self.shared.push((name.to_owned(), table.clone()));
+        BroadcastValue(Value(table))
+    }
+
+    /// A map that all keys share, changed by a broadcast stream.
+    pub fn broadcast_map<K: Key, V: Record + Clone>(&mut self, name: &str) -> BroadcastMap<K, V> {
+        let table = Rc::new(MapTable::new(&self.touched));
+        self.shared.push((name.to_owned(), table.clone()));
+        BroadcastMap(MapState(table))
     }
 
     /// A timer driven by watermarks.
@@ -211,6 +236,8 @@ pub struct Ctx<'a, K: Key, Out: Record> {
     key: &'a dyn Fn(usize) -> K,
     row: usize,
     slot: u32,
+    /// The slot of what all keys share, where there is any.
+    shared: Option<u32>,
     time: i64,
     at: Moment,
     out: &'a mut Push<Out>,
@@ -225,7 +252,7 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
     pub(crate) fn new(
         key: &'a dyn Fn(usize) -> K,
         row: usize,
-        slot: u32,
+        (slot, shared): (u32, Option<u32>),
         time: i64,
         at: Moment,
         out: &'a mut Push<Out>,
@@ -233,7 +260,7 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
         operator: u32,
         call: &'a Call,
     ) -> Self {
-        Ctx { key, row, slot, time, at, out, timers, operator, call }
+        Ctx { key, row, slot, shared, time, at, out, timers, operator, call }
     }
 
     /// The key.
@@ -260,6 +287,17 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
     #[inline]
     pub fn state<'h, H: Handle>(&self, handle: &'h H) -> H::Ref<'h> {
         handle.at(self.slot)
+    }
+
+    /// A piece of what all keys share, to read: only records of the broadcast stream change it.
+    #[inline]
+    pub fn shared<'h, S: Shared>(&self, piece: &'h S) -> S::Read<'h> {
+        piece.read(self.shared_slot())
+    }
+
+    #[inline]
+    pub(crate) fn shared_slot(&self) -> u32 {
+        self.shared.expect("what is shared is declared beside a broadcast stream")
     }
 
     /// The key's timers of a declared name.

@@ -25,7 +25,8 @@ pub const BYTES_MAX: usize = 64 << 20;
 pub const ROWS_MAX: usize = 1 << 20;
 
 const HEADER: usize = 32;
-const COLUMN_ENTRY: usize = 16;
+/// Bytes of a column in the table of columns.
+pub const COLUMN_ENTRY: usize = 16;
 
 /// What is wrong with the bytes of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod carrier;
 mod cell;
 mod composite;
+mod joined;
 mod key;
 mod row;
 mod tuple;
@@ -14,6 +15,7 @@ mod tuple;
 pub use carrier::{Bin, Json, List};
 pub use cell::{Plain, Texts};
 pub use composite::{DeadLetter, KeyCount, KeyValue, WindowCount, WindowRecord, WindowValue, With};
+pub use joined::{Joined, Maybe, MaybeWriters};
 pub use key::{Key, KeyFields};
 pub use row::{Part, Row};
 
@@ -110,6 +112,21 @@ impl<'c, 'a> Cursor<'c, 'a> {
     /// The columns of a block of state from `first` on.
     pub(crate) fn state(block: &'c Block<'a>, first: usize) -> Self {
         Cursor { block, picked: None, next: first, state: true }
+    }
+
+    /// The column `ahead` of the next one.
+    fn peek(&self, ahead: usize) -> Result<RawColumn<'a>, Error> {
+        let next = self.next + ahead;
+        let index = self.picked.map_or(Some(next), |picked| picked.get(next).copied());
+        self.block.column(index.ok_or(Error::Missing(next))?)
+    }
+
+    /// Opens columns that are optional, whatever the record says.
+    fn all_optional<R>(&mut self, open: impl FnOnce(&mut Self) -> Result<R, Error>) -> Result<R, Error> {
+        let before = std::mem::replace(&mut self.state, true);
+        let opened = open(self);
+        self.state = before;
+        opened
     }
 
     /// Opens the next column for values of type `T`.

@@ -100,6 +100,11 @@ pub(crate) trait Head {
     /// Processes records; entry `i` of `slots` belongs to row `rows[i]`, or row `i`.
     fn process(&mut self, input: u32, at: Moment, block: &Block<'_>, rows: &[u32], slots: &[u32], exits: &Exits) -> Outcome;
 
+    /// Applies the one record of a block to keys.
+    fn apply(&mut self, _at: Moment, _record: &Block<'_>, _keys: &Block<'_>, _slots: &[u32], _exits: &Exits) -> Outcome {
+        panic!("the host applied a record to an operator that has no broadcast input")
+    }
+
     /// Fires timers.
     fn on_timer(&mut self, _at: Moment, _block: &Block<'_>, _slots: &[u32], _exits: &Exits) -> Outcome {
         panic!("the host fired a timer of an operator that has none")

@@ -73,6 +73,12 @@ impl Instance {
         self.run(chain, block, |head, block, exits| head.process(input, at, block, rows, slots, exits))
     }
 
+    /// Applies the one record of a block to keys, one per row of `keys`.
+    pub fn apply(&mut self, chain: u32, at: Moment, block: &[u8], keys: &[u8], slots: &[u32]) -> Outcome {
+        let record = Block::parse(block).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+        self.run(chain, keys, |head, keys, exits| head.apply(at, &record, keys, slots, exits))
+    }
+
     /// Fires timers, one per row.
     pub fn on_timer(&mut self, chain: u32, at: Moment, block: &[u8], slots: &[u32]) -> Outcome {
         self.run(chain, block, |head, block, exits| head.on_timer(at, block, slots, exits))

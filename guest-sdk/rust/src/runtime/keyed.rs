@@ -18,6 +18,16 @@ pub(crate) trait Keyed: 'static {
     /// Handles every entry of a call, by calling `head` with one closure per record.
     fn process(&self, input: u32, block: &Block<'_>, run: &mut Run<'_, Self::Key, Self::Out>);
 
+    /// Handles records of a broadcast input.
+    fn on_broadcast(&self, _block: &Block<'_>, _run: &mut Run<'_, (), Self::Out>) {
+        panic!("the host gave a record of an input that the job does not broadcast")
+    }
+
+    /// Applies the one record of a block to every key of a call.
+    fn apply(&self, _record: &Block<'_>, _run: &mut Run<'_, Self::Key, Self::Out>) {
+        panic!("the host applied a record of an input that the job does not broadcast")
+    }
+
     /// Handles a timer.
     fn on_timer(&self, ctx: &mut Ctx<'_, Self::Key, Self::Out>, event: TimerEvent) -> crate::Result<()>;
 }
@@ -30,6 +40,8 @@ pub(crate) struct KeyedOperator<F: Keyed> {
     pub(crate) out: Rc<Port<F::Out>>,
     pub(crate) sides: Vec<Rc<dyn AnyPort>>,
     pub(crate) slots: Rc<Slots>,
+    /// Whether an input behind those with keys is broadcast.
+    pub(crate) is_beside_broadcast: bool,
 }
 
 impl<F: Keyed> Operator for KeyedOperator<F> {
@@ -52,6 +64,7 @@ impl<F: Keyed> Operator for KeyedOperator<F> {
             keys: self.keys.clone(),
             down: down.map_or_else(|| Push::Port(self.out.clone()), restore),
             slots: self.slots.clone(),
+            is_beside_broadcast: self.is_beside_broadcast,
             seen: RefCell::default(),
         })
     }
@@ -67,6 +80,7 @@ struct Linked<F: Keyed> {
     keys: Vec<Vec<usize>>,
     down: Push<F::Out>,
     slots: Rc<Slots>,
+    is_beside_broadcast: bool,
     /// What the records of the current call did to each slot; all zero between calls.
     seen: RefCell<Vec<u8>>,
 }
@@ -78,6 +92,9 @@ pub(crate) struct Run<'r, K: Key, Out: Record> {
     times: &'r [[u8; 8]],
     rows: &'r [u32],
     entries: &'r [u32],
+    shared: Option<u32>,
+    /// All entries are of one record.
+    is_of_one: bool,
     key: &'r dyn Fn(usize) -> K,
     down: &'r mut Push<Out>,
     slots: &'r Slots,
@@ -97,13 +114,13 @@ impl<K: Key, Out: Record> Run<'_, K, Out> {
         for (i, &slot) in self.entries.iter().enumerate() {
             let row = if self.rows.is_empty() { i } else { self.rows[i] as usize };
             let call = &self.exits.call;
-            call.row(row);
+            call.row(if self.is_of_one { 0 } else { row });
             call.at(self.id);
             let attempt = call.attempt();
             let undo = attempt.is_some();
             let timers = self.timers.borrow().len();
             let time = i64::from_le_bytes(self.times[row]);
-            let mut ctx = Ctx::new(self.key, row, slot, time, self.at, self.down, &self.timers, self.id, call);
+            let mut ctx = Ctx::new(self.key, row, (slot, self.shared), time, self.at, self.down, &self.timers, self.id, call);
             let done = each(&mut ctx, row);
             let mut flags = touched.flags.replace(0);
             match done {
@@ -153,33 +170,45 @@ impl<K: Key, Out: Record> Run<'_, K, Out> {
     }
 }
 
+/// What a call is about.
+struct Called<'c, 'a> {
+    at: Moment,
+    block: &'c Block<'a>,
+    exits: &'c Exits,
+    /// The columns of the key in the block.
+    keys: &'c [usize],
+    rows: &'c [u32],
+    entries: &'c [u32],
+    shared: Option<u32>,
+    is_of_one: bool,
+}
+
 impl<F: Keyed> Linked<F> {
     /// Runs `body` over the entries of a call.
-    fn run<'a>(
-        &mut self,
-        (at, block, exits): (Moment, &Block<'a>, &Exits),
-        keys: &[usize],
-        (rows, entries): (&[u32], &[u32]),
-        body: impl FnOnce(&F, &mut Run<'_, F::Key, F::Out>),
-    ) -> Outcome {
-        let readers =
-            <F::Key as Record>::open(&mut Cursor::pick(block, keys)).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+    fn run<K: Key>(&mut self, called: &Called<'_, '_>, body: impl FnOnce(&F, &mut Run<'_, K, F::Out>)) -> Outcome {
+        let block = called.block;
+        let readers = K::open(&mut Cursor::pick(block, called.keys)).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
         let mut seen = self.seen.borrow_mut();
-        let room = self.slots.reserve(entries);
+        let room = self.slots.reserve(called.entries);
+        if let Some(shared) = called.shared {
+            self.slots.reserve(&[shared]);
+        }
         if seen.len() < room {
             seen.resize(room, 0);
         }
         let mut run = Run {
             id: self.id,
-            at,
+            at: called.at,
             times: block.times(),
-            rows,
-            entries,
-            key: &|row| <F::Key as Record>::read(&readers, row),
+            rows: called.rows,
+            entries: called.entries,
+            shared: called.shared,
+            is_of_one: called.is_of_one,
+            key: &|row| K::read(&readers, row),
             down: &mut self.down,
             slots: &self.slots,
             seen: &mut seen,
-            exits,
+            exits: called.exits,
             timers: RefCell::default(),
             outcome: Outcome::default(),
             uneven: false,
@@ -187,12 +216,39 @@ impl<F: Keyed> Linked<F> {
         body(&self.function, &mut run);
         run.finish()
     }
+
+    /// The slots of keys, and behind them that of what all keys share.
+    fn parts<'s>(&self, slots: &'s [u32]) -> (&'s [u32], Option<u32>) {
+        match slots.split_last() {
+            Some((&shared, keyed)) if self.is_beside_broadcast => (keyed, Some(shared)),
+            _ => (slots, None),
+        }
+    }
 }
 
 impl<F: Keyed> Head for Linked<F> {
     fn process(&mut self, input: u32, at: Moment, block: &Block<'_>, rows: &[u32], slots: &[u32], exits: &Exits) -> Outcome {
-        let keys = self.keys[input as usize].clone();
-        self.run((at, block, exits), &keys, (rows, slots), |function, run| function.process(input, block, run))
+        let (keyed, shared) = self.parts(slots);
+        let keys = self.keys.get(input as usize).cloned();
+        // Where records have no key, all that they can reach is what is shared.
+        let of_all: Vec<u32> = match shared {
+            Some(shared) if keys.as_ref().is_none_or(Vec::is_empty) => vec![shared; block.rows()],
+            _ => Vec::new(),
+        };
+        let entries = if of_all.is_empty() { keyed } else { &of_all };
+        let columns = keys.as_deref().unwrap_or_default();
+        let called = Called { at, block, exits, keys: columns, rows, entries, shared, is_of_one: false };
+        match keys {
+            Some(_) => self.run(&called, |function, run| function.process(input, block, run)),
+            None => self.run(&called, |function, run| function.on_broadcast(block, run)),
+        }
+    }
+
+    fn apply(&mut self, at: Moment, record: &Block<'_>, keys: &Block<'_>, slots: &[u32], exits: &Exits) -> Outcome {
+        let columns: Vec<usize> = (0..<F::Key as Record>::COLUMNS).collect();
+        let (entries, shared) = self.parts(slots);
+        let called = Called { at, block: keys, exits, keys: &columns, rows: &[], entries, shared, is_of_one: true };
+        self.run(&called, |function, run| function.apply(record, run))
     }
 
     fn on_timer(&mut self, at: Moment, block: &Block<'_>, slots: &[u32], exits: &Exits) -> Outcome {
@@ -200,7 +256,9 @@ impl<F: Keyed> Head for Linked<F> {
         let keys: Vec<usize> = (0..columns).collect();
         let mut timers = Cursor::pick(block, std::slice::from_ref(&columns));
         let timers = timers.open::<i32>().unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
-        self.run((at, block, exits), &keys, (&[], slots), |function, run| {
+        let (entries, shared) = self.parts(slots);
+        let called = Called { at, block, exits, keys: &keys, rows: &[], entries, shared, is_of_one: false };
+        self.run::<F::Key>(&called, |function, run| {
             run.each(|ctx, row| {
                 let event = TimerEvent { timer: i32::from_le_bytes(timers[row]) as u32, time: ctx.time() };
                 function.on_timer(ctx, event)

@@ -7,6 +7,7 @@
 
 mod call;
 mod chain;
+mod co_group;
 mod instance;
 mod keyed;
 mod port;
@@ -18,6 +19,7 @@ pub use instance::Instance;
 
 pub(crate) use call::{Call, with_current};
 pub(crate) use chain::{Asked, Exits, Head, Operator, Push, erase};
+pub(crate) use co_group::CoGroupOperator;
 pub(crate) use keyed::{Keyed, KeyedOperator, Run};
 pub(crate) use port::{AnyPort, Port};
 pub(crate) use slots::{CLEARED, ListTable, MapTable, Slots, Table, Touched, ValueTable};

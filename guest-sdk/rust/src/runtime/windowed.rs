@@ -160,36 +160,23 @@ impl<C: Compute> Head for Linked<C> {
     }
 
     fn fire(&mut self, _: Moment, block: &Block<'_>, offsets: &[u32], slots: &[u32], exits: &Exits) -> Outcome {
-        let keys = <C::Key as Record>::COLUMNS;
-        let mut columns = Cursor::new(block);
-        let opened = <C::Key as Record>::open(&mut columns)
-            .and_then(|key| Ok((key, columns.open::<i64>()?, columns.open::<i64>()?, columns.open::<i32>()?)));
-        let (key, starts, ends, firings) =
-            opened.unwrap_or_else(|error| panic!("the host gave a wrong block of {keys} key columns: {error}"));
         self.slots.reserve(slots);
-        for (row, time) in block.times().iter().enumerate() {
+        each_window::<C::Key>(block, |row, window, time| {
             exits.call.row(row);
             exits.call.at(self.id);
-            let read_key = || <C::Key as Record>::read(&key, row);
-            let window = Window {
-                key: &read_key,
-                start: i64::from_le_bytes(starts[row]),
-                end: i64::from_le_bytes(ends[row]),
-                firing: i32::from_le_bytes(firings[row]),
-            };
-            let mut out = Emit::new(&mut self.down, i64::from_le_bytes(*time), self.id, &self.call);
+            let mut out = Emit::new(&mut self.down, time, self.id, &self.call);
             let range = &slots[offsets[row] as usize..offsets[row + 1] as usize];
             if let ([one], true) = (range, C::EVICTS) {
                 let mut acc = self.accs.0.entry(*one).take();
                 if let Some(acc) = &mut acc {
                     self.compute.evict(acc, false);
-                    self.compute.finish(&window, acc, &mut out);
+                    self.compute.finish(window, acc, &mut out);
                     self.compute.evict(acc, true);
                 }
                 *self.accs.0.entry(*one) = acc;
             } else if let [one] = range {
                 if let Some(acc) = &*self.accs.0.read(*one) {
-                    self.compute.finish(&window, acc, &mut out);
+                    self.compute.finish(window, acc, &mut out);
                 }
             } else {
                 let mut merged = None;
@@ -199,11 +186,29 @@ impl<C: Compute> Head for Linked<C> {
                     }
                 }
                 if let Some(acc) = &merged {
-                    self.compute.finish(&window, acc, &mut out);
+                    self.compute.finish(window, acc, &mut out);
                 }
             }
             exits.end();
-        }
+        });
         Outcome::default()
+    }
+}
+
+/// Calls `each` with every window of a block, as `fire` gives them, its row, and the event time of its results.
+pub(super) fn each_window<K: Key>(block: &Block<'_>, mut each: impl FnMut(usize, &Window<'_, K>, i64)) {
+    let mut columns = Cursor::new(block);
+    let opened = K::open(&mut columns).and_then(|key| Ok((key, columns.open::<i64>()?, columns.open::<i64>()?, columns.open::<i32>()?)));
+    let (key, starts, ends, firings) =
+        opened.unwrap_or_else(|error| panic!("the host gave a wrong block of {} key columns: {error}", K::COLUMNS));
+    for (row, time) in block.times().iter().enumerate() {
+        let read_key = || K::read(&key, row);
+        let window = Window {
+            key: &read_key,
+            start: i64::from_le_bytes(starts[row]),
+            end: i64::from_le_bytes(ends[row]),
+            firing: i32::from_le_bytes(firings[row]),
+        };
+        each(row, &window, i64::from_le_bytes(*time));
     }
 }

@@ -12,7 +12,7 @@ use crate::job::Node;
 use crate::plan::{self, Aggregate, Input, Kind, Rolling};
 use crate::process::{Ctx, Declare, Process, TimerEvent};
 use crate::record::{Cell, Cursor, Field, Key, KeyCount, KeyValue, Record};
-use crate::runtime::{Keyed, KeyedOperator, Port, Run, Slots};
+use crate::runtime::{Keyed, KeyedOperator, Port, Run, Slots, Table};
 use crate::schema::{Column, Schema};
 use crate::state::Value;
 use crate::window::Windows;
@@ -149,6 +149,17 @@ impl<T: Record> Stream<T> {
         inputs: Vec<(Input, &Schema, Vec<String>)>,
         make: impl FnOnce(&mut Declare) -> F,
     ) -> Processed<F::Out> {
+        self.keyed_beside(name, inputs, None, make)
+    }
+
+    /// As [`Stream::keyed`], beside a broadcast input, and whether its records are applied to every key.
+    pub(super) fn keyed_beside<F: Keyed>(
+        &self,
+        name: &str,
+        inputs: Vec<(Input, &Schema, Vec<String>)>,
+        broadcast: Option<(Input, bool)>,
+        make: impl FnOnce(&mut Declare) -> F,
+    ) -> Processed<F::Out> {
         let (id, call) = self.next();
         let mut declare = Declare::new(id, &call);
         let function = Rc::new(make(&mut declare));
@@ -160,14 +171,28 @@ impl<T: Record> Stream<T> {
             keys: inputs.iter().map(|(_, schema, key)| key.iter().map(|name| index(schema, name)).collect()).collect(),
             out: Port::new(id, 0, &schema, &call),
             sides: declare.sides.iter().map(|side| side.port.clone()).collect(),
-            slots: Rc::new(Slots::new(&declare.pieces, declare.touched().clone())),
+            slots: Rc::new(Slots::new(&[&declare.pieces[..], &declare.shared[..]].concat(), declare.touched().clone())),
+            is_beside_broadcast: broadcast.is_some(),
         };
+        let in_plan = |pieces: &[(String, Rc<dyn Table>)]| pieces.iter().map(|(name, table)| table.declare(name)).collect();
+        if broadcast.is_none() && !declare.shared.is_empty() {
+            let error = format!("process {name:?} declares broadcast state, but no stream is broadcast to it: use connect_broadcast");
+            self.graph.borrow_mut().errors.push(error);
+        }
+        let (broadcast_input, broadcast) =
+            broadcast.map(|(input, apply)| (input, plan::Broadcast { state: in_plan(&declare.shared), apply })).unzip();
         let kind = Kind::Process(plan::Process {
             keys: inputs.iter().map(|(_, _, key)| key.clone()).collect(),
-            state: declare.pieces.iter().map(|(name, table)| table.declare(name)).collect(),
+            state: in_plan(&declare.pieces),
             timers: std::mem::take(&mut declare.timers),
+            broadcast,
         });
-        let mut node = Node::new(name, kind, inputs.into_iter().map(|(input, ..)| input).collect(), vec![output(schema.clone())]);
+        let mut node = Node::new(
+            name,
+            kind,
+            inputs.into_iter().map(|(input, ..)| input).chain(broadcast_input).collect(),
+            vec![output(schema.clone())],
+        );
         node.guest = Some(Box::new(operator));
         node.records.push(TypeId::of::<F::Out>());
         let stream = self.add::<F::Out>(node, schema);

@@ -3,15 +3,21 @@
 //! A method adds an operator and returns the stream of its results. Every operator has a name, given first: it is what
 //! plans, metrics and errors show, and how state is found again when the job changes.
 
+mod broadcast;
+mod co_group;
 mod connected;
 mod emit;
+pub mod join;
 mod keyed;
 mod source;
 mod unkeyed;
 mod windowed;
 
+pub use broadcast::WithBroadcast;
+pub use co_group::{CoGroup, CoGroupResults};
 pub use connected::Connected;
 pub use emit::Emit;
+pub use join::{Interval, JoinResults, Pair, Side, Sides, between};
 pub use keyed::{KeyedStream, Processed};
 pub use source::{Format, Source, TaggedSource, csv, json, text};
 #[doc(hidden)]

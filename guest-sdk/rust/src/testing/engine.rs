@@ -9,13 +9,22 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::aggregate::{self, Acc};
+use super::joins::Kept;
 use super::keyed::{Place, Slots, Timers};
 use super::row::{Row, Value, decode, encode};
 use super::windows::{Line, Open, Place as WindowPlace};
 use crate::job::Job;
-use crate::plan::{self, Assigner, DEAD_LETTER, Domain, Kind, LATE, OnError};
+use crate::plan::{self, Assigner, DEAD_LETTER, Domain, Kind, LATE, LATE_SIDE, OnError};
 use crate::runtime::{Host, Instance, Level, Moment, Outcome};
 use crate::schema::{Column, Schema};
+
+/// The namespace of the slot of what all keys share.
+const SHARED: Option<(i64, i64)> = Some((i64::MIN, i64::MIN));
+
+/// The inputs of a process function that are not broadcast.
+fn spec_keys(kind: &Kind) -> usize {
+    if let Kind::Process(spec) = kind { spec.keys.len() } else { 0 }
+}
 
 /// What an instance says to its host.
 #[derive(Default)]
@@ -48,6 +57,8 @@ pub(super) struct Keeping {
     pub(super) windows: BTreeMap<WindowPlace, Open>,
     /// Records of windows that count them, by key.
     pub(super) lines: BTreeMap<Vec<Value>, Line>,
+    /// Records of joins.
+    pub(super) joined: Kept,
 }
 
 /// A running job.
@@ -155,7 +166,9 @@ impl Engine {
 
     /// The schema of a port.
     pub(super) fn schema(&self, id: usize, port: &str) -> Schema {
+        let side = port.strip_prefix(LATE_SIDE).and_then(|name| self.plan(id).kind.sides().iter().position(|side| side.name == name));
         match port {
+            _ if side.is_some() => self.input_schema(id, side.unwrap_or_default()),
             LATE => self.input_schema(id, 0),
             DEAD_LETTER => Schema::of::<crate::record::DeadLetter>(),
             _ => {
@@ -192,7 +205,10 @@ impl Engine {
             Kind::Sink(_) => self.collected.entry((id, plan::MAIN.to_owned())).or_default().extend(rows),
             Kind::Union => self.carry(id, plan::MAIN, rows),
             Kind::Rolling(_) => self.roll(id, &rows),
-            Kind::Window(_) => rows.into_iter().for_each(|row| self.window(id, row)),
+            Kind::Window(_) | Kind::WindowJoin(_) | Kind::CoGroup(_) => rows.into_iter().for_each(|row| self.window(id, input, row)),
+            Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => {
+                rows.into_iter().for_each(|row| self.join(id, input, row));
+            }
             Kind::Process(_) => self.process(id, input, &rows),
             Kind::Map | Kind::Filter | Kind::FlatMap | Kind::KeyBy | Kind::Timestamps(_) => {
                 let bytes = encode(&rows, &self.input_schema(id, input));
@@ -256,27 +272,63 @@ impl Engine {
     fn process(&mut self, id: usize, input: usize, rows: &[Row]) {
         let schema = self.input_schema(id, input);
         let Kind::Process(spec) = &self.plan(id).kind else { return };
-        let names = spec.keys[input].clone();
-        let places: Vec<Place> = rows.iter().map(|row| (self.key(&names, &schema, row), None)).collect();
-        let slots: Vec<u32> = places.iter().map(|place| self.keeping[id].slots.slot(place)).collect();
+        let (names, applies) = (spec.keys.get(input).cloned(), spec.broadcast.as_ref().is_some_and(|broadcast| broadcast.apply));
+        let shared = self.shared_slot(id);
+        let names = names.filter(|names| shared.is_none() || !names.is_empty());
+        let is_broadcast = input >= spec_keys(&self.plan(id).kind);
+        let place = |names: &Vec<String>, row: &Row| -> Place { (self.key(names, &schema, row), None) };
+        let places: Vec<Place> = names.iter().flat_map(|names| rows.iter().map(move |row| place(names, row))).collect();
+        let mut slots: Vec<u32> = places.iter().map(|place| self.keeping[id].slots.slot(place)).collect();
+        slots.extend(shared);
         let outcome = self.instance.process(id as u32, input as u32, self.at(id), &encode(rows, &schema), &[], &slots);
+        let own = outcome.failures.iter().filter(|failure| failure.operator as usize == id);
+        let refused: Vec<usize> = own.map(|failure| failure.row as usize).collect();
         self.settle(id, outcome, rows);
+        if is_broadcast && applies {
+            let applied = rows.iter().enumerate().filter(|(at, _)| !refused.contains(at));
+            applied.for_each(|(_, row)| self.apply(id, input, row));
+        }
         self.fire_timers(id);
+    }
+
+    /// The slot of what all keys share, where there is any.
+    fn shared_slot(&mut self, id: usize) -> Option<u32> {
+        let Kind::Process(plan::Process { broadcast: Some(_), .. }) = &self.plan(id).kind else { return None };
+        Some(self.keeping[id].slots.slot(&(Vec::new(), SHARED)))
+    }
+
+    /// Applies a broadcast row to every key.
+    fn apply(&mut self, id: usize, input: usize, row: &Row) {
+        let (schema, shared) = (self.input_schema(id, input), self.shared_slot(id));
+        let columns = self.key_columns(id);
+        for slot in self.keeping[id].slots.all().into_iter().filter(|slot| Some(*slot) != shared) {
+            let key = Row { time: row.time, values: self.keeping[id].slots.key(slot) };
+            let slots: Vec<u32> = [slot].into_iter().chain(shared).collect();
+            let record = encode(std::slice::from_ref(row), &schema);
+            let outcome = self.instance.apply(id as u32, self.at(id), &record, &encode(&[key], &columns), &slots);
+            self.settle(id, outcome, std::slice::from_ref(row));
+        }
+    }
+
+    /// The columns of the key of a process function.
+    fn key_columns(&self, id: usize) -> Schema {
+        let Kind::Process(spec) = &self.plan(id).kind else { return Schema::default() };
+        let schema = self.input_schema(id, 0);
+        Schema { columns: spec.keys[0].iter().map(|name| schema.columns[index(&schema, name)].clone()).collect() }
     }
 
     fn fire_timers(&mut self, id: usize) {
         let Kind::Process(spec) = &self.plan(id).kind else { return };
         let domains: Vec<Domain> = spec.timers.iter().map(|timer| timer.domain).collect();
-        let (names, schema) = (spec.keys[0].clone(), self.input_schema(id, 0));
-        let key_columns = names.iter().map(|name| schema.columns[index(&schema, name)].clone());
-        let schema = Schema { columns: key_columns.collect() }.with([Column::of::<i32>("timer")]);
+        let schema = self.key_columns(id).with([Column::of::<i32>("timer")]);
         let (watermark, now) = (self.watermarks[id], self.now);
         let limit = |timer: u32| if domains[timer as usize] == Domain::Event { watermark } else { now };
         while let Some((time, timer, key)) = self.keeping[id].timers.due(limit) {
             let slot = self.keeping[id].slots.slot(&(key.clone(), None));
             let row = Row { time, values: key.into_iter().chain([Value::I32(timer as i32)]).collect() };
             let rows = [row];
-            let outcome = self.instance.on_timer(id as u32, self.at(id), &encode(&rows, &schema), &[slot]);
+            let slots: Vec<u32> = [slot].into_iter().chain(self.shared_slot(id)).collect();
+            let outcome = self.instance.on_timer(id as u32, self.at(id), &encode(&rows, &schema), &slots);
             self.settle(id, outcome, &rows);
         }
     }
@@ -335,6 +387,7 @@ impl Engine {
     fn release(&mut self, id: usize) {
         self.fire_timers(id);
         self.close_windows(id);
+        self.release_joins(id);
     }
 
     /// The timers of an operator: name and time.
@@ -345,7 +398,7 @@ impl Engine {
 
     /// Exports the state of an operator, drops it and loads it again: what a restart does.
     pub(super) fn restart(&mut self, id: usize) {
-        if !self.is_guest(id) || !matches!(self.plan(id).kind, Kind::Process(_) | Kind::Window(_)) {
+        if !self.is_guest(id) || !matches!(self.plan(id).kind, Kind::Process(_) | Kind::Window(_) | Kind::CoGroup(_)) {
             return;
         }
         let slots = self.keeping[id].slots.all();

@@ -31,6 +31,7 @@
 
 mod aggregate;
 mod engine;
+mod joins;
 mod keyed;
 mod lines;
 mod operator;

@@ -5,7 +5,7 @@ use super::engine::{Engine, index};
 use super::row::{Row, Value, encode};
 use super::trigger::{At, Memory, NEVER};
 use super::window;
-use crate::plan::{self, Assigner, Compute, Domain, Kind, LATE, Trigger};
+use crate::plan::{self, Assigner, Compute, Domain, Kind, LATE, LATE_SIDE, Trigger};
 use crate::schema::{Column, Schema};
 use crate::trigger::{Action, Decision, Event};
 
@@ -16,7 +16,7 @@ pub(super) type Place = (i64, i64, Vec<Value>);
 #[derive(Clone, Default)]
 pub(super) struct Open {
     fired: i32,
-    acc: Acc,
+    contents: Contents,
     filled: bool,
     fresh: bool,
     memory: Memory,
@@ -24,10 +24,17 @@ pub(super) struct Open {
     asked: Option<[i64; 2]>,
 }
 
-/// The records of a key in windows that count them.
+/// What the host computes of a window: an aggregate, or the records of each input of a join.
+#[derive(Clone, Default)]
+struct Contents {
+    acc: Acc,
+    rows: Vec<(usize, Row)>,
+}
+
+/// The records of a key in windows that count them, with their inputs.
 #[derive(Clone, Default)]
 pub(super) struct Line {
-    rows: Vec<Row>,
+    rows: Vec<(usize, Row)>,
     since: u64,
     due: Option<i64>,
 }
@@ -37,21 +44,48 @@ fn usual() -> Trigger {
     Trigger::Any(vec![Trigger::AtWatermark, Trigger::LateEach])
 }
 
+/// The windows of an operator of several inputs.
+fn several(
+    sides: &[plan::Side],
+    assigner: &Assigner,
+    domain: Domain,
+    lateness_ms: i64,
+    trigger: Option<plan::TriggerSpec>,
+) -> plan::Window {
+    let key = sides[0].key.clone();
+    plan::Window {
+        key,
+        assigner: assigner.clone(),
+        domain,
+        lateness_ms,
+        trigger,
+        evictor: None,
+        compute: Compute::Guest,
+        state: Vec::new(),
+    }
+}
+
 impl Engine {
     fn spec(&self, id: usize) -> Option<plan::Window> {
         match &self.plan(id).kind {
             Kind::Window(spec) => Some(spec.clone()),
+            Kind::WindowJoin(join) => Some(several(&join.sides, &join.assigner, join.domain, join.lateness_ms, None)),
+            Kind::CoGroup(group) => {
+                let trigger = group.trigger.clone();
+                Some(several(&group.sides, &group.assigner, group.domain, group.lateness_ms, trigger))
+            }
             _ => None,
         }
     }
 
     /// Gives a row to a window operator.
-    pub(super) fn window(&mut self, id: usize, row: Row) {
+    pub(super) fn window(&mut self, id: usize, input: usize, row: Row) {
         let Some(spec) = self.spec(id) else { return };
-        let schema = self.input_schema(id, 0);
-        let key = self.key(&spec.key, &schema, &row);
+        let schema = self.input_schema(id, input);
+        let side = self.plan(id).kind.sides().get(input).cloned();
+        let key = self.key(side.as_ref().map_or(&spec.key, |side| &side.key), &schema, &row);
         if let Assigner::Count { .. } = spec.assigner {
-            return self.count(id, &spec, key, row);
+            return self.count(id, &spec, key, (input, row));
         }
         let (time, clock) = match spec.domain {
             Domain::Event => (row.time, self.watermarks[id]),
@@ -74,7 +108,8 @@ impl Engine {
             spec.domain == Domain::Processing || spec.assigner == Assigner::Global || window::cleanup(*w, spec.lateness_ms) > clock
         });
         if open.is_empty() && before > 0 {
-            return self.carry(id, LATE, vec![row]);
+            let port = side.map_or_else(|| LATE.to_owned(), |side| format!("{LATE_SIDE}{}", side.name));
+            return self.carry(id, &port, vec![row]);
         }
         open.reverse();
         for window in open {
@@ -83,7 +118,7 @@ impl Engine {
             if merges {
                 self.merge_sessions(id, &spec, &place);
             }
-            self.add_to_window(id, &spec, &place, &row, time);
+            self.add_to_window(id, &spec, &place, (input, &row), time);
         }
     }
 
@@ -124,8 +159,9 @@ impl Engine {
             let aggregate = self.aggregate(id);
             let whole = self.keeping[id].windows.entry(place.clone()).or_default();
             if let Some(aggregate) = aggregate {
-                whole.acc.merge(&aggregate, part.acc);
+                whole.contents.acc.merge(&aggregate, part.contents.acc);
             }
+            whole.contents.rows.extend(part.contents.rows);
             whole.memory.merge(&when, &part.memory, at);
             whole.fired = whole.fired.max(part.fired);
             (whole.filled, whole.fresh) = (whole.filled || part.filled, whole.fresh || part.fresh);
@@ -143,19 +179,21 @@ impl Engine {
         }
     }
 
-    fn add_to_window(&mut self, id: usize, spec: &plan::Window, place: &Place, row: &Row, time: i64) {
+    fn add_to_window(&mut self, id: usize, spec: &plan::Window, place: &Place, (input, row): (usize, &Row), time: i64) {
         let decision = self.ask(id, spec, place, Event::Record, time, Some(row));
-        let schema = self.input_schema(id, 0);
-        let aggregate = self.aggregate(id);
+        let schema = self.input_schema(id, input);
+        let (aggregate, guest) = (self.aggregate(id), self.is_guest(id));
         let open = self.keeping[id].windows.entry(place.clone()).or_default();
         (open.filled, open.fresh) = (true, true);
         if let Some(aggregate) = aggregate {
             let column = aggregate::field(&aggregate).map_or(usize::MAX, |field| index(&schema, field));
-            open.acc.add(&aggregate, column, row);
+            open.contents.acc.add(&aggregate, column, row);
+        } else if !guest {
+            open.contents.rows.push((input, row.clone()));
         } else {
             let slot = self.slot(id, place);
             let rows = std::slice::from_ref(row);
-            let outcome = self.instance.process(id as u32, 0, self.at(id), &encode(rows, &schema), &[0], &[slot]);
+            let outcome = self.instance.process(id as u32, input as u32, self.at(id), &encode(rows, &schema), &[0], &[slot]);
             self.settle(id, outcome, rows);
         }
         match decision {
@@ -207,7 +245,7 @@ impl Engine {
 
     fn purge(&mut self, id: usize, place: &Place, keeps_trigger: bool) {
         let Some(open) = self.keeping[id].windows.get_mut(place) else { return };
-        (open.filled, open.fresh, open.acc) = (false, false, Acc::default());
+        (open.filled, open.fresh, open.contents) = (false, false, Contents::default());
         if self.is_guest(id) {
             let slot = self.slot(id, place);
             if keeps_trigger { self.instance.purge(id as u32, &[slot]) } else { self.instance.drop_state(id as u32, &[slot]) }
@@ -239,18 +277,21 @@ impl Engine {
         if !open.filled {
             return;
         }
-        let (firing, acc) = (open.fired, open.acc.clone());
+        let (firing, contents) = (open.fired, open.contents.clone());
         open.fired += 1;
         let time = if spec.assigner == Assigner::Global { time } else { place.0 - 1 };
-        self.emit_window(id, spec, place, (firing, time), &acc);
+        self.emit_window(id, spec, place, (firing, time), &contents);
     }
 
-    fn emit_window(&mut self, id: usize, spec: &plan::Window, place: &Place, (firing, time): (i32, i64), acc: &Acc) {
+    fn emit_window(&mut self, id: usize, spec: &plan::Window, place: &Place, (firing, time): (i32, i64), contents: &Contents) {
+        if matches!(self.plan(id).kind, Kind::WindowJoin(_)) {
+            return self.join_window(id, [place.1, place.0], time, &contents.rows);
+        }
         if let Some(aggregate) = self.aggregate(id) {
             let (end, start, key) = place.clone();
             let head = if aggregate::is_record(&aggregate) { Vec::new() } else { key };
             let bounds = [Value::I64(start), Value::I64(end)];
-            let values = head.into_iter().chain(bounds).chain(acc.result(&aggregate)).collect();
+            let values = head.into_iter().chain(bounds).chain(contents.acc.result(&aggregate)).collect();
             return self.carry(id, plan::MAIN, vec![Row { time, values }]);
         }
         let slot = self.slot(id, place);
@@ -315,9 +356,9 @@ impl Engine {
     }
 
     /// Gives a row to windows that count.
-    fn count(&mut self, id: usize, spec: &plan::Window, key: Vec<Value>, row: Row) {
+    fn count(&mut self, id: usize, spec: &plan::Window, key: Vec<Value>, row: (usize, Row)) {
         let Assigner::Count { records, slide, or_after } = spec.assigner else { return };
-        let time = row.time;
+        let time = row.1.time;
         let now = self.now;
         let line = self.keeping[id].lines.entry(key.clone()).or_default();
         line.rows.push(row);
@@ -338,20 +379,26 @@ impl Engine {
         let rows = line.rows.split_off(first);
         line.rows = if slide.is_some() { rows.clone() } else { Vec::new() };
         (line.since, line.due) = (0, None);
-        let (least, greatest) = rows.iter().fold((i64::MAX, i64::MIN), |(a, b), row| (a.min(row.time), b.max(row.time)));
+        let (least, greatest) = rows.iter().fold((i64::MAX, i64::MIN), |(a, b), (_, row)| (a.min(row.time), b.max(row.time)));
         let place = (greatest.saturating_add(1), least, key);
-        let schema = self.input_schema(id, 0);
-        let mut acc = Acc::default();
+        let mut contents = Contents::default();
         if let Some(aggregate) = self.aggregate(id) {
+            let schema = self.input_schema(id, 0);
             let column = aggregate::field(&aggregate).map_or(usize::MAX, |field| index(&schema, field));
-            rows.iter().for_each(|row| acc.add(&aggregate, column, row));
-            return self.emit_window(id, spec, &place, (0, greatest), &acc);
+            rows.iter().for_each(|(_, row)| contents.acc.add(&aggregate, column, row));
+            return self.emit_window(id, spec, &place, (0, greatest), &contents);
+        }
+        if !self.is_guest(id) {
+            contents.rows = rows;
+            return self.emit_window(id, spec, &place, (0, greatest), &contents);
         }
         let slot = self.slot(id, &place);
-        let slots = vec![slot; rows.len()];
-        let outcome = self.instance.process(id as u32, 0, self.at(id), &encode(&rows, &schema), &[], &slots);
-        self.settle(id, outcome, &rows);
-        self.emit_window(id, spec, &place, (0, greatest), &acc);
+        for (input, row) in rows {
+            let (schema, rows) = (self.input_schema(id, input), [row]);
+            let outcome = self.instance.process(id as u32, input as u32, self.at(id), &encode(&rows, &schema), &[], &[slot]);
+            self.settle(id, outcome, &rows);
+        }
+        self.emit_window(id, spec, &place, (0, greatest), &contents);
         self.instance.drop_state(id as u32, &[slot]);
         self.keeping[id].slots.forget(slot);
     }

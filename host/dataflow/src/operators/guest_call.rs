@@ -19,8 +19,8 @@ use tidemill_core::schema::Schema;
 use crate::harness::Context;
 use crate::operators::rerun::{Rerun, Trapped};
 use crate::operators::watch::{Condemned, Piece, Watch};
-use crate::restore::{Page, Restored};
 use crate::report::{Cause, Failure};
+use crate::restore::{Page, Restored};
 
 /// The component's instance of this worker, shared by its operators.
 pub(crate) type Instance = Rc<RefCell<Box<dyn Guest>>>;
