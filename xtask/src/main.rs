@@ -45,6 +45,8 @@ enum Verb {
     Sdk(sdk::Options),
     /// Run the same cases in every language and show where their outputs are equal
     SdkMatrix(sdk::matrix::Options),
+    /// Check the packages of the SDKs by the tools of their registries; publishes nothing
+    PublishCheck(sdk::publish::Options),
     /// Build dist/tidemill and every guest under dist/guests
     Dist(dist::Options),
     /// Kill a job with kill -9 at random moments, many times, and compare its output and state
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Sdk(options) => sdk::run(&workspace, &options),
         Verb::SdkMatrix(options) => sdk::matrix::run(&workspace, &options),
+        Verb::PublishCheck(options) => sdk::publish::run(&workspace, &options),
         Verb::Dist(options) => dist::run(&workspace, &options),
         Verb::Chaos(options) => chaos::run(&workspace, &options),
         Verb::Zoo => zoo::run(&workspace),

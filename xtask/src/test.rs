@@ -81,6 +81,11 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
             work: Box::new(|| deny(workspace)),
         },
         Stage { name: "dist", again: "cargo xtask dist --all".to_owned(), work: Box::new(|| dist::everything(workspace, &Language::ALL)) },
+        Stage {
+            name: "publish-check",
+            again: "cargo xtask publish-check".to_owned(),
+            work: Box::new(|| sdk::publish::check(workspace, &Language::ALL)),
+        },
         Stage { name: "sdk", again: "cargo xtask sdk".to_owned(), work: Box::new(|| sdk::test(workspace, &Language::ALL)) },
     ]
 }

@@ -33,6 +33,16 @@ pub(super) fn test(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Vets the module as its users get it: `go.mod` and `go.sum` are tidy, and it is a module for both sides of the border.
+pub(super) fn vet_package(workspace: &Workspace) -> Result<()> {
+    let Some(compiler) = go::compiler(workspace) else { bail!("no Go compiler: run `cargo xtask setup --lang go`") };
+    let module = workspace.root().join(SDK);
+    process::run_quiet(in_module(&compiler, &module).args(["mod", "tidy", "-diff"]), "looking whether go.mod of the Go SDK is tidy")?;
+    process::run(in_module(&compiler, &module).args(["vet", "./..."]), "vetting the Go SDK")?;
+    let mut vet = in_module(&compiler, &module);
+    process::run(vet.env("GOOS", "wasip1").env("GOARCH", "wasm").args(["vet", "./..."]), "vetting the Go SDK for the component")
+}
+
 /// The SDK, the examples and the language matrix.
 fn modules(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut modules = vec![workspace.root().join(SDK)];

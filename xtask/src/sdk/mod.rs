@@ -10,6 +10,7 @@ mod c;
 mod go;
 mod js;
 pub(crate) mod matrix;
+pub(crate) mod publish;
 mod python;
 
 /// The options of `sdk`.

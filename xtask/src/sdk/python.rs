@@ -1,4 +1,4 @@
-//! The tests of the Python SDK: style, types, the package itself, and its tests natively and in the host.
+//! The tests of the Python SDK: style, types, and its tests natively and in the host; and its package.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,10 +14,6 @@ const SDK: &str = "guest-sdk/python";
 /// Runs them; the binary and the guests are those of `dist`.
 pub(super) fn test(workspace: &Workspace) -> Result<()> {
     python::setup_tests(workspace)?;
-    let package = workspace.cache().join("python-package");
-    if package.exists() {
-        std::fs::remove_dir_all(&package).with_context(|| format!("cannot remove {}", package.display()))?;
-    }
     let examples = workspace.root().join("examples");
     let matrix = workspace.root().join("tests/matrix/python");
     let run = |what: &str, arguments: &[&str]| {
@@ -33,8 +29,19 @@ pub(super) fn test(workspace: &Workspace) -> Result<()> {
     // Pyright and mypy are among the tests, and so are the tests of the examples.
     // Apart, since files of both have the same names.
     run("testing the Python SDK", &["-m", "pytest", "tests/unit"])?;
-    run("testing the Python SDK in the host", &["-m", "pytest", "tests/host"])?;
-    run("packaging the Python SDK", &["-m", "build", "--outdir", text(&package)?])?;
+    run("testing the Python SDK in the host", &["-m", "pytest", "tests/host"])
+}
+
+/// Builds what PyPI would be given, and checks it.
+pub(super) fn package(workspace: &Workspace) -> Result<()> {
+    python::setup_tests(workspace)?;
+    let package = workspace.cache().join("python-package");
+    if package.exists() {
+        std::fs::remove_dir_all(&package).with_context(|| format!("cannot remove {}", package.display()))?;
+    }
+    let mut build = command(workspace);
+    build.args(["-m", "build", "--outdir"]).arg(&package);
+    process::run_quiet(&mut build, "packaging the Python SDK")?;
     let mut built: Vec<_> = std::fs::read_dir(&package)
         .with_context(|| format!("cannot list {}", package.display()))?
         .map(|entry| Ok(entry?.path()))
