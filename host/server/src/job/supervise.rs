@@ -197,7 +197,7 @@ impl Task {
             self.obey(&runner, &mut watch).await;
         }
         self.savepoint = match watch.stop {
-            Some((_, asked)) => asked.await.ok().and_then(Result::ok).flatten(),
+            Some((_, asked)) => answer(asked, STATUS_WAIT).await,
             None => None,
         };
         let ended = runner.ended(&self.job.folder);
@@ -425,11 +425,35 @@ async fn stop(socket: &std::path::Path, request: Request) -> Stopped {
     }
 }
 
+/// What a runner that has ended had answered to being asked to stop. One that was on its way out when it was to be asked listens no
+/// more: whoever still tries would try for minutes.
+async fn answer(mut asked: JoinHandle<Stopped>, wait: Duration) -> Option<Made> {
+    let answer = timeout(wait, &mut asked).await;
+    asked.abort();
+    answer.ok()?.ok()?.ok()?
+}
+
 /// What a runner has answered, as this server's.
 pub(crate) fn made(reply: Reply) -> Stopped {
     match reply {
         Reply::Done { savepoint } => Ok(savepoint),
         Reply::Refused { message, causes, hint, .. } => Err(Error { code: Code::RunnerRefused, message, causes, hint }),
         Reply::Status(_) => Err(Error::new(Code::Internal, "the runner has answered something else")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_is_not_waited_for() {
+        let made = Made { url: "file:/a".to_owned(), checkpoint: 1, bytes: 2 };
+        let own = made.clone();
+        let asked = tokio::spawn(async move { Ok(Some(own)) });
+        assert_eq!(answer(asked, STATUS_WAIT).await, Some(made));
+        let nobody =
+            tokio::spawn(async { stop(std::path::Path::new("/nowhere.sock"), Request::Stop { savepoint: None, drain: false }).await });
+        assert_eq!(answer(nobody, Duration::from_millis(50)).await, None);
     }
 }
