@@ -256,6 +256,27 @@ def kept_command(query, path, rate, folder, parallelism, *extra):
     return command(query, f"file:{path}{pace}", f"file:{folder}/out", parallelism, *extra)
 
 
+def kept_checkpoints(folder):
+    """What `checkpoint ls` says of a directory, from old to new."""
+    listed = subprocess.run([BINARY, "checkpoint", "ls", folder, "--json"], check=True, capture_output=True, text=True).stdout
+    return [checkpoint for checkpoint in json.loads(listed) if checkpoint["ok"]]
+
+
+def written_by_each(folder):
+    """For each checkpoint that is kept: bytes of the parts that it wrote itself and their rows. A row is a key that has changed or gone since the
+    one before, or one that a merge of layers wrote again."""
+    written = []
+    for checkpoint in kept_checkpoints(folder):
+        if checkpoint["finished"]:
+            continue  # at the end of the input all may be gone
+        shown = subprocess.run([BINARY, "checkpoint", "show", folder, str(checkpoint["id"]), "--json"], check=True, capture_output=True, text=True).stdout
+        shown = json.loads(shown)
+        parts = [part for operator in shown["operators"] for layer in operator["layers"] for part in layer]
+        own = [part for part in parts if part["name"].rsplit("-", 1)[0] == f"g{shown['generation']}-c{shown['id']}"]
+        written.append((sum(part["bytes"] for part in own), sum(part["rows"] for part in own)))
+    return written
+
+
 def checkpoints(args):
     """The cost of checkpoints: the same job at the same pace with and without, interleaved; Flink with both of its backends at full speed."""
     for query in args.queries.split(","):
@@ -272,10 +293,18 @@ def checkpoints(args):
                     rows.setdefault(name, []).append((report["cpu_us_per_event"], report["checkpoint_pause_us"], written))
         cost = {name: statistics.median(row[0] for row in of) for name, of in rows.items()}
         pauses = [row[1] for row in rows[args.interval]]
+        with tempfile.TemporaryDirectory() as folder:
+            # Once more, and every checkpoint is kept to be looked at, which costs and is therefore not timed.
+            keeping = ["--checkpoint-dir", f"{folder}/kept", "--checkpoint-interval", args.interval, "--checkpoint-retain", "1000"]
+            subprocess.run(kept_command(query, path, args.rate, folder, args.parallelism, *keeping), check=True, capture_output=True)
+            each = written_by_each(f"{folder}/kept")
         keep(args, {"measure": "checkpoints", "query": query, "rate": args.rate, "interval": args.interval, "none_us_per_event": cost["none"],
                     "kept_us_per_event": cost[args.interval], "ratio": round(cost[args.interval] / cost["none"], 2),
                     "pause_p99_us": statistics.median(p["p99"] for p in pauses), "pause_max_us": max(p["max"] for p in pauses),
-                    "parts_kept_mib": round(statistics.median(row[2] for row in rows[args.interval]) / 2**20, 1)})
+                    "parts_kept_mib": round(statistics.median(row[2] for row in rows[args.interval]) / 2**20, 1), "checkpoints": len(each),
+                    "mib_per_checkpoint": round(statistics.median(row[0] for row in each) / 2**20, 2) if each else None,
+                    "keys_per_checkpoint": statistics.median(row[1] for row in each) if each else None,
+                    "bytes_per_changed_key": round(sum(row[0] for row in each) / max(sum(row[1] for row in each), 1), 1)})
         if PEERS:
             flink_checkpoints(args, query)
 
@@ -293,7 +322,7 @@ def flink_checkpoints(args, query):
 
 def recovery(args):
     """How long a killed job takes from its start to the first record it reads again, with all of its state."""
-    path, times = kv_events(args.keys, args.keys * 2), []
+    path, times, sizes = kv_events(args.keys, args.keys * 2), [], []
     for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
             keeping = ["--checkpoint-dir", f"{folder}/kept", "--checkpoint-interval", "200ms"]
@@ -302,13 +331,13 @@ def recovery(args):
             job.kill()
             job.wait()
             # The runner ends by itself when its supervisor is gone.
-            listed = subprocess.run([BINARY, "checkpoint", "ls", f"{folder}/kept", "--json"], check=True, capture_output=True, text=True).stdout
+            sizes.append(kept_checkpoints(f"{folder}/kept")[-1]["bytes"] / 2**20)
             begun = time.time()
             again = kept_command("kv", path, 0, folder, args.parallelism, *keeping, "--name", "kv", "--report", "json", "--report-file", f"{folder}/report")
             subprocess.run(again, check=True, stderr=subprocess.DEVNULL)
             times.append(json.load(open(f"{folder}/report"))["first_record_unix_us"] / 1e6 - begun)
     keep(args, {"measure": "recovery", "keys": args.keys, "rounds": args.rounds, "p50_ms": round(statistics.median(times) * 1e3), "max_ms": round(max(times) * 1e3),
-                "last_checkpoints": listed.strip().splitlines()[-1][:300]})
+                "checkpoint_mib": round(statistics.median(sizes), 1)})
 
 
 # -------------------------------------------------------------------------------------------------------- languages
