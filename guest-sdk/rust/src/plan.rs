@@ -146,7 +146,7 @@ pub(crate) enum Watermarks {
     Bounded { ms: i64 },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Process {
     pub(crate) keys: Vec<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

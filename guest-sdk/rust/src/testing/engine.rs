@@ -51,7 +51,7 @@ impl Host for Recorder {
 #[derive(Default)]
 pub(super) struct Keeping {
     pub(super) slots: Slots,
-    timers: Timers,
+    pub(super) timers: Timers,
     rolling: BTreeMap<Vec<Value>, Acc>,
     /// Open windows.
     pub(super) windows: BTreeMap<WindowPlace, Open>,

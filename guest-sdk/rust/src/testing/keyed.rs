@@ -44,6 +44,11 @@ impl Slots {
         self.places[slot as usize].as_ref().map(|(key, _)| key.clone()).expect("a slot that the call named")
     }
 
+    /// The places of the slots in use, in the order of [`Slots::all`].
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.numbers.keys()
+    }
+
     /// All slots in use.
     pub(super) fn all(&self) -> Vec<u32> {
         self.numbers.values().copied().collect()
@@ -78,6 +83,12 @@ impl Timers {
         let next = self.set.iter().find(|(time, timer, _)| *time <= limit(*timer)).cloned()?;
         self.set.remove(&next);
         Some(next)
+    }
+
+    /// Takes over timers of an earlier version: `number` gives what each is now, if it is still declared.
+    pub(super) fn take_over(&mut self, earlier: &Timers, number: impl Fn(u32) -> Option<u32>) {
+        let timers = earlier.set.iter().filter_map(|(time, timer, key)| Some((*time, number(*timer)?, key.clone())));
+        self.set.extend(timers);
     }
 
     /// All timers, the earliest first.

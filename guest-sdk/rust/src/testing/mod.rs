@@ -34,6 +34,7 @@ mod engine;
 mod joins;
 mod keyed;
 mod lines;
+mod migrate;
 mod operator;
 mod row;
 mod trigger;

@@ -82,6 +82,16 @@ impl OperatorTest {
     pub fn restart(&mut self) {
         self.engine.restart(self.id);
     }
+
+    /// Goes on where an earlier version of this operator stands, with its keys, timers and time, and its state migrated.
+    ///
+    /// # Panics
+    /// When a piece of state is neither what it was nor one that today's version migrates.
+    #[must_use]
+    pub fn migrated_from(mut self, mut earlier: OperatorTest) -> OperatorTest {
+        self.engine.migrate(self.id, &mut earlier.engine, earlier.id);
+        self
+    }
 }
 
 /// Tests a process function, made as [`KeyedStream::process`] makes it.
@@ -143,5 +153,57 @@ impl<P: Process> ProcessTest<P> {
     /// Exports all state, drops it and loads it again, as a restart from a checkpoint does.
     pub fn restart(&mut self) {
         self.test.restart();
+    }
+
+    /// Goes on where an earlier version of the function stands, with its keys, timers and time, and its state migrated.
+    ///
+    /// ```
+    /// use tidemill::prelude::*;
+    /// use tidemill::testing;
+    ///
+    /// /// The mean of what came so far, from a count and a sum.
+    /// struct Mean<T: Record + Clone> { so_far: Value<T>, mean: fn(&mut T, i64) -> f64 }
+    ///
+    /// impl<T: Record + Clone + Default> Process for Mean<T> {
+    ///     type Key = String;
+    ///     type In = i64;
+    ///     type Out = f64;
+    ///
+    ///     fn on_record(&self, ctx: &mut Ctx<String, f64>, value: i64) -> Result {
+    ///         let mut so_far = ctx.state(&self.so_far).cloned().unwrap_or_default();
+    ///         let mean = (self.mean)(&mut so_far, value);
+    ///         ctx.state(&self.so_far).set(so_far);
+    ///         ctx.emit(mean);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// fn whole(state: &mut (i64, i64), value: i64) -> f64 {
+    ///     *state = (state.0 + 1, state.1 + value);
+    ///     state.1 as f64 / state.0 as f64
+    /// }
+    ///
+    /// fn real(state: &mut (i64, f64), value: i64) -> f64 {
+    ///     *state = (state.0 + 1, state.1 + value as f64);
+    ///     state.1 / state.0 as f64
+    /// }
+    ///
+    /// let mut earlier = testing::process(|declare| Mean { so_far: declare.value("so_far"), mean: whole });
+    /// earlier.push("a".into(), 1, 0);
+    ///
+    /// let mut now = testing::process(|declare| {
+    ///     let so_far = declare.value("so_far").migrates_from(|(count, sum): (i64, i64)| (count, sum as f64));
+    ///     Mean { so_far, mean: real }
+    /// })
+    /// .migrated_from(earlier);
+    /// now.push("a".into(), 4, 1);
+    /// assert_eq!(now.output(), [(2.5, 1)]);
+    /// ```
+    ///
+    /// # Panics
+    /// When a piece of state is neither what it was nor one that today's version migrates.
+    #[must_use]
+    pub fn migrated_from<E: Process>(self, earlier: ProcessTest<E>) -> ProcessTest<P> {
+        ProcessTest { test: self.test.migrated_from(earlier.test), ..self }
     }
 }
