@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::kept::KeptJob;
-use support::{Custom, Row, sink};
+use support::{Custom, ProcessFn, Row, sink};
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::guest::{Emission, Moment, Outcome, TimerAction, TimerOp};
 use tidemill_dataflow::{Mode, Options};
@@ -253,6 +253,49 @@ fn a_session_that_took_one_in_before_it_was_taken_in_is_gone_at_the_boundary() {
         assert!(run.saved(id).rows() <= 1, "{} sessions in checkpoint {id}", run.saved(id).rows());
     }
     assert_eq!(run.lines().len(), 1, "{:?}", run.lines());
+}
+
+/// The job of [`process`] in a later version, which keeps the count before the sum.
+fn process_migrated() -> (Value, Custom) {
+    let (mut operators, custom) = process();
+    operators[0]["kind"]["process"]["state"] =
+        json!([{"name": "sum", "kind": "value", "schema": "count:i64,sum:i64", "migrates": ["sum:i64,count:i64"]}]);
+    let turned = |inner: Option<ProcessFn>| {
+        let (inner, turn) = (inner.unwrap(), |sums: &mut HashMap<u32, (i64, i64)>| sums.values_mut().for_each(|s| *s = (s.1, s.0)));
+        let outer: ProcessFn = Arc::new(move |sums, operator, at, block, slots| {
+            turn(sums);
+            let outcome = inner(sums, operator, at, block, slots);
+            turn(sums);
+            outcome
+        });
+        Some(outer)
+    };
+    (operators, Custom { process: turned(custom.process), timer: turned(custom.timer) })
+}
+
+/// No key comes again, so that what is kept of it after a restore is what was migrated.
+#[test]
+fn state_is_migrated_at_any_parallelism_and_written_again_with_the_next_checkpoint() {
+    let rows: Vec<Row> = (0..2400).map(|i| (i, i / 10, i)).collect();
+    let (before, after) = (process(), process_migrated());
+    let at = |what, parallelism| KeptJob { every: 20, ..job(&rows, what, parallelism, 5) };
+    let whole = at(&before, 2).run(None).unwrap();
+    let ids = whole.checkpoints();
+    let id = ids[ids.len() / 3];
+    assert!(whole.saved(id).rows() > 40, "{} keys are migrated", whole.saved(id).rows());
+    for parallelism in [1, 3, 4] {
+        let rest = at(&after, parallelism).run(Some(&whole.saved(id))).unwrap();
+        let both: Vec<String> = whole.committed(id).into_iter().chain(rest.lines()).collect();
+        let wrong = differences(&both, &whole.lines(), false);
+        assert!(wrong.is_empty(), "at {parallelism}: {wrong:#?}");
+        // What is not written again is found as it was, and nobody migrates it any more.
+        let next = rest.checkpoints()[0];
+        assert_eq!(rest.saved(next).state("p"), "sum.count:i64?,sum.sum:i64?");
+        let last = at(&after, 2).run(Some(&rest.saved(next))).unwrap();
+        let all: Vec<String> = whole.committed(id).into_iter().chain(rest.committed(next)).chain(last.lines()).collect();
+        let wrong = differences(&all, &whole.lines(), false);
+        assert!(wrong.is_empty(), "at {parallelism}, from {next}: {wrong:#?}");
+    }
 }
 
 /// timely notices no dead thread: the other workers would wait for what it still holds.

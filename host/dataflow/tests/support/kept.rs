@@ -261,6 +261,11 @@ impl Memory {
         self.rows.iter().filter(|(name, _)| !is_under_way(name)).map(|(_, rows)| rows.len()).sum()
     }
 
+    /// The columns of an operator's keyed state.
+    pub fn state(&self, name: &str) -> String {
+        self.operators[name].state.as_ref().unwrap().to_string()
+    }
+
     /// Pieces of blocks that were under way.
     pub fn under_way(&self) -> usize {
         let of = |(name, rows): (&String, &BTreeMap<Name, StateRow>)| match is_under_way(name) {
@@ -317,7 +322,7 @@ impl KeptJob {
             "watermarks": "monotonic"}}, "outputs": [{"schema": "key:i64,value:i64"}]});
         let mut operators = vec![source];
         operators.extend(self.operators.as_array().unwrap().iter().cloned());
-        let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.1.0", "operators": operators})).unwrap();
+        let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.2.0", "operators": operators})).unwrap();
         let graph = Graph::resolve(&plan, &Settings { parallelism: Some(self.parallelism), ..Settings::default() });
         let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
         let rows = Shared(Arc::new(Rows {

@@ -240,6 +240,16 @@ impl Guest for SumGuest {
         Ok(())
     }
 
+    /// What was a sum and a count becomes a count and a sum.
+    fn migrate_state(&mut self, _: OperatorId, from: &Schema, block: &Block) -> Result<Block, guest::Error> {
+        let mut builder = Builder::new(from);
+        for row in 0..block.rows() {
+            builder.push_time(0);
+            (0..2).for_each(|c| builder.column(c).push_cell(block.column(1 - c), row));
+        }
+        Ok(builder.finish().unwrap())
+    }
+
     fn drop_state(&mut self, _: OperatorId, slots: &[Slot]) -> Result<(), guest::Error> {
         slots.iter().for_each(|s| {
             self.sums.remove(s);
