@@ -158,7 +158,7 @@ pub(crate) struct Process {
 }
 
 /// What the inputs behind those with keys share.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Broadcast {
     pub(crate) state: Vec<State>,
     pub(crate) apply: bool,
