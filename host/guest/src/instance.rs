@@ -154,7 +154,7 @@ impl Instance {
             return Err(format!("it gave {} rows of state of operator {operator}, asked for {rows}", block.rows()));
         }
         if block.times().iter().any(|time| time != 0) {
-            return Err(format!("it exported state of operator {operator} with event times, which must be 0"));
+            return Err(format!("it gave state of operator {operator} with event times, which must be 0"));
         }
         Ok(block)
     }

@@ -1,6 +1,8 @@
 //! Calls and what comes back: traps with their story, outcomes held against the call, state in and out.
 
+use tidemill_core::block::{Block, Builder};
 use tidemill_core::guest::{Error, Guest, Limits};
+use tidemill_core::schema::Schema;
 use tidemill_guest::LoadOptions;
 
 use crate::wat_guest::{ALONE, AT, BOTH, DATA, WatGuest, block, outcome, state_block};
@@ -167,4 +169,56 @@ fn state_that_does_not_load_is_refused_in_the_guests_words() {
     let guest = WatGuest { import_state, ..WatGuest::default() }.with_data("no\x07 codec");
     let error = guest.start(Limits::default()).import_state(1, &[0], &state_block(&[1])).unwrap_err();
     assert_eq!(error, Error::Refused { export: "import-state", message: "no\\u{7} code".to_owned() });
+}
+
+/// Rows of the state of `op` in an earlier version.
+fn earlier(texts: &[&str]) -> (Schema, Block) {
+    let schema: Schema = "v.x:string?".parse().unwrap();
+    let mut builder = Builder::new(&schema);
+    for text in texts {
+        builder.push_time(0);
+        builder.column(0).push_str(text);
+    }
+    let block = builder.finish().unwrap();
+    (schema, block)
+}
+
+#[test]
+fn migrated_state_must_be_of_the_declared_schema_and_have_the_rows_it_was_made_of() {
+    let (schema, saved) = earlier(&["one", "two"]);
+    let migrate = |data: &[u8]| {
+        let body = format!(
+            "(i32.store8 (i32.const 2560) (i32.const 0)) (i32.store (i32.const 2564) (i32.const {DATA}))
+             (i32.store (i32.const 2568) (i32.const {})) (i32.const 2560)",
+            data.len()
+        );
+        WatGuest::migrates(body).with_data(data).start(Limits::default()).migrate_state(1, &schema, &saved)
+    };
+    assert_eq!(migrate(state_block(&[1, 2]).as_bytes()), Ok(state_block(&[1, 2])));
+    let message = |data: &[u8]| match migrate(data) {
+        Err(Error::Contract { export: "migrate-state", message }) => message,
+        other => panic!("{other:?}"),
+    };
+    for other in [&[1][..], &[1, 2, 3], &[]] {
+        let expected = format!("it gave {} rows of state of operator 1, asked for 2", other.len());
+        assert_eq!(message(state_block(other).as_bytes()), expected);
+    }
+    // What came in is no answer either.
+    for other in [&block(2, "x"), &saved] {
+        assert!(message(other.as_bytes()).contains("the state of operator 1 cannot be read"), "{}", message(other.as_bytes()));
+    }
+    let mut timed = state_block(&[1, 2]).as_bytes().to_vec();
+    timed[48] = 1;
+    assert!(message(&timed).contains("event times"));
+}
+
+#[test]
+fn state_that_cannot_be_migrated_is_refused_in_the_guests_words() {
+    let body = format!(
+        "(i32.store8 (i32.const 2560) (i32.const 1)) (i32.store (i32.const 2564) (i32.const {DATA}))
+         (i32.store (i32.const 2568) (i32.const 6)) (i32.const 2560)"
+    );
+    let (schema, saved) = earlier(&["one"]);
+    let error = WatGuest::migrates(body).with_data("no one").start(Limits::default()).migrate_state(1, &schema, &saved).unwrap_err();
+    assert_eq!(error, Error::Refused { export: "migrate-state", message: "no one".to_owned() });
 }

@@ -34,6 +34,9 @@ pub(crate) const AT: Moment = Moment { watermark: 0, now: 0 };
 /// The WIT of the contract.
 pub(crate) const WIT: &str = include_str!("../../../../wit/tidemill-job@0.1.0/job.wit");
 
+/// The WIT of the contract that has `migrate-state`.
+pub(crate) const WIT_2: &str = include_str!("../../../../wit/tidemill-job@0.2.0/job.wit");
+
 /// A guest in the making: the bodies of its functions, as text.
 pub(crate) struct WatGuest {
     pub(crate) wit: String,
@@ -51,6 +54,8 @@ pub(crate) struct WatGuest {
     pub(crate) export_state: String,
     /// `$operator $slots $slots_len $block $block_len`; answers the place of a result.
     pub(crate) import_state: String,
+    /// `$operator $columns $columns_len $block $block_len`; answers the place of a result. For contract 0.2.0.
+    pub(crate) migrate_state: String,
 }
 
 impl Default for WatGuest {
@@ -66,6 +71,7 @@ impl Default for WatGuest {
             process: "(i32.const 1024)".to_owned(),
             export_state: "(i32.const 1024)".to_owned(),
             import_state: "(i32.const 1024)".to_owned(),
+            migrate_state: "(i32.const 1024)".to_owned(),
         }
     }
 }
@@ -74,6 +80,12 @@ impl WatGuest {
     /// A guest whose `process` is this.
     pub(crate) fn process(body: impl Into<String>) -> WatGuest {
         WatGuest { process: body.into(), ..WatGuest::default() }
+    }
+
+    /// A guest of contract 0.2.0 whose `migrate-state` is this, from what `x` was before.
+    pub(crate) fn migrates(body: impl Into<String>) -> WatGuest {
+        let document = PLAN.replace("0.1.0", "0.2.0").replace(r#""schema": "x:i64"}"#, r#""schema": "x:i64", "migrates": ["x:string"]}"#);
+        WatGuest { wit: WIT_2.to_owned(), version: "0.2.0", document, migrate_state: body.into(), ..WatGuest::default() }
     }
 
     pub(crate) fn with_data(self, data: impl Into<Vec<u8>>) -> WatGuest {
@@ -94,6 +106,7 @@ impl WatGuest {
         let WatGuest { version, pages, fields, plan, process, export_state, import_state, .. } = self;
         let export = |name: &str| format!("(export \"tidemill:job/operators@{version}#{name}\")");
         let import = |name: &str| format!("(import \"tidemill:job/host@{version}\" \"{name}\"");
+        let second = if *version == "0.2.0" { self.second() } else { String::new() };
         let reset = format!("(global.set $heap (i32.const {HEAP}))");
         let block = "(param $block i32) (param $block_len i32)";
         let slots = "(param $slots i32) (param $slots_len i32)";
@@ -129,7 +142,8 @@ impl WatGuest {
   (func $merge {x_merge} (param $operator i32) (param i32 i32) {slots} {reset})
   (func $export_state {x_export} (param $operator i32) {slots} (result i32) {export_state} {reset})
   (func $import_state {x_import} (param $operator i32) {slots} {block} (result i32) {import_state} {reset})
-  (func $drop_state {x_drop} (param $operator i32) {slots} {reset}))"#,
+  (func $drop_state {x_drop} (param $operator i32) {slots} {reset})
+  {second})"#,
             log = import("log"),
             emit = import("emit"),
             report = import("report-failure"),
@@ -145,6 +159,29 @@ impl WatGuest {
             x_export = export("export-state"),
             x_import = export("import-state"),
             x_drop = export("drop-state"),
+        )
+    }
+
+    /// What contract 0.2.0 asks for beside.
+    fn second(&self) -> String {
+        let export = |name: &str| format!("(export \"tidemill:job/operators@{}#{name}\")", self.version);
+        let reset = format!("(global.set $heap (i32.const {HEAP}))");
+        let times = "(param i64) (param i64)";
+        format!(
+            r#"
+  (func {trigger} (param i32) (param i32) {times} (param i32 i32) (param i32 i32) (param i32 i32) (param i32 i32) (result i32)
+    (i32.const 1024) {reset})
+  (func {purge} (param i32) (param i32 i32) {reset})
+  (func {apply} (param i32 i32) {times} (param i32 i32) (param i32 i32) (param i32 i32) (result i32) (i32.const 1024) {reset})
+  (func {watermark} (param i32 i32) (param i64) (param i32 i32) (result i32) (i32.const 1024) {reset})
+  (func {migrate} (param $operator i32) (param $columns i32) (param $columns_len i32) (param $block i32) (param $block_len i32)
+    (result i32) {migrate_state} {reset})"#,
+            trigger = export("trigger"),
+            purge = export("purge"),
+            apply = export("apply"),
+            watermark = export("watermark"),
+            migrate = export("migrate-state"),
+            migrate_state = self.migrate_state,
         )
     }
 
