@@ -15,7 +15,7 @@ use tidemill_core::connect::{Error, Polled, Reader, Source, SplitTime, Waker};
 
 /// The granularity of pacing: alarms ring at multiples of it, for all workers together, unless the next record is due later. Fewer wake-ups
 /// make larger blocks.
-const ALARM_STEP: Duration = Duration::from_millis(5);
+const ALARM_STEP: Duration = Duration::from_millis(8);
 
 /// A clock with alarms.
 pub(crate) trait Clock: Send + Sync {
