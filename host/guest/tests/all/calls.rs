@@ -199,7 +199,7 @@ fn migrated_state_must_be_of_the_declared_schema_and_have_the_rows_it_was_made_o
         Err(Error::Contract { export: "migrate-state", message }) => message,
         other => panic!("{other:?}"),
     };
-    for other in [&[1][..], &[1, 2, 3], &[]] {
+    for other in [&[1][..], &[1, 2, 3]] {
         let expected = format!("it gave {} rows of state of operator 1, asked for 2", other.len());
         assert_eq!(message(state_block(other).as_bytes()), expected);
     }
