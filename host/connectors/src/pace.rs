@@ -294,7 +294,7 @@ mod tests {
         let clock = Arc::new(ByHand::default());
         let woken = Arc::new(AtomicUsize::new(0));
         let count = woken.clone();
-        let source = paced(100, &clock);
+        let source = paced(125, &clock);
         let mut reader = source
             .reader(
                 0,
@@ -306,14 +306,14 @@ mod tests {
             .unwrap();
         assert_eq!(records(&mut *reader, 50), Some(1), "record 0 is due at the start");
         assert_eq!(records(&mut *reader, 50), None);
-        clock.advance(Duration::from_micros(9_999));
+        clock.advance(Duration::from_micros(7_999));
         assert_eq!((woken.load(Ordering::SeqCst), records(&mut *reader, 50)), (0, None));
         clock.advance(Duration::from_micros(1_001));
         assert_eq!(woken.load(Ordering::SeqCst), 2);
         assert_eq!(records(&mut *reader, 50), Some(1));
         clock.advance(Duration::from_secs(1));
         assert_eq!(records(&mut *reader, 50), Some(50), "after a pause no more than asked for");
-        assert_eq!(records(&mut *reader, 500), Some(50));
+        assert_eq!(records(&mut *reader, 500), Some(75));
         assert_eq!(records(&mut *reader, 500), None);
     }
 
