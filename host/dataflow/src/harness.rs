@@ -237,7 +237,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
     };
     let found = frame.restore(parts.restored.as_ref(), &parts.lanes);
     builder.build(move |capabilities| {
-        // Held for what was under way; else the operator has nothing to say of its own.
+        // Held for what was under way and the watermark; an operator that begins has nothing to say of its own.
         let mut first = found.map(|found| (found, capabilities));
         if first.is_some() {
             activator.activate();
@@ -288,7 +288,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// Takes the operator's state back; answers what was under way to it where that was saved.
+    /// Takes the operator's state back; answers what was under way to it, which is nothing where that was not saved.
     fn restore(&mut self, restored: Option<&Restored>, lanes: &[Lane]) -> Option<Found> {
         let restored = restored.filter(|_| !self.cx.control.has_failed())?;
         self.cx.at.watermark = restored.watermark();
@@ -300,11 +300,13 @@ impl Frame {
         let found = result.unwrap_or_else(|failure| {
             self.cx.control.fail(failure);
             None
-        })?;
-        if let Some(barrier) = &mut self.barrier {
-            barrier.restored(&found);
+        });
+        if let (Some(barrier), Some(found)) = (&mut self.barrier, &found) {
+            barrier.restored(found);
         }
-        Some(found)
+        // Also one to which nothing was under way has to tell its watermark: those behind it know of none, and where its senders
+        // have ended or stand still it has no other occasion.
+        Some(found.unwrap_or_default())
     }
 
     /// Works off what was under way when the operator was saved, and tells its watermark, which may have been under way itself.

@@ -243,6 +243,9 @@ impl Check<'_> {
         }
         let name = &state.name;
         self.since(operator, Contract::V2, &format!("\"migrates\" in state {name:?}"));
+        if !matches!(operator.kind, Kind::Process(_)) {
+            self.at(operator, format!("migrates state {name:?}: only a process function can"));
+        }
         if state.kind != StateKind::Value {
             self.at(operator, format!("migrates state {name:?}: only a value can, for a list or map does not say its columns"));
         }

@@ -67,7 +67,7 @@ impl Compute for GuestCompute {
         let at = cx.moment();
         let every_row_once = rows.len() == block.rows() && rows.iter().enumerate().all(|(i, &row)| i == row as usize);
         let rows = if every_row_once { &[] } else { rows };
-        let shown = Shown::only(block, &self.inputs[input]);
+        let shown = Shown { block, schema: &self.inputs[input], input: input as u32 };
         let call = |guest: &mut dyn tidemill_core::guest::Guest, chain| guest.process(chain, input as u32, at, block, rows, slots);
         let mut outcome = self.call.call(cx, Some(shown), call)?;
         self.call.settle(&mut outcome, shown, cx)

@@ -320,6 +320,8 @@ impl Triggered {
     /// Time in a domain has come to `to`: everything due by then, in order.
     pub(super) fn advance(&mut self, of: Domain, to: TimeMs, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         let domain = place(of);
+        // What held for the rows that were added last may be ahead of what holds for all keys.
+        self.now[place(Domain::Event)] = cx.at.watermark;
         while let Some(entry) = self.due[domain].first_entry().filter(|entry| *entry.key() <= to) {
             let (time, waiting) = entry.remove_entry();
             self.now[domain] = self.now[domain].max(time);
@@ -425,7 +427,8 @@ impl Triggered {
                 self.next_number = self.next_number.max(open.number + 1);
                 work.born(slot, Owner { namespace: open.number, key: index }, key);
                 work.ledger.restored(slot, other);
-                if open.filled {
+                // What a trigger of the component keeps is there also where nothing is left in the window.
+                if open.filled || matches!(self.decides, Decides::Guest) {
                     rows.push(row as u32);
                     slots.push(slot);
                 }
