@@ -16,7 +16,7 @@ use tidemill_core::guest::{self, ChainId, Factory, Guest, Moment, OperatorId, Ou
 use tidemill_core::key;
 use tidemill_core::plan::{
     Aggregate, Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Plan, Port,
-    WindowSpec,
+    ProcessSpec, WindowSpec,
 };
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
@@ -129,13 +129,18 @@ pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Partici
         _ => None,
     };
     let key = edge.filter(|_| state.is_some()).map(|edge| key_schema(&edge.schema, &key_columns(operator, edge)));
-    Participant {
-        operator: id,
-        name: operator.name.clone(),
-        kind: operator.kind_name().to_owned(),
-        key,
-        state,
-        migrates: operator.migrates(),
+    Participant { operator: id, name: operator.name.clone(), kind: kind(plan, graph, id), key, state, migrates: operator.migrates() }
+}
+
+/// What an operator is. A join keeps the records of its sides as they are, so other columns of a side make it another one.
+fn kind(plan: &Plan, graph: &Graph, id: OperatorId) -> String {
+    let operator = &plan.operators[id as usize];
+    match &operator.kind {
+        Kind::WindowJoin(_) | Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => {
+            let columns: Vec<String> = graph.inputs(id).map(|edge| edge.schema.to_string()).collect();
+            format!("{} of {}", operator.kind_name(), columns.join(" and "))
+        }
+        _ => operator.kind_name().to_owned(),
     }
 }
 
@@ -386,7 +391,8 @@ impl Job {
         };
         let mut logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
         if watch.is_some() && chain.is_some() {
-            logic = Box::new(Watched::new(logic, call(), edges.iter().map(|edge| edge.schema.clone()).collect()));
+            let mute = self.mute(id, spec, edges.len(), scope.index());
+            logic = Box::new(Watched::new(logic, call(), edges.iter().map(|edge| edge.schema.clone()).collect(), mute));
         }
         let inputs = edges.iter().map(|edge| self.input(edge, spec, scope, streams)).collect();
         let lanes = self.lanes(id);
@@ -397,12 +403,26 @@ impl Job {
             outputs: ports.len(),
             control: Arc::clone(&self.control),
             clock: Arc::clone(&self.spec.options.clock),
+            clocked: self.needs_clock(),
             logic,
             barrier: self.barrier(id, scope.index(), &lanes),
             restored: self.restored(id, scope.index()),
             lanes,
         };
         ports.into_iter().zip(operator(scope, parts)).collect()
+    }
+
+    /// The inputs whose records another worker speaks of.
+    fn mute(&self, id: OperatorId, spec: &Operator, inputs: usize, worker: usize) -> Vec<usize> {
+        let Kind::Process(process) = &spec.kind else { return Vec::new() };
+        let others = self.shared(id, process, worker).is_some_and(|shared| !shared.is_saved());
+        (0..inputs).filter(|&input| others && process.is_broadcast(input)).collect()
+    }
+
+    /// A worker's copy of what an operator keeps for all keys.
+    fn shared(&self, id: OperatorId, process: &ProcessSpec, worker: usize) -> Option<Shared> {
+        let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
+        process.broadcast.as_ref().map(|broadcast| Shared::new(broadcast.apply, key::groups(worker, parallelism)))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one operator, known to its caller only")]
@@ -427,8 +447,7 @@ impl Job {
             }
             Kind::Process(process) => {
                 let input = |e: &&Edge| KeyedInput { key: key_columns(spec, e), schema: e.schema.clone() };
-                let parallelism = self.spec.graph.nodes[id as usize].parallelism.workers;
-                let shared = process.broadcast.as_ref().map(|broadcast| Shared::new(broadcast.apply, key::groups(worker, parallelism)));
+                let shared = self.shared(id, process, worker);
                 Box::new(Process::new(call(), edges.iter().map(input).collect(), self.ledger(), shared))
             }
             Kind::Window(window) => {

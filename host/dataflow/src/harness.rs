@@ -199,6 +199,8 @@ pub(crate) struct Parts<'s> {
     pub(crate) outputs: usize,
     pub(crate) control: Arc<Control>,
     pub(crate) clock: Clock,
+    /// Processing time travels with the records.
+    pub(crate) clocked: bool,
     pub(crate) logic: Box<dyn Logic>,
     /// Where checkpoints are taken.
     pub(crate) barrier: Option<Barrier>,
@@ -232,6 +234,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
         cx: Context::new(outputs, (worker, peers), parts.control, parts.clock, parts.id),
         logic: parts.logic,
         barrier: parts.barrier,
+        clocked: parts.clocked,
         worker,
         ended: false,
     };
@@ -283,6 +286,7 @@ struct Frame {
     cx: Context,
     logic: Box<dyn Logic>,
     barrier: Option<Barrier>,
+    clocked: bool,
     worker: usize,
     ended: bool,
 }
@@ -311,11 +315,28 @@ impl Frame {
 
     /// Works off what was under way when the operator was saved, and tells its watermark, which may have been under way itself.
     fn resume(&mut self, found: Found, capabilities: &[Capability<Tick>], pushers: &mut [Output<Tick, Parcel>]) {
+        if self.clocked {
+            // Records that go into windows of processing time, or set timers in it, come at some time.
+            let now = self.cx.moment().now;
+            self.follow(now);
+        }
         found.records.into_iter().for_each(|(input, block)| self.item(input, Payload::Block(block)));
+        if self.cx.at.watermark == TIME_MAX {
+            // The end of the input has been heard of before: it is not heard again.
+            self.follow(TIME_MAX);
+        }
         if self.cx.at.watermark > TIME_MIN {
             self.cx.mark(Mark { sender: self.worker as u32, signal: Signal::Watermark(self.cx.at.watermark) });
         }
         self.send(pushers, |output, pusher, mut parcel| pusher.activate().give(&capabilities[output], &mut parcel));
+    }
+
+    fn follow(&mut self, now: TimeMs) {
+        if !self.cx.control.has_failed()
+            && let Err(failure) = self.clock(now)
+        {
+            self.cx.control.fail(failure);
+        }
     }
 
     /// Works a parcel off, unless it comes from behind a boundary that others have not come to.

@@ -5,13 +5,13 @@
 
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::kept::KeptJob;
+use support::kept::{KeptJob, differences};
 use support::{Custom, ProcessFn, Row, sink};
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::guest::{Emission, Moment, Outcome, TimerAction, TimerOp};
@@ -70,7 +70,7 @@ fn process() -> (Value, Custom) {
         outcome.emitted.push(Emission { operator, port: 0, block: builder.finish().unwrap() });
         Ok(outcome)
     };
-    (operators, Custom { process: Some(Arc::new(on_record)), timer: Some(Arc::new(on_timer)) })
+    (operators, Custom { process: Some(Arc::new(on_record)), timer: Some(Arc::new(on_timer)), ..Custom::default() })
 }
 
 fn jobs() -> impl Strategy<Value = (Value, Custom)> {
@@ -113,6 +113,7 @@ fn job(rows: &[Row], what: &(Value, Custom), parallelism: usize, block_rows: usi
     let every = (rows.len() / parallelism / block_rows / BOUNDARIES).max(2);
     KeptJob {
         rows,
+        more: None,
         operators: what.0.clone(),
         parallelism,
         custom: what.1.clone(),
@@ -131,16 +132,6 @@ fn exact() -> impl Strategy<Value = Mode> {
 
 fn is_rolling(what: &(Value, Custom)) -> bool {
     what.0[0]["name"] == "r"
-}
-
-/// Lines that only one of two runs has, marked with - for those that are missing and + for those that should not be there.
-/// Without their times where rows of a key are alike, since any of them may be the one that gave a result.
-fn differences(got: &[String], expected: &[String], alike: bool) -> Vec<String> {
-    let mut count: BTreeMap<&str, i32> = BTreeMap::new();
-    let shown = |line: &'_ String| if alike { line.find('|').unwrap_or(0) } else { 0 };
-    got.iter().for_each(|line| *count.entry(&line[shown(line)..]).or_default() += 1);
-    expected.iter().for_each(|line| *count.entry(&line[shown(line)..]).or_default() -= 1);
-    count.into_iter().filter(|(_, n)| *n != 0).map(|(line, n)| format!("{n:+} {line}")).collect()
 }
 
 proptest! {
@@ -270,7 +261,7 @@ fn process_migrated() -> (Value, Custom) {
         });
         Some(outer)
     };
-    (operators, Custom { process: turned(custom.process), timer: turned(custom.timer) })
+    (operators, Custom { process: turned(custom.process), timer: turned(custom.timer), ..Custom::default() })
 }
 
 /// No key comes again, so that what is kept of it after a restore is what was migrated.

@@ -124,7 +124,7 @@ fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusa
     };
     let keeps = participants(&plan, &graph, false).into_iter().map(|p| Keeps {
         name: operator(p.operator).name.clone(),
-        kind: operator(p.operator).kind_name().to_owned(),
+        kind: p.kind,
         key: p.key.map(|schema| schema.to_string()),
         state: p.state.map(|schema| schema.to_string()),
         migrates: p.migrates.iter().map(ToString::to_string).collect(),

@@ -40,7 +40,7 @@ pub enum Kind {
 pub struct Suspect {
     /// The operator that was given the record: the first of its chain.
     pub entry: String,
-    /// The export that was called: `process`, `on-timer` or `fire`.
+    /// The export that was called: `process`, `trigger`, `apply`, `on-timer` or `fire`.
     pub call: String,
     /// The input the record came on.
     pub input: u32,
@@ -119,6 +119,9 @@ impl Hunt {
             (Kind::Deadline, _) if known && self.ends >= DEADLINES => {
                 Verdict::Fail(format!("it was stopped {} times at the same record, {shown}", self.ends))
             }
+            (Kind::Trap, _) if known && self.list.condemned.iter().any(|one| one.may_be(&suspect)) => {
+                Verdict::Fail(format!("it trapped at a record that had been set aside: {shown}"))
+            }
             (Kind::Trap, OnError::Fail) if known && self.ends >= TRAPS => {
                 Verdict::Fail(format!("it trapped {} times at the same record, and its on-error is to fail: {shown}", self.ends))
             }
@@ -186,6 +189,15 @@ mod tests {
             let condemned = Suspect { record: None, ..suspect(Some(13), OnError::DeadLetter) };
             assert_eq!(*hunt.watchlist(), Watchlist { suspect: None, condemned: vec![condemned] });
         }
+    }
+
+    #[test]
+    fn a_record_that_was_set_aside_and_came_all_the_same_ends_the_job() {
+        let mut hunt = Hunt::default();
+        assert_eq!(hunt.ended(suspect(Some(13), OnError::DeadLetter)), Verdict::Watch);
+        assert!(matches!(hunt.ended(suspect(Some(13), OnError::DeadLetter)), Verdict::SetAside(_)));
+        let Verdict::Fail(text) = hunt.ended(suspect(Some(13), OnError::DeadLetter)) else { panic!("it fails") };
+        assert!(text.contains("had been set aside") && text.ends_with("record: n=13"), "{text}");
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Shared {
         Shared { slot: 0, apply, groups }
     }
 
-    /// Whether this worker's copy is the one that is saved.
-    fn is_saved(&self) -> bool {
+    /// Whether this worker's copy is the one that is saved, and this worker the one that tells of refused records.
+    pub(crate) fn is_saved(&self) -> bool {
         self.groups.contains(&group(hash(Shared::KEY)))
     }
 }
@@ -65,8 +65,10 @@ impl Process {
         let head = self.call.head();
         let mut refused = Vec::new();
         let call = |guest: &mut dyn Guest, chain, slots: &[Slot]| {
-            let outcome = guest.process(chain, input as u32, at, block, &[], slots)?;
+            let mut outcome = guest.process(chain, input as u32, at, block, &[], slots)?;
             refused.extend(outcome.failures.iter().filter(|failure| failure.operator == head).map(|failure| failure.row));
+            // Every worker has refused it.
+            outcome.failures.retain(|failure| saved || failure.operator != head);
             Ok(outcome)
         };
         let mut outcome = self.over_slots(shown, cx, call)?;

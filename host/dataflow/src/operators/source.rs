@@ -29,7 +29,7 @@ use crate::barrier::Barrier;
 use crate::control::Control;
 use crate::harness::{Context, Given, Tick};
 use crate::operators::guest_call::{GuestCall, Shown, dead_letter};
-use crate::operators::watch::{Piece, part};
+use crate::operators::watch::{ENTRY, Piece, part};
 use crate::parcel::{Item, Mark, Parcel, Signal};
 use crate::report::{Cause, Failure};
 use crate::restore::Restored;
@@ -287,7 +287,7 @@ impl State {
         let prelude = self.spec.prelude.as_ref().expect("only called with a prelude");
         let now = if self.spec.clock { self.clock_told } else { (self.spec.options.clock)() };
         let at = Moment { watermark: self.told, now };
-        for piece in prelude.call.pieces("process", 0, block, &self.cx) {
+        for piece in prelude.call.pieces(ENTRY, 0, block, &self.cx) {
             let rows = match piece {
                 Piece::Rows(rows) => part(block, &rows, &prelude.schema),
                 Piece::Aside(row, condemned) => {

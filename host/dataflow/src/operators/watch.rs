@@ -33,6 +33,15 @@ pub(crate) struct Condemned {
     pub(crate) reason: String,
 }
 
+/// The export at which records of an input come to user code, whatever else is called with the same record: a record at which the
+/// trigger or the broadcast function traps is set aside before it is given to anybody.
+pub(crate) const ENTRY: &str = "process";
+
+/// Under which a call is watched.
+fn place(call: &str) -> &str {
+    if matches!(call, "trigger" | "apply") { ENTRY } else { call }
+}
+
 /// How a part of a block is to be dealt with.
 #[derive(Debug)]
 pub(crate) enum Piece {
@@ -67,7 +76,7 @@ impl Watch {
     /// For the operator of this name; none where it has nothing to watch.
     pub(crate) fn new(list: &Watchlist, entry: &str) -> Option<Rc<Watch>> {
         let suspect = list.suspect.as_ref().filter(|suspect| suspect.entry == entry).map(|suspect| Suspect {
-            call: suspect.call.clone(),
+            call: place(&suspect.call).to_owned(),
             input: suspect.input,
             content: suspect.content,
             until: suspect.seen.saturating_mul(2).saturating_add(SLACK),
@@ -78,7 +87,7 @@ impl Watch {
         for one in list.condemned.iter().filter(|one| one.entry == entry) {
             if let Some(content) = one.content {
                 let aside = Condemned { content, operator: one.operator.clone(), reason: one.reason.clone() };
-                condemned.entry((one.call.clone(), one.input)).or_default().insert(content, Rc::new(aside));
+                condemned.entry((place(&one.call).to_owned(), one.input)).or_default().insert(content, Rc::new(aside));
             }
         }
         (suspect.is_some() || !condemned.is_empty()).then(|| Rc::new(Watch { suspect, condemned }))
@@ -141,21 +150,25 @@ pub(crate) struct Watched {
     call: GuestCall,
     /// The schema of each input.
     inputs: Vec<Schema>,
+    /// Inputs whose records another worker speaks of.
+    mute: Vec<usize>,
 }
 
 impl Watched {
     /// `call` is one like the operator's own.
-    pub(crate) fn new(inner: Box<dyn Logic>, call: GuestCall, inputs: Vec<Schema>) -> Watched {
-        Watched { inner, call, inputs }
+    pub(crate) fn new(inner: Box<dyn Logic>, call: GuestCall, inputs: Vec<Schema>, mute: Vec<usize>) -> Watched {
+        Watched { inner, call, inputs, mute }
     }
 }
 
 impl Logic for Watched {
     fn block(&mut self, input: usize, block: Block, cx: &mut Context) -> Result<(), Failure> {
         let schema = &self.inputs[input];
-        for piece in self.call.pieces("process", input as u32, &block, cx) {
+        for piece in self.call.pieces(ENTRY, input as u32, &block, cx) {
             match piece {
                 Piece::Rows(rows) => self.inner.block(input, part(&block, &rows, schema), cx)?,
+                // Of a broadcast record every worker has a copy, and one of them speaks of it.
+                Piece::Aside(..) if self.mute.contains(&input) => {}
                 Piece::Aside(row, condemned) => {
                     self.call.set_aside(row, &condemned, Shown { block: &block, schema, input: input as u32 }, cx)?;
                 }

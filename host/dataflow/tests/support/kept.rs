@@ -241,7 +241,7 @@ fn apply(rows: &mut BTreeMap<Name, StateRow>, page: &Block, schema: &tidemill_co
     }
 }
 
-pub fn sorted<'a>(lines: impl Iterator<Item = &'a String>) -> Vec<String> {
+fn sorted<'a>(lines: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut lines: Vec<String> = lines.cloned().collect();
     lines.sort();
     lines
@@ -300,8 +300,11 @@ impl Saved for Memory {
 }
 
 /// A job to be run, perhaps from a checkpoint.
+#[derive(Clone)]
 pub struct KeptJob {
     pub rows: Vec<Row>,
+    /// Rows of a second source, `more`, where there is one.
+    pub more: Option<Vec<Row>>,
     pub operators: serde_json::Value,
     pub parallelism: usize,
     pub custom: Custom,
@@ -318,24 +321,34 @@ pub struct KeptJob {
 impl KeptJob {
     /// Runs it to its end.
     pub fn run(&self, from: Option<&Arc<Memory>>) -> Result<Run, Failure> {
-        let source = serde_json::json!({"name": "rows", "kind": {"source": {"binding": "rows", "format": "json", "time": "t",
-            "watermarks": "monotonic"}}, "outputs": [{"schema": "key:i64,value:i64"}]});
-        let mut operators = vec![source];
+        let source = |name: &str| {
+            serde_json::json!({"name": name, "kind": {"source": {"binding": name, "format": "json", "time": "t",
+                "watermarks": "monotonic"}}, "outputs": [{"schema": "key:i64,value:i64"}]})
+        };
+        let mut operators = vec![source("rows")];
+        operators.extend(self.more.as_ref().map(|_| source("more")));
         operators.extend(self.operators.as_array().unwrap().iter().cloned());
         let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.2.0", "operators": operators})).unwrap();
         let graph = Graph::resolve(&plan, &Settings { parallelism: Some(self.parallelism), ..Settings::default() });
         let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
-        let rows = Shared(Arc::new(Rows {
-            rows: self.rows.clone(),
-            left: Mutex::new((0..self.rows.len()).collect()),
-            control: Arc::clone(&control),
-            every: self.every,
-            asked: self.asked,
-            slow: self.slow,
-            next: AtomicU64::new(1),
-        }));
-        if let Some(from) = from {
-            rows.restore(&from.operators["rows"].positions).unwrap();
+        let mut sources = HashMap::new();
+        for (id, (name, rows, every)) in
+            [("rows", Some(&self.rows), self.every), ("more", self.more.as_ref(), usize::MAX)].into_iter().enumerate()
+        {
+            let Some(rows) = rows else { continue };
+            let source = Shared(Arc::new(Rows {
+                rows: rows.clone(),
+                left: Mutex::new((0..rows.len()).collect()),
+                control: Arc::clone(&control),
+                every,
+                asked: self.asked,
+                slow: self.slow,
+                next: AtomicU64::new(1),
+            }));
+            if let Some(from) = from {
+                source.restore(&from.operators[name].positions).unwrap();
+            }
+            sources.insert(id as u32, Arc::new(source) as Arc<dyn Source>);
         }
         let (staging, book) = (Staging::default(), Arc::new(Book::default()));
         let sinks = plan.operators.iter().enumerate().filter(|(_, o)| o.kind_name() == "sink");
@@ -349,7 +362,7 @@ impl KeptJob {
             plan: Arc::clone(&plan),
             graph: Arc::new(graph),
             factory: Arc::new(SumFactory(self.custom.clone())),
-            sources: HashMap::from([(0, Arc::new(rows) as Arc<dyn Source>)]),
+            sources,
             sinks,
             checkpoints: Some(Checkpoints {
                 keeper: Arc::clone(&book) as Arc<dyn Keeper>,
@@ -362,4 +375,14 @@ impl KeptJob {
         run(spec, &control)?;
         Ok(Run { names, staging, book, expected, base: from.map(|from| from.rows.clone()).unwrap_or_default() })
     }
+}
+
+/// Lines that only one of two runs has, marked with - for those that are missing and + for those that should not be there.
+/// Without their times where rows of a key are alike, since any of them may be the one that gave a result.
+pub fn differences(got: &[String], expected: &[String], alike: bool) -> Vec<String> {
+    let mut count: BTreeMap<&str, i32> = BTreeMap::new();
+    let shown = |line: &'_ String| if alike { line.find('|').unwrap_or(0) } else { 0 };
+    got.iter().for_each(|line| *count.entry(&line[shown(line)..]).or_default() += 1);
+    expected.iter().for_each(|line| *count.entry(&line[shown(line)..]).or_default() -= 1);
+    count.into_iter().filter(|(_, n)| *n != 0).map(|(line, n)| format!("{n:+} {line}")).collect()
 }

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tidemill_core::block::{Block, Builder, Value};
+use tidemill_core::checkpoint::poison::Suspect;
 use tidemill_core::connect::{Batch, Error, Polled, Reader, Sink, Source, SplitTime, Waker, Writer};
-use tidemill_core::guest::{self, ChainId, Emission, Factory, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{self, Asked, ChainId, Decision, Emission, Factory, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{Graph, Plan, Settings};
 use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MIN, TimeMs};
@@ -135,21 +136,30 @@ pub struct SumGuest {
     pub custom: Custom,
 }
 
-/// Replaces `process` and `on_timer` of a [`SumGuest`].
+/// Replaces calls of a [`SumGuest`].
 #[derive(Clone, Default)]
 pub struct Custom {
     pub process: Option<ProcessFn>,
     pub timer: Option<ProcessFn>,
+    pub trigger: Option<TriggerFn>,
+    pub apply: Option<ApplyFn>,
 }
 
 impl std::fmt::Debug for Custom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Custom(process: {}, timer: {})", self.process.is_some(), self.timer.is_some())
+        let of = [self.process.is_some(), self.timer.is_some(), self.trigger.is_some(), self.apply.is_some()];
+        write!(f, "Custom(process, timer, trigger, apply: {of:?})")
     }
 }
 
 pub type ProcessFn =
     Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, OperatorId, Moment, &Block, &[Slot]) -> Result<Outcome, guest::Error> + Send + Sync>;
+
+/// A trigger: what it is asked of, with the sums, which it may use as it likes: nothing here is emptied by a purge.
+pub type TriggerFn = Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, &Asked<'_>) -> Result<Vec<Decision>, guest::Error> + Send + Sync>;
+
+/// Applies a record to keys.
+pub type ApplyFn = Arc<dyn Fn(u32, &Block, &Block) -> Result<Outcome, guest::Error> + Send + Sync>;
 
 /// Makes [`SumGuest`]s.
 #[derive(Clone, Default)]
@@ -250,6 +260,18 @@ impl Guest for SumGuest {
         Ok(builder.finish().unwrap())
     }
 
+    fn trigger(&mut self, _: OperatorId, _: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, guest::Error> {
+        (self.custom.trigger.as_ref().unwrap())(&mut self.sums, asked)
+    }
+
+    fn purge(&mut self, _: OperatorId, _: &[Slot]) -> Result<(), guest::Error> {
+        Ok(())
+    }
+
+    fn apply(&mut self, _: ChainId, input: u32, _: Moment, block: &Block, keys: &Block, _: &[Slot]) -> Result<Outcome, guest::Error> {
+        (self.custom.apply.as_ref().unwrap())(input, block, keys)
+    }
+
     fn drop_state(&mut self, _: OperatorId, slots: &[Slot]) -> Result<(), guest::Error> {
         slots.iter().for_each(|s| {
             self.sums.remove(s);
@@ -286,11 +308,16 @@ impl Job {
 
     /// Runs it; the sorted lines of every sink by name.
     pub fn run(&self) -> Result<(HashMap<String, Vec<String>>, Report), Failure> {
+        self.run_to_its_end().0
+    }
+
+    /// Runs it; also in which call of user code it ended, where it ended in one.
+    pub fn run_to_its_end(&self) -> (Result<(HashMap<String, Vec<String>>, Report), Failure>, Option<Suspect>) {
         let source = serde_json::json!({"name": "rows", "kind": {"source": {"binding": "rows", "format": "json", "time": "t",
             "watermarks": self.watermarks}}, "outputs": [{"schema": "key:i64,value:i64"}]});
         let mut operators = vec![source];
         operators.extend(self.operators.as_array().unwrap().iter().cloned());
-        let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.1.0", "operators": operators})).unwrap();
+        let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.2.0", "operators": operators})).unwrap();
         let graph = Graph::resolve(&plan, &Settings { parallelism: Some(self.parallelism), ..Settings::default() });
         let mut sinks = HashMap::new();
         let mut open: HashMap<OperatorId, Arc<dyn Sink>> = HashMap::new();
@@ -310,13 +337,16 @@ impl Job {
             checkpoints: None,
             options: self.options.clone(),
         };
-        let report = run(spec, &control)?;
+        let report = match run(spec, &control) {
+            Ok(report) => report,
+            Err(failure) => return (Err(failure), control.take_suspect()),
+        };
         let sorted = |lines: &Lines| {
             let mut lines = lines.lines.lock().unwrap().clone();
             lines.sort();
             lines
         };
-        Ok((sinks.iter().map(|(name, lines)| (name.clone(), sorted(lines))).collect(), report))
+        (Ok((sinks.iter().map(|(name, lines)| (name.clone(), sorted(lines))).collect(), report)), None)
     }
 
     /// The sorted lines of the sink `out`.

@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Start(Duration),
     /// Put `next` in place, then start.
     Advance,
+    /// End the probation, then start: what the new version keeps is saved, and the old one could not read it.
+    Settle,
     /// Go back to the version before the probation, then start.
     RollBack(String),
     /// Give the change up: the old version failed before it had stopped.
@@ -68,7 +70,7 @@ impl Ended {
 const REFUSED: [u8; 2] = [2, 3];
 
 /// Decides. `ran` is how long the runner did.
-pub(crate) fn decide(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration) -> Step {
+pub(crate) fn decide(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration, now_ms: u64) -> Step {
     if record.wanted == Wanted::Cancel {
         return Step::Over(EndState::Cancelled);
     }
@@ -81,16 +83,19 @@ pub(crate) fn decide(record: &Record, ended: &Ended, restarts: &mut Restarts, ra
         Ended::Said(outcome) if outcome.exit == 0 => match (outcome.stopped, &record.next) {
             (false, _) => Step::Over(EndState::Finished),
             (true, Some(_)) if record.wanted == Wanted::Run => Step::Advance,
-            // Nobody has asked the server for that: the machine goes down, or somebody has sent a signal.
+            // Nobody has asked the server for that: the machine goes down, or somebody has sent a signal. An end in order saves
+            // the state, also one that migrated and was to wait.
+            (true, None) if record.wanted == Wanted::Run && record.probation.is_some() && record.version.hold_ms > 0 => Step::Settle,
             (true, None) if record.wanted == Wanted::Run => Step::Start(Duration::ZERO),
             (true, _) => Step::Over(EndState::Stopped),
         },
-        Ended::Said(_) | Ended::Died(_) => failed(record, ended, restarts, ran),
+        Ended::Said(_) | Ended::Died(_) => failed(record, ended, restarts, ran, now_ms),
     }
 }
 
-fn failed(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration) -> Step {
-    if record.probation.is_some() {
+fn failed(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration, now_ms: u64) -> Step {
+    // One that is over has not been noted yet; the state may have been saved in the new form since.
+    if record.probation.as_ref().is_some_and(|probation| now_ms < probation.until_ms) {
         return Step::RollBack(ended.reason());
     }
     if record.wanted != Wanted::Run {
@@ -120,7 +125,7 @@ mod tests {
     }
 
     fn step(record: &Record, ended: &Ended) -> Step {
-        decide(record, ended, &mut Restarts::new(policy()), Duration::ZERO)
+        decide(record, ended, &mut Restarts::new(policy()), Duration::ZERO, 8)
     }
 
     fn stopping() -> Record {
@@ -154,7 +159,7 @@ mod tests {
         let mut restarts = Restarts::new(policy());
         let mut delays = Vec::new();
         let last = loop {
-            match decide(&record(), &Ended::Died("killed".to_owned()), &mut restarts, Duration::ZERO) {
+            match decide(&record(), &Ended::Died("killed".to_owned()), &mut restarts, Duration::ZERO, 8) {
                 Step::Start(after) => delays.push(after),
                 other => break other,
             }
@@ -177,6 +182,18 @@ mod tests {
         assert_eq!(step(&on_probation(), &said(3, false)), back);
         assert_eq!(step(&on_probation(), &Ended::Died("killed".to_owned())), Step::RollBack("killed".to_owned()));
         assert_eq!(step(&on_probation(), &said(0, false)), Step::Over(EndState::Finished));
+    }
+
+    /// The old version cannot read what a migrated one has saved: neither may be left to go back to it.
+    #[test]
+    fn nobody_goes_back_behind_state_that_was_saved_in_the_new_form() {
+        let mut migrated = on_probation();
+        migrated.version.hold_ms = 10;
+        assert_eq!(step(&migrated, &said(0, true)), Step::Settle);
+        assert_eq!(step(&on_probation(), &said(0, true)), Step::Start(Duration::ZERO), "the old one reads the same state");
+        // The server slept over the end of the probation.
+        let late = |record: &Record| decide(record, &said(1, false), &mut Restarts::new(policy()), Duration::ZERO, 9);
+        assert_eq!(late(&migrated), Step::Start(RESTART_DELAY));
     }
 
     #[test]

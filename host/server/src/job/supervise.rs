@@ -49,7 +49,7 @@ impl Task {
     async fn run(mut self) {
         let (mut ended, mut ran) = self.begin().await;
         loop {
-            let step = decide(&self.job.record(), &ended, &mut self.restarts, ran);
+            let step = decide(&self.job.record(), &ended, &mut self.restarts, ran, now_ms());
             let Some(runner) = self.take(step, &ended).await else { return };
             let begun = Instant::now();
             ended = match runner {
@@ -89,6 +89,7 @@ impl Task {
             }
             Step::Start(after) => self.pause(after, ended).await,
             Step::Advance => self.advance().await,
+            Step::Settle => self.settle("the new version stays: it has saved its state when it was told to end").await,
             Step::RollBack(why) => self.roll_back(why).await,
             Step::Forgo(why, step) => {
                 let text = format!("the change is given up: the job failed before it had stopped: {why}");
@@ -253,9 +254,13 @@ impl Task {
     async fn end_probation(&self) {
         let is_over = |probation: &Probation| probation.until_ms <= now_ms();
         if self.job.record().probation.as_ref().is_some_and(is_over) {
-            self.update(|record| record.probation = None).await;
-            self.tell("job-probation-passed", "the new version stays");
+            self.settle("the new version stays").await;
         }
+    }
+
+    async fn settle(&self, why: &str) {
+        self.update(|record| record.probation = None).await;
+        self.tell("job-probation-passed", why);
     }
 
     /// Does what the record wants of a runner that lives.

@@ -116,7 +116,7 @@ impl Compute for WindowJoin {
         Ok(())
     }
 
-    fn ask(&mut self, asked: &Asked<'_>, _: &mut Context) -> Result<Vec<Decision>, Failure> {
+    fn ask(&mut self, asked: &Asked<'_>, _: usize, _: &mut Context) -> Result<Vec<Decision>, Failure> {
         // A join of the host has no trigger of the component.
         let nothing = Decision { action: TriggerAction::Continue, event_time: None, processing_time: None };
         Ok(vec![nothing; asked.slots.len()])

@@ -11,7 +11,11 @@ use super::Rows;
 use super::triggered::Triggered;
 use super::work::Work;
 use crate::harness::Context;
-use crate::report::Failure;
+use crate::report::{Cause, Failure};
+
+/// How often a trigger is asked about one window in one advance of time at most: about a second of it. One that asks for the very time
+/// at which it is asked would otherwise never let go.
+const ROUNDS_MAX: u32 = 1 << 20;
 
 /// A record for a window.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +75,10 @@ impl Triggered {
             // A window may also wait for its end, of which the component is not told.
             if open.marks[place] <= time {
                 open.marks[place] = super::triggered::NEVER;
+                open.asked = if open.asked.0 == self.advances { (self.advances, open.asked.1 + 1) } else { (self.advances, 1) };
+                if open.asked.1 > ROUNDS_MAX {
+                    return Err(self.never_lets_go());
+                }
                 named.push((key, number, time));
             }
         }
@@ -82,6 +90,14 @@ impl Triggered {
             self.follow(key, number, time, decision, work, cx)?;
         }
         Ok(())
+    }
+
+    fn never_lets_go(&self) -> Failure {
+        let message = format!(
+            "its trigger was asked {ROUNDS_MAX} times about one window while time went on once: it asks again and again for a time that \
+             has passed, or for steps that are too small"
+        );
+        Failure { operator: self.name.clone(), cause: Cause::Limit(message), record: None }
     }
 
     fn ask(
@@ -101,7 +117,7 @@ impl Triggered {
         });
         let windows = work.describe(described);
         let asked = Asked { event, windows: &windows, slots: &slots, records: records.map(|rows| rows.block), rows };
-        work.compute.ask(&asked, cx)
+        work.compute.ask(&asked, records.map_or(0, |rows| rows.input), cx)
     }
 
     /// Does what the component has decided about a window.
@@ -117,7 +133,9 @@ impl Triggered {
         let at = self.find(key, number).expect("a window that was asked about is live");
         let open = &mut self.keys.get_mut(key).expect("its key is live")[at];
         for (mark, asked) in open.marks.iter_mut().zip([decision.event_time, decision.processing_time]) {
-            if let Some(asked) = asked {
+            // A window without an end would ask for ever for times that nothing comes between any more.
+            let follows = !self.ends || !self.assign.is_endless();
+            if let Some(asked) = asked.filter(|_| follows) {
                 *mark = asked;
             }
         }

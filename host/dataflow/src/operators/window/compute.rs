@@ -31,8 +31,8 @@ pub(crate) trait Compute {
     fn fire(&mut self, fired: &Fired<'_>, cx: &mut Context) -> Result<(), Failure>;
     /// Merges `sources[i]` into `targets[i]`, in order; the sources are empty afterwards.
     fn merge(&mut self, targets: &[Slot], sources: &[Slot], cx: &mut Context) -> Result<(), Failure>;
-    /// Asks the component's trigger.
-    fn ask(&mut self, asked: &Asked<'_>, cx: &mut Context) -> Result<Vec<Decision>, Failure>;
+    /// Asks the component's trigger; its records are of `input`.
+    fn ask(&mut self, asked: &Asked<'_>, input: usize, cx: &mut Context) -> Result<Vec<Decision>, Failure>;
     /// Empties slots of what they have gathered, but not of what a trigger keeps.
     fn purge(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure>;
     /// Empties slots.
@@ -94,9 +94,10 @@ impl Compute for GuestCompute {
         self.call.call(cx, None, |guest, _| guest.merge(self.call.head(), targets, sources))
     }
 
-    fn ask(&mut self, asked: &Asked<'_>, cx: &mut Context) -> Result<Vec<Decision>, Failure> {
+    fn ask(&mut self, asked: &Asked<'_>, input: usize, cx: &mut Context) -> Result<Vec<Decision>, Failure> {
         let at = cx.moment();
-        self.call.call(cx, None, |guest, _| guest.trigger(self.call.head(), at, asked))
+        let shown = asked.records.map(|block| Shown { block, schema: &self.inputs[input], input: input as u32 });
+        self.call.call(cx, shown, |guest, _| guest.trigger(self.call.head(), at, asked))
     }
 
     fn purge(&mut self, slots: &[Slot], cx: &mut Context) -> Result<(), Failure> {
@@ -171,7 +172,7 @@ impl Compute for HostCompute {
         Ok(())
     }
 
-    fn ask(&mut self, asked: &Asked<'_>, _cx: &mut Context) -> Result<Vec<Decision>, Failure> {
+    fn ask(&mut self, asked: &Asked<'_>, _input: usize, _cx: &mut Context) -> Result<Vec<Decision>, Failure> {
         // plan::check refuses a trigger of the component where the host computes.
         let nothing = Decision { action: TriggerAction::Continue, event_time: None, processing_time: None };
         Ok(vec![nothing; asked.slots.len()])

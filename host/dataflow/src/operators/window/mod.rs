@@ -13,6 +13,8 @@ pub(crate) mod compute;
 mod counted;
 mod firings;
 mod session;
+#[cfg(test)]
+mod tests;
 mod triggered;
 mod work;
 
@@ -59,7 +61,7 @@ enum Kept {
 }
 
 impl Kept {
-    fn new(spec: &WindowSpec, input: &Schema) -> Kept {
+    fn new(name: &str, spec: &WindowSpec, input: &Schema) -> Kept {
         let lateness_ms = if spec.domain == Domain::Event { spec.lateness_ms } else { 0 };
         if spec.trigger.is_none() && spec.evictor.is_none() {
             match spec.assigner {
@@ -80,7 +82,7 @@ impl Kept {
             Trigger::Guest => Decides::Guest,
             when => Decides::Host { machine: Machine::new(&when, spec.domain), purge },
         };
-        Kept::Triggered(Box::new(Triggered::new(Assign::new(&spec.assigner, input), decides, spec.domain, lateness_ms)))
+        Kept::Triggered(Box::new(Triggered::new(name, Assign::new(&spec.assigner, input), decides, spec.domain, lateness_ms)))
     }
 }
 
@@ -108,7 +110,7 @@ impl WindowOperator {
         late_outputs: Vec<Option<usize>>,
         log: Log,
     ) -> WindowOperator {
-        let kept = Kept::new(spec, &inputs[0]);
+        let kept = Kept::new(&name, spec, &inputs[0]);
         let (ahead, late_rows) = (Ahead::default(), Vec::new());
         WindowOperator { name, domain: spec.domain, kept, work, ahead, inputs, late_outputs, late_rows, late_seen: 0, log }
     }

@@ -55,6 +55,8 @@ pub(super) struct Open {
     pub(super) marks: Vec<i64>,
     /// The times it waits for, in event and in processing time.
     pub(super) waits: [TimeMs; 2],
+    /// How often the component was asked in one advance of time, and in which.
+    pub(super) asked: (u64, u32),
 }
 
 /// Windows that wait, by time, key and number.
@@ -62,7 +64,9 @@ type Due = BTreeMap<TimeMs, Vec<(u32, i64)>>;
 
 /// See the module.
 pub(super) struct Triggered {
-    assign: Assign,
+    /// The operator's.
+    pub(super) name: String,
+    pub(super) assign: Assign,
     decides: Decides,
     domain: Domain,
     lateness_ms: TimeMs,
@@ -75,6 +79,10 @@ pub(super) struct Triggered {
     pub(super) pending: Vec<Pending>,
     /// Windows of the record at hand.
     windows: Vec<Window>,
+    /// Time comes to its end.
+    pub(super) ends: bool,
+    /// How many times it has gone on.
+    pub(super) advances: u64,
 }
 
 /// The place of a domain in what is kept for both.
@@ -86,8 +94,9 @@ pub(super) fn place(domain: Domain) -> usize {
 }
 
 impl Triggered {
-    pub(super) fn new(assign: Assign, decides: Decides, domain: Domain, lateness_ms: TimeMs) -> Triggered {
+    pub(super) fn new(name: &str, assign: Assign, decides: Decides, domain: Domain, lateness_ms: TimeMs) -> Triggered {
         Triggered {
+            name: name.to_owned(),
             assign,
             decides,
             domain,
@@ -98,6 +107,8 @@ impl Triggered {
             now: [TIME_MIN; 2],
             pending: Vec::new(),
             windows: Vec::new(),
+            ends: false,
+            advances: 0,
         }
     }
 
@@ -170,7 +181,7 @@ impl Triggered {
         self.next_number += 1;
         work.born(slot, Owner { namespace: number, key: index }, self.keys.key(index).expect("the key was just looked up"));
         let marks = self.marks();
-        let open = Open { window, slot, number, fired: 0, filled: false, fresh: false, marks, waits: [NEVER; 2] };
+        let open = Open { window, slot, number, fired: 0, filled: false, fresh: false, marks, waits: [NEVER; 2], asked: (0, 0) };
         let list = self.keys.get_mut(index).expect("the key was just looked up");
         list.push(open);
         list.len() - 1
@@ -322,6 +333,8 @@ impl Triggered {
         let domain = place(of);
         // What held for the rows that were added last may be ahead of what holds for all keys.
         self.now[place(Domain::Event)] = cx.at.watermark;
+        self.ends = to == TIME_MAX;
+        self.advances += 1;
         while let Some(entry) = self.due[domain].first_entry().filter(|entry| *entry.key() <= to) {
             let (time, waiting) = entry.remove_entry();
             self.now[domain] = self.now[domain].max(time);
@@ -476,6 +489,6 @@ impl Open {
         let number = i64::from_le_bytes(namespace.try_into().ok()?);
         let marks = marks.iter().map(|mark| i64::from_le_bytes(*mark)).collect();
         let (filled, fresh) = (*filled != 0, *fresh != 0);
-        Some(Open { window, slot, number, fired: i32::from_le_bytes(*fired), filled, fresh, marks, waits: [NEVER; 2] })
+        Some(Open { window, slot, number, fired: i32::from_le_bytes(*fired), filled, fresh, marks, waits: [NEVER; 2], asked: (0, 0) })
     }
 }
