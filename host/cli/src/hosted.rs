@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
+use tidemill_core::checkpoint::poison::Suspect;
 use tidemill_server::control::{EXIT_TAKEN, LOCK_FILE, LOG_FILE, OUTCOME_FILE, Outcome as End, Status};
 use tidemill_server::limits::RUNNER_FILES_MAX;
 use tidemill_server::{durable, lock};
@@ -54,14 +55,15 @@ impl Hosted {
         Ok(Some(Hosted { folder: folder.clone(), _held: held }))
     }
 
-    /// Writes down how the job ended; what went wrong is in its log as well.
-    pub(crate) fn leave(&self, ended: &Outcome<()>, stopped: bool, status: Option<Status>) {
+    /// Writes down how the job ended, and in which call of user code, if in one; what went wrong is in its log as well.
+    pub(crate) fn leave(&self, ended: &Outcome<()>, stopped: bool, status: Option<Status>, suspect: Option<Suspect>) {
         let end = match ended {
-            Ok(()) => End { exit: 0, stopped, message: None, causes: Vec::new(), hint: None, status },
+            Ok(()) => End { exit: 0, stopped, message: None, causes: Vec::new(), hint: None, status, suspect: None },
             Err(fault) => {
                 console::fault(fault);
                 let exit = fault.told.unwrap_or(fault.exit as u8);
-                End { exit, stopped, message: Some(fault.message.clone()), causes: fault.causes.clone(), hint: fault.hint.clone(), status }
+                let (message, causes, hint) = (Some(fault.message.clone()), fault.causes.clone(), fault.hint.clone());
+                End { exit, stopped, message, causes, hint, status, suspect }
             }
         };
         if let Err(error) = durable::write(&self.folder.join(OUTCOME_FILE), &end) {
@@ -88,10 +90,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let held = lock::take(&folder.path().join(LOCK_FILE)).unwrap().unwrap();
         let hosted = Hosted { folder: folder.path().to_path_buf(), _held: held };
-        hosted.leave(&Err(Fault::refused("no").hint("yes")), false, None);
+        hosted.leave(&Err(Fault::refused("no").hint("yes")), false, None, None);
         let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
         assert_eq!((end.exit, end.message.as_deref(), end.hint.as_deref()), (3, Some("no"), Some("yes")));
-        hosted.leave(&Ok(()), true, Some(Status::default()));
+        hosted.leave(&Ok(()), true, Some(Status::default()), None);
         let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
         assert!(end.exit == 0 && end.stopped && end.status.is_some());
     }

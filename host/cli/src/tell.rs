@@ -10,11 +10,11 @@ use std::process::Command;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use tidemill_core::checkpoint::poison::{Suspect, Watchlist};
 
+use tidemill_server::control::WATCHLIST;
+
 use crate::console;
 use crate::fault::{Fault, Outcome};
 
-/// The runner's watchlist, as JSON.
-const WATCHLIST: &str = "TIDEMILL_WATCHLIST";
 /// Where the runner says in which call it ended.
 const SUSPECT: &str = "TIDEMILL_SUSPECT";
 /// Bytes read from a runner at most: what a pipe holds.

@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
+use tidemill_core::checkpoint::poison::Suspect;
 use utoipa::ToSchema;
 
 /// Bytes of a request or an answer at most: a status has about 300 bytes an operator.
@@ -156,8 +157,13 @@ pub struct Outcome {
     pub hint: Option<String>,
     /// Its last figures.
     pub status: Option<Status>,
+    /// The call of user code that it ended in, when it did in one.
+    #[serde(default)]
+    pub suspect: Option<Suspect>,
 }
 
+/// The environment variable with the watchlist of a runner, as JSON.
+pub const WATCHLIST: &str = "TIDEMILL_WATCHLIST";
 /// The file in a job's folder that its runner holds locked.
 pub const LOCK_FILE: &str = "lock";
 /// The file in a job's folder in which its runner says how it ended.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tidemill_e2e::{Ended, Folder, Tidemill, exit, guest};
+use tidemill_e2e::{Ended, Folder, Server, Tidemill, exit, guest};
 
 const RECORDS: i64 = 6_000;
 /// Where the poison stands; its time is that of the record before.
@@ -174,4 +174,30 @@ fn kills_in_between_change_nothing() {
         assert_eq!(case.letters().len(), 1, "{:?}", case.letters());
         assert!(case.lines("out") == case.whole(), "{at} {how} {mode}: {}", ended.stderr);
     }
+}
+
+/// A job of a server: what a supervisor of one's own does, the server does.
+#[test]
+fn in_a_job_of_a_server() {
+    let case = Case::new("2");
+    let whole = case.whole();
+    let server = Server::start(&case.folder, &[]);
+    let submit = |name: &str, on_bad: &str, out: &str| {
+        let submit = server.command("submit").arg(guest("test", "poison")).args(["--name", name, "--parallelism", case.parallelism]);
+        let submit = submit.args(["--checkpoint-interval", "20ms", "--arg", "at=process", "--arg", "how=panic", "--arg", on_bad]);
+        let submit = submit.bind("numbers", "file:bad.json?rate=8000").bind("known", &format!("file:{out}-known"));
+        submit.bind("folded", &format!("file:{out}-folded"))
+    };
+    submit("goes-on", "on-bad=dead-letter", "out").bind("bad", "file:out-bad").run().expect(exit::OK, &[]);
+    let job = server.until_state("goes-on", "finished");
+    let letters = case.letters();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0]["record"].as_str().unwrap().contains("n=13"), "{letters:?}");
+    assert!(case.lines("out") == whole, "{job:#}");
+    let logs = server.command("logs").arg("goes-on").run();
+    assert!(logs.stdout.contains("a record is set aside") && logs.stdout.contains("n=13"), "{}", logs.stdout);
+    submit("gives-up", "on-bad=fail", "other").run().expect(exit::OK, &[]);
+    let job = server.until_state("gives-up", "failed");
+    assert_eq!(job["restarts"].as_u64(), Some(1), "{job:#}");
+    assert!(job["end"]["causes"].to_string().contains("trapped 2 times at the same record"), "{job:#}");
 }

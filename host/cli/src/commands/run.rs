@@ -83,18 +83,24 @@ pub(crate) fn runner(command: &RunnerCommand, start: Instant) -> Outcome<()> {
         let mut last = Last::default();
         let ended = here(&command.run, start, &command.hosted, &mut last);
         let status = last.telling.map(|status| status.now());
-        hosted.leave(&ended, last.stopped, status);
+        hosted.leave(&ended, last.stopped, status, last.control.and_then(|control| control.take_suspect()));
         return hosted::said(ended);
     }
     if let Some(supervisor) = std::env::var(SUPERVISOR).ok().and_then(|pid| pid.parse().ok()) {
         interrupt::end_with_supervisor(supervisor)?;
     }
-    here(&command.run, start, &command.hosted, &mut Last::default())
+    let mut last = Last::default();
+    let ended = here(&command.run, start, &command.hosted, &mut last);
+    if let Some(suspect) = last.control.and_then(|control| control.take_suspect()) {
+        tell::suspect(&suspect);
+    }
+    ended
 }
 
 /// What is left of a job for whoever asks how it ended.
 #[derive(Default)]
 struct Last {
+    control: Option<Arc<Control>>,
     telling: Option<Arc<Telling>>,
     stopped: bool,
 }
@@ -120,6 +126,7 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
         claimed.announce();
     }
     let control = Arc::new(Control::new(prepared.plan.operators.len(), graph.workers()));
+    last.control = Some(Arc::clone(&control));
     let keeping = match claimed {
         Some(claimed) => Some(claimed.keep(&prepared.plan, &graph, &name, &prepared.component.describe().sha256, &ends, &control)?),
         None => None,
@@ -226,9 +233,6 @@ impl Run {
         let progress = Progress::start(view).map_err(no_thread)?;
         let (plan, workers) = (Arc::clone(&self.spec.plan), self.spec.graph.workers());
         let result = tidemill_dataflow::run(self.spec, &self.control);
-        if let Some(suspect) = self.control.take_suspect() {
-            tell::suspect(&suspect);
-        }
         let end = monitor::sample(&self.control, &self.sources);
         let samples = monitor.map(Monitor::finish).unwrap_or_default();
         if let Some(progress) = progress {

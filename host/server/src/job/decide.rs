@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidemill_core::checkpoint::poison::{Hunt, Verdict};
 use tidemill_core::checkpoint::restart::{self, Policy, Restarts};
 
 use super::record::{EndState, Record, Wanted};
@@ -69,8 +70,23 @@ impl Ended {
 /// Exit codes of a runner that could not begin: a start would not mend that (docs/cli.md).
 const REFUSED: [u8; 2] = [2, 3];
 
-/// Decides. `ran` is how long the runner did.
-pub(crate) fn decide(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration, now_ms: u64) -> Step {
+/// What the end of a runner in a call of user code means; none where a version on probation gives its place back, or where it does not
+/// matter any more.
+pub(crate) fn judge(record: &Record, ended: &Ended, hunt: &mut Hunt, now_ms: u64) -> Option<Verdict> {
+    let Ended::Said(outcome) = ended else { return None };
+    let matters = record.wanted == Wanted::Run && !on_probation(record, now_ms) && !REFUSED.contains(&outcome.exit);
+    outcome.suspect.clone().filter(|_| matters).map(|suspect| hunt.ended(suspect))
+}
+
+/// Decides. `ran` is how long the runner did; `verdict` what [`judge`] has said.
+pub(crate) fn decide(
+    record: &Record,
+    ended: &Ended,
+    verdict: Option<&Verdict>,
+    restarts: &mut Restarts,
+    ran: Duration,
+    now_ms: u64,
+) -> Step {
     if record.wanted == Wanted::Cancel {
         return Step::Over(EndState::Cancelled);
     }
@@ -89,17 +105,26 @@ pub(crate) fn decide(record: &Record, ended: &Ended, restarts: &mut Restarts, ra
             (true, None) if record.wanted == Wanted::Run => Step::Start(Duration::ZERO),
             (true, _) => Step::Over(EndState::Stopped),
         },
-        Ended::Said(_) | Ended::Died(_) => failed(record, ended, restarts, ran, now_ms),
+        Ended::Said(_) | Ended::Died(_) => failed(record, ended, verdict, restarts, ran, now_ms),
     }
 }
 
-fn failed(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration, now_ms: u64) -> Step {
-    // One that is over has not been noted yet; the state may have been saved in the new form since.
-    if record.probation.as_ref().is_some_and(|probation| now_ms < probation.until_ms) {
+/// A probation that is over may not have been noted yet; the state may have been saved in the new form since.
+fn on_probation(record: &Record, now_ms: u64) -> bool {
+    record.probation.as_ref().is_some_and(|probation| now_ms < probation.until_ms)
+}
+
+fn failed(record: &Record, ended: &Ended, verdict: Option<&Verdict>, restarts: &mut Restarts, ran: Duration, now_ms: u64) -> Step {
+    if on_probation(record, now_ms) {
         return Step::RollBack(ended.reason());
     }
     if record.wanted != Wanted::Run {
         return Step::Over(EndState::Failed);
+    }
+    match verdict {
+        Some(Verdict::Fail(_)) => return Step::Over(EndState::Failed),
+        Some(Verdict::SetAside(_)) => restarts.found(),
+        Some(Verdict::Watch) | None => {}
     }
     let refused = matches!(ended, Ended::Said(outcome) if REFUSED.contains(&outcome.exit));
     let end = if refused { restart::End::Refused } else { restart::End::Failed };
@@ -115,17 +140,20 @@ fn failed(record: &Record, ended: &Ended, restarts: &mut Restarts, ran: Duration
 
 #[cfg(test)]
 mod tests {
+    use tidemill_core::checkpoint::poison::{Kind, Suspect};
+    use tidemill_core::connect::OnError;
+
     use super::super::record::tests::{record, version};
     use super::super::record::{Next, Probation};
     use super::*;
 
     fn said(exit: u8, stopped: bool) -> Ended {
         let message = (exit != 0).then(|| "operator \"a\" failed".to_owned());
-        Ended::Said(Box::new(Outcome { exit, stopped, message, causes: Vec::new(), hint: None, status: None }))
+        Ended::Said(Box::new(Outcome { exit, stopped, message, causes: Vec::new(), hint: None, status: None, suspect: None }))
     }
 
     fn step(record: &Record, ended: &Ended) -> Step {
-        decide(record, ended, &mut Restarts::new(policy()), Duration::ZERO, 8)
+        decide(record, ended, None, &mut Restarts::new(policy()), Duration::ZERO, 8)
     }
 
     fn stopping() -> Record {
@@ -159,7 +187,7 @@ mod tests {
         let mut restarts = Restarts::new(policy());
         let mut delays = Vec::new();
         let last = loop {
-            match decide(&record(), &Ended::Died("killed".to_owned()), &mut restarts, Duration::ZERO, 8) {
+            match decide(&record(), &Ended::Died("killed".to_owned()), None, &mut restarts, Duration::ZERO, 8) {
                 Step::Start(after) => delays.push(after),
                 other => break other,
             }
@@ -184,6 +212,31 @@ mod tests {
         assert_eq!(step(&on_probation(), &said(0, false)), Step::Over(EndState::Finished));
     }
 
+    fn trapped() -> Ended {
+        let Ended::Said(mut outcome) = said(1, false) else { unreachable!() };
+        let kind = Kind::Trap;
+        let (entry, operator, call) = ("a".to_owned(), "a".to_owned(), "process".to_owned());
+        let (reason, record, content) = ("unreachable".to_owned(), None, Some(13));
+        outcome.suspect =
+            Some(Suspect { entry, call, input: 0, content, operator, on_error: OnError::Skip, kind, reason, record, seen: 1 });
+        Ended::Said(outcome)
+    }
+
+    #[test]
+    fn a_record_at_which_it_traps_twice_is_set_aside_and_the_budget_begins_anew() {
+        let (mut hunt, mut restarts) = (Hunt::default(), Restarts::new(policy()));
+        let mut next = |ended: &Ended| {
+            let verdict = judge(&record(), ended, &mut hunt, 8);
+            (decide(&record(), ended, verdict.as_ref(), &mut restarts, Duration::ZERO, 8), verdict)
+        };
+        assert_eq!(next(&trapped()), (Step::Start(RESTART_DELAY), Some(Verdict::Watch)));
+        assert!(matches!(next(&trapped()), (Step::Start(RESTART_DELAY), Some(Verdict::SetAside(_)))));
+        assert!(matches!(next(&trapped()), (Step::Over(EndState::Failed), Some(Verdict::Fail(_)))), "it had been set aside");
+        assert_eq!(judge(&on_probation(), &trapped(), &mut hunt, 8), None, "the version gives its place back");
+        assert_eq!(judge(&stopping(), &trapped(), &mut hunt, 8), None);
+        assert_eq!(judge(&record(), &said(1, false), &mut hunt, 8), None);
+    }
+
     /// The old version cannot read what a migrated one has saved: neither may be left to go back to it.
     #[test]
     fn nobody_goes_back_behind_state_that_was_saved_in_the_new_form() {
@@ -192,7 +245,7 @@ mod tests {
         assert_eq!(step(&migrated, &said(0, true)), Step::Settle);
         assert_eq!(step(&on_probation(), &said(0, true)), Step::Start(Duration::ZERO), "the old one reads the same state");
         // The server slept over the end of the probation.
-        let late = |record: &Record| decide(record, &said(1, false), &mut Restarts::new(policy()), Duration::ZERO, 9);
+        let late = |record: &Record| decide(record, &said(1, false), None, &mut Restarts::new(policy()), Duration::ZERO, 9);
         assert_eq!(late(&migrated), Step::Start(RESTART_DELAY));
     }
 

@@ -6,10 +6,12 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use tidemill_core::checkpoint::poison::Watchlist;
+
 use super::Job;
 use super::decide::Ended;
 use super::record::{Record, Version};
-use crate::control::{EXIT_TAKEN, LOCK_FILE, OUTCOME_FILE, Outcome};
+use crate::control::{EXIT_TAKEN, LOCK_FILE, OUTCOME_FILE, Outcome, WATCHLIST};
 use crate::process::Process;
 use crate::{child, durable, lock};
 
@@ -36,7 +38,7 @@ impl Runner {
     }
 
     /// Starts one. It outlives this server, which may be killed at any moment.
-    pub(super) fn start(job: &Job, record: &Record, options: &crate::Options) -> io::Result<Runner> {
+    pub(super) fn start(job: &Job, record: &Record, list: &Watchlist, options: &crate::Options) -> io::Result<Runner> {
         let version = &record.version;
         match fs::remove_file(job.folder.join(OUTCOME_FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -59,6 +61,9 @@ impl Runner {
             command.arg(format!("--hold={}ms", version.hold_ms));
         }
         command.env_clear().envs(child::environment(options)).current_dir(&job.folder);
+        if *list != Watchlist::default() {
+            command.env(WATCHLIST, serde_json::to_string(list).map_err(io::Error::other)?);
+        }
         // A group of its own: what a terminal sends the server is not meant for the job.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(job.folder.join(STDERR_FILE))?);
         let child = command.spawn()?;
@@ -147,7 +152,7 @@ mod tests {
         assert_eq!(ended_unseen(folder.path()).reason(), "the job's process ended while no server watched it");
         fs::write(folder.path().join(STDERR_FILE), "internal error: a\n").unwrap();
         assert!(ended_unseen(folder.path()).reason().ends_with(": internal error: a"));
-        let outcome = Outcome { exit: 0, stopped: true, message: None, causes: vec![], hint: None, status: None };
+        let outcome = Outcome { exit: 0, stopped: true, message: None, causes: vec![], hint: None, status: None, suspect: None };
         durable::write(&folder.path().join(OUTCOME_FILE), &outcome).unwrap();
         assert!(ended_unseen(folder.path()).is_good());
     }

@@ -4,11 +4,12 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidemill_core::checkpoint::poison::{Hunt, Verdict};
 use tidemill_core::checkpoint::restart::Restarts;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::decide::{Ended, Step, decide, policy};
+use super::decide::{Ended, Step, decide, judge, policy};
 use super::record::{End, EndState, Next, Probation, Record, Version, Wanted};
 use super::runner::{self, Runner};
 use super::{Job, Live, Phase, ask, is_absent};
@@ -33,7 +34,7 @@ type Stopped = Result<Option<Made>, Error>;
 
 /// Supervises a job until it is over.
 pub(crate) async fn supervise(job: Arc<Job>, context: Arc<Context>) {
-    let task = Task { restarts: Restarts::new(policy()), job, context, savepoint: None };
+    let task = Task { restarts: Restarts::new(policy()), hunt: Hunt::default(), given_up: None, job, context, savepoint: None };
     task.run().await;
 }
 
@@ -41,6 +42,10 @@ struct Task {
     job: Arc<Job>,
     context: Arc<Context>,
     restarts: Restarts,
+    /// For the record at which user code traps again and again. It begins anew with each version and each server.
+    hunt: Hunt,
+    /// Why it ended.
+    given_up: Option<String>,
     /// The savepoint of the stop that was asked for.
     savepoint: Option<Made>,
 }
@@ -49,7 +54,10 @@ impl Task {
     async fn run(mut self) {
         let (mut ended, mut ran) = self.begin().await;
         loop {
-            let step = decide(&self.job.record(), &ended, &mut self.restarts, ran, now_ms());
+            let (record, now) = (self.job.record(), now_ms());
+            let verdict = judge(&record, &ended, &mut self.hunt, now);
+            let step = decide(&record, &ended, verdict.as_ref(), &mut self.restarts, ran, now);
+            self.speak(verdict);
             let Some(runner) = self.take(step, &ended).await else { return };
             let begun = Instant::now();
             ended = match runner {
@@ -57,6 +65,19 @@ impl Task {
                 Err(error) => Ended::Died(format!("the job's process cannot be started: {error}")),
             };
             ran = begun.elapsed();
+        }
+    }
+
+    /// Says what was found out about a record.
+    fn speak(&mut self, verdict: Option<Verdict>) {
+        match verdict {
+            None | Some(Verdict::Watch) => {}
+            Some(Verdict::SetAside(which)) => {
+                let text = format!("a record is set aside, because user code has trapped at it twice, {which}");
+                self.note("warn", &text);
+                self.tell("job-record-set-aside", text);
+            }
+            Some(Verdict::Fail(why)) => self.given_up = Some(why),
         }
     }
 
@@ -137,10 +158,11 @@ impl Task {
         let record = self.job.record();
         self.job.set_live(|live| *live = Live { last_failure: live.last_failure.take(), refusal: live.refusal.take(), ..Live::default() });
         self.tell("job-starting", format!("version {}", record.version.number));
-        Some(Runner::start(&self.job, &record, &self.context.options))
+        Some(Runner::start(&self.job, &record, self.hunt.watchlist(), &self.context.options))
     }
 
-    async fn advance(&self) {
+    async fn advance(&mut self) {
+        self.hunt = Hunt::default();
         self.update(|record| {
             let Some(Next { version, probation_ms, errors_max }) = record.next.take() else { return };
             let (before, why) = (Box::new(record.version.clone()), version.why.clone());
@@ -152,7 +174,8 @@ impl Task {
         self.tell("job-version", format!("version {}: {}", record.version.number, record.version.why));
     }
 
-    async fn roll_back(&self, why: String) {
+    async fn roll_back(&mut self, why: String) {
+        self.hunt = Hunt::default();
         let text = format!("rolled back: {why}");
         let outcome = text.clone();
         self.update(move |record| {
@@ -326,6 +349,7 @@ impl Task {
             Ended::Died(how) if state == EndState::Failed => end.message = Some(how.clone()),
             _ => {}
         }
+        end.causes.extend(self.given_up.take().map(|why| format!("the job is given up: {why}")));
         let detail = end.message.clone().unwrap_or_default();
         self.update(move |record| {
             record.end = Some(end.clone());
