@@ -145,7 +145,8 @@ impl Graph {
 impl Node {
     /// A node with defaults where streams may say more later.
     pub(crate) fn new(name: &str, kind: plan::Kind, inputs: Vec<plan::Input>, outputs: Vec<plan::Output>) -> Node {
-        let plan = plan::Operator { name: name.to_owned(), kind, inputs, outputs, parallelism: None, on_error: OnError::Fail };
+        let plan =
+            plan::Operator { name: name.to_owned(), kind, inputs, outputs, parallelism: None, on_error: OnError::Fail, chaining: None };
         Node { plan, guest: None, records: Vec::new() }
     }
 }

@@ -30,6 +30,16 @@ pub(crate) struct Operator {
     pub(crate) parallelism: Option<u32>,
     #[serde(skip_serializing_if = "OnError::is_fail")]
     pub(crate) on_error: OnError,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chaining: Option<Chaining>,
+}
+
+/// Whether an operator shares its call with others, where it is not as the host likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Chaining {
+    Start,
+    Never,
 }
 
 /// What happens to a record that an operator refuses.

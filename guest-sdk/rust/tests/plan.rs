@@ -236,3 +236,16 @@ fn arguments_are_asked_for_read_and_otherwise_refused() {
     assert!(error(&[("n", "300")]).unwrap().starts_with("argument n=\"300\": "));
     assert_eq!(error(&[("n", "3"), ("m", "4")]).unwrap(), "unknown argument \"m\": this job takes n, path");
 }
+
+#[test]
+fn a_job_may_say_how_its_operators_are_chained() {
+    fn chained(job: &mut Job) -> Result {
+        let trades = job.source::<Trade>("trades", json());
+        let large = trades.filter("large", |trade| trade.shares > 100).start_new_chain();
+        large.map("as-is", |trade| trade).disable_chaining().map("again", |trade| trade).sink("out", json());
+        Ok(())
+    }
+    let plan = plan(chained);
+    let chaining = ["trades", "large", "as-is", "again", "out"].map(|name| operator(&plan, name)["chaining"].clone());
+    assert_eq!(chaining, [Value::Null, doc!("start"), doc!("never"), Value::Null, Value::Null]);
+}

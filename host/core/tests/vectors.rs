@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tidemill_core::block::Block;
 use tidemill_core::key;
-use tidemill_core::plan::{CONTRACTS, Contract, Error, Graph, Kind, Operator, Plan, Settings, check};
+use tidemill_core::plan::{CONTRACTS, Contract, Error, Graph, Kind, Operator, Plan, Settings, State, check};
 use tidemill_core::schema::{Schema, Type};
 
 fn path(contract: Contract, name: &str) -> PathBuf {
@@ -245,13 +245,17 @@ fn words<'a>(json: &'a Json, into: &mut Vec<&'a str>) {
 }
 
 fn declared(operator: &Operator) -> usize {
+    let mut shared: &[State] = &[];
     let states = match &operator.kind {
-        Kind::Process(spec) => &spec.state,
+        Kind::Process(spec) => {
+            shared = spec.broadcast.as_ref().map_or(&[], |broadcast| &broadcast.state);
+            &spec.state
+        }
         Kind::Window(spec) => &spec.state,
         Kind::CoGroup(spec) => &spec.state,
         _ => return 0,
     };
-    states.iter().map(|s| s.schema.fields().len()).sum()
+    states.iter().chain(shared).map(|s| s.schema.fields().len()).sum()
 }
 
 proptest! {
@@ -281,6 +285,27 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn operators_are_fused_unless_they_say_otherwise() {
+    let chains = |of: [&str; 4]| -> Vec<Vec<u32>> {
+        let mut operators = vec![serde_json::json!({"name": "rows", "kind": {"source": {"binding": "rows", "format": "json"}},
+            "outputs": [{"schema": "n:i64"}]})];
+        let names = ["rows", "a", "b", "c", "d"];
+        for (at, chaining) in of.into_iter().enumerate() {
+            operators.push(serde_json::json!({"name": names[at + 1], "kind": "map", "inputs": [{"from": names[at]}],
+                "outputs": [{"schema": "n:i64"}], "chaining": chaining}));
+        }
+        operators
+            .push(serde_json::json!({"name": "out", "kind": {"sink": {"binding": "out", "format": "json"}}, "inputs": [{"from": "d"}]}));
+        let plan = read_plan(serde_json::json!({"contract": "0.2.0", "operators": operators})).unwrap();
+        Graph::resolve(&plan, &Settings::default()).chains.into_iter().map(|chain| chain.members).collect()
+    };
+    assert_eq!(chains(["fuse", "fuse", "fuse", "fuse"]), [vec![1, 2, 3, 4]]);
+    assert_eq!(chains(["fuse", "fuse", "start", "fuse"]), [vec![1, 2], vec![3, 4]]);
+    assert_eq!(chains(["fuse", "never", "fuse", "fuse"]), [vec![1], vec![2], vec![3, 4]]);
+    assert_eq!(chains(["start", "fuse", "fuse", "never"]), [vec![1, 2, 3], vec![4]]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::job::{Node, SharedGraph};
-use crate::plan::{self, Input, Kind, OnError, Output, Partition};
+use crate::plan::{self, Chaining, Input, Kind, OnError, Output, Partition};
 use crate::record::{DeadLetter, Key, KeyFields, Record, With};
 use crate::runtime::{AnyPort, Call, FilterOperator, Operator, Port, Push, StatelessOperator};
 use crate::schema::{Column, Schema};
@@ -259,6 +259,19 @@ impl<T: Record> Stream<T> {
     /// `--parallelism` holds.
     pub fn parallelism(&self, workers: u32) -> Stream<T> {
         self.graph.borrow_mut().node(self.operator).plan.parallelism = Some(workers);
+        self.clone()
+    }
+
+    /// Begins a new chain with the operator that makes this stream: it is not in one call with the operators before it. Errors name the
+    /// operator also inside of a chain, so this is for measuring, or for a function whose call has to be short.
+    pub fn start_new_chain(&self) -> Stream<T> {
+        self.graph.borrow_mut().node(self.operator).plan.chaining = Some(Chaining::Start);
+        self.clone()
+    }
+
+    /// Gives the operator that makes this stream a call of its own, with no operator before or behind it.
+    pub fn disable_chaining(&self) -> Stream<T> {
+        self.graph.borrow_mut().node(self.operator).plan.chaining = Some(Chaining::Never);
         self.clone()
     }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use tidemill_core::connect::OnError;
 use tidemill_core::plan::{
-    Aggregate, Assigner, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, Side, SourceSpec, State, StateKind, Trigger,
-    TriggerSpec, Watermarks, WindowSpec,
+    Aggregate, Assigner, Chaining, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, Side, SourceSpec, State, StateKind,
+    Trigger, TriggerSpec, Watermarks, WindowSpec,
 };
 use tidemill_core::schema::Schema;
 
@@ -39,6 +39,11 @@ fn lines(shown: &Shown<'_>, id: u32, operator: &Operator) -> Vec<String> {
         let origin = if bound.is_default { " (the job's default)" } else { "" };
         let url = bound.url.as_deref().map_or_else(|| format!("nothing yet: --bind {}=URL", bound.binding), |url| format!("{url}{origin}"));
         lines.push(format!("binding {} = {url}", bound.binding));
+    }
+    match operator.chaining {
+        Chaining::Fuse => {}
+        Chaining::Start => lines.push("begins a chain (set in the job)".to_owned()),
+        Chaining::Never => lines.push("a guest call of its own (set in the job)".to_owned()),
     }
     match &operator.kind {
         Kind::Source(spec) => lines.extend(source(shown, spec)),
@@ -225,6 +230,16 @@ fn word(value: &impl serde::Serialize) -> String {
 mod tests {
     use super::super::tests::with_shown;
     use super::*;
+
+    #[test]
+    fn who_is_chained_otherwise_says_so() {
+        with_shown(|shown| {
+            let mut operator = shown.operator(1).clone();
+            assert!(!lines(shown, 1, &operator).iter().any(|line| line.contains("set in the job")));
+            operator.chaining = Chaining::Never;
+            assert!(lines(shown, 1, &operator).contains(&"a guest call of its own (set in the job)".to_owned()));
+        });
+    }
 
     #[test]
     fn the_sensor_job_reads_like_prose() {

@@ -15,7 +15,7 @@ use std::fmt::Display;
 
 pub use columns::host_output;
 
-use super::{Age, Contract, Input, Kind, OPERATORS_MAX, Operator, PORT_DEAD_LETTER, PORT_LATE, Plan, spoken};
+use super::{Age, Chaining, Contract, Input, Kind, OPERATORS_MAX, Operator, PORT_DEAD_LETTER, PORT_LATE, Plan, spoken};
 use crate::connect::OnError;
 use crate::schema::Schema;
 
@@ -123,6 +123,12 @@ impl<'a> Check<'a> {
         if operator.parallelism.is_some_and(|p| p == 0 || p > PARALLELISM_MAX) {
             let given = operator.parallelism.unwrap_or_default();
             self.at(operator, format!("has parallelism {given}: it must be from 1 to {PARALLELISM_MAX}"));
+        }
+        if operator.chaining != Chaining::Fuse {
+            self.since(operator, Contract::V2, "chaining");
+            if !operator.is_guest() {
+                self.at(operator, "says how it is chained, but the component does not compute it: it is in no chain".to_owned());
+            }
         }
         for (i, output) in operator.outputs.iter().enumerate() {
             if let Some(problem) = bad_name(&output.name) {
@@ -328,7 +334,15 @@ mod tests {
         let spec = SourceSpec { binding: "b".to_owned(), default: None, format: Format::Json, tag: None, time: None, watermarks: None };
         let output = Output { name: "out".to_owned(), schema: Schema::default(), variant: None };
         let (inputs, outputs) = (Vec::new(), vec![output]);
-        Operator { name: name.to_owned(), kind: Kind::Source(spec), inputs, outputs, parallelism: None, on_error: OnError::Fail }
+        Operator {
+            name: name.to_owned(),
+            kind: Kind::Source(spec),
+            inputs,
+            outputs,
+            parallelism: None,
+            on_error: OnError::Fail,
+            chaining: Chaining::Fuse,
+        }
     }
 
     fn plan(operators: Vec<Operator>) -> Plan {

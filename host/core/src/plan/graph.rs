@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::check::INPUTS_MAX;
-use super::{Kind, Operator, PORT_DEAD_LETTER, Partition, Plan};
+use super::{Chaining, Kind, Operator, PORT_DEAD_LETTER, Partition, Plan};
 use crate::guest::OperatorId;
 use crate::schema::Schema;
 
@@ -255,7 +255,7 @@ pub(super) fn topological(plan: &Plan) -> Option<Vec<OperatorId>> {
 }
 
 /// Every guest operator in a chain: behind another when it is stateless, is that one's only reader over a
-/// forward edge of port 0, and watermarks are not made in between.
+/// forward edge of port 0, watermarks are not made in between, and neither says otherwise.
 fn chains(plan: &Plan, edges: &[Edge], order: &[OperatorId]) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
     for &id in order {
@@ -269,6 +269,8 @@ fn chains(plan: &Plan, edges: &[Edge], order: &[OperatorId]) -> Vec<Chain> {
             let one_input = edges.iter().filter(|e| e.to == id).count() == 1;
             plan.fuse
                 && operator.is_stateless()
+                && operator.chaining == Chaining::Fuse
+                && from.chaining != Chaining::Never
                 && one_input
                 && only_reader
                 && edge.port == 0

@@ -58,6 +58,28 @@ pub struct Operator {
     /// What to do with records that fail here.
     #[serde(default, rename = "on-error")]
     pub on_error: OnError,
+    /// Whether it runs in one guest call with others. Since 0.2.0.
+    #[serde(default, skip_serializing_if = "Chaining::is_usual")]
+    pub chaining: Chaining,
+}
+
+/// Whether an operator that the component computes is fused with others into one guest call (semantics.md #40).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chaining {
+    /// Wherever it can be.
+    #[default]
+    Fuse,
+    /// Not with what stands before it: it begins a chain.
+    Start,
+    /// With nothing.
+    Never,
+}
+
+impl Chaining {
+    fn is_usual(&self) -> bool {
+        *self == Chaining::Fuse
+    }
 }
 
 /// An edge, seen from its receiving end.
