@@ -168,6 +168,10 @@ fn bucket(time: TimeMs) -> TimeMs {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn op(slot: Slot, timer: u32, action: TimerAction, time: TimeMs) -> TimerOp {
@@ -209,5 +213,78 @@ mod tests {
         assert_eq!(timers.round(0, 100).len(), 1);
         timers.apply(op(0, 0, TimerAction::Delete, -4));
         assert_eq!(timers.round(0, 100), []);
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Apply(TimerOp),
+        Advance(TimeMs),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let action =
+            prop::sample::select(vec![TimerAction::Add, TimerAction::Add, TimerAction::Replace, TimerAction::Delete, TimerAction::Clear]);
+        let near = prop_oneof![6 => -300i64..300, 1 => Just(TimeMs::MIN), 1 => Just(TimeMs::MAX)];
+        let apply = (0u32..4, 0u32..3, action, near).prop_map(|(slot, timer, action, time)| Step::Apply(op(slot, timer, action, time)));
+        let advance = prop_oneof![8 => (-300i64..300).prop_map(Step::Advance), 1 => Just(Step::Advance(TimeMs::MAX))];
+        prop::collection::vec(prop_oneof![4 => apply, 1 => advance], 1..120)
+    }
+
+    /// The same by sets: all timers of a slot, and in each round the earliest of each slot that is due.
+    #[derive(Default)]
+    struct Model(BTreeMap<Slot, BTreeSet<(TimeMs, u32)>>);
+
+    impl Model {
+        fn apply(&mut self, op: TimerOp) {
+            let set = self.0.entry(op.slot).or_default();
+            match op.action {
+                TimerAction::Add => {}
+                TimerAction::Delete => {
+                    set.remove(&(op.time, op.timer));
+                    return;
+                }
+                TimerAction::Replace | TimerAction::Clear => set.retain(|(_, timer)| *timer != op.timer),
+            }
+            if op.action != TimerAction::Clear {
+                set.insert((op.time, op.timer));
+            }
+        }
+
+        fn round(&mut self, to: TimeMs) -> Vec<Due> {
+            let mut due: Vec<Due> = Vec::new();
+            for (&slot, set) in &mut self.0 {
+                if let Some(&(time, timer)) = set.first().filter(|(time, _)| *time <= to) {
+                    set.pop_first();
+                    due.push(Due { time, slot, timer });
+                }
+            }
+            due.sort_unstable();
+            due
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Whatever is set, removed and set again, also in the past and between the rounds of one advance.
+        #[test]
+        fn timers_fire_as_sets_of_them_would(steps in steps()) {
+            let (mut timers, mut model, mut now) = (Timers::default(), Model::default(), TimeMs::MIN);
+            for step in steps {
+                match step {
+                    Step::Apply(op) => {
+                        timers.apply(op);
+                        model.apply(op);
+                    }
+                    Step::Advance(to) => now = now.max(to),
+                }
+                prop_assert_eq!(timers.round(now, 100), model.round(now), "at {}", now);
+                let left: usize = model.0.values().map(BTreeSet::len).sum();
+                prop_assert_eq!(timers.len(), left);
+                for (&slot, set) in &model.0 {
+                    prop_assert_eq!(timers.of(slot).iter().map(|&(timer, time)| (time, timer)).collect::<BTreeSet<_>>(), set.clone());
+                }
+            }
+        }
     }
 }

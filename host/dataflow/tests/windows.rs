@@ -60,7 +60,7 @@ fn assigners() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn results_depend_on_nothing_but_the_rows(
@@ -69,6 +69,7 @@ proptest! {
         parallelism in 1usize..5,
         block_rows in 1usize..40,
         tick_ms in 1u64..4,
+        deal: u64,
         guest: bool,
     ) {
         rows.sort_by_key(|r| r.0);
@@ -77,6 +78,7 @@ proptest! {
         // One millisecond of slack: a record that only touches a session must not find it closed by its own time.
         job.watermarks = json!({"bounded": {"ms": 1}});
         job.parallelism = parallelism;
+        job.deal = deal;
         job.options.block_rows = block_rows;
         job.options.tick_ms = tick_ms;
         let mut expected: Vec<String> = reference(&rows, &assigner)

@@ -27,8 +27,13 @@ pub struct Gauge {
     pub most: AtomicI64,
 }
 
-/// Rows dealt out to readers in turn; each reader's share is one split.
-pub struct Rows(pub Vec<Row>, pub Arc<Gauge>);
+/// Rows dealt out to readers; each reader's share is one split.
+pub struct Rows {
+    rows: Vec<Row>,
+    gauge: Arc<Gauge>,
+    /// See [`Job::deal`].
+    deal: u64,
+}
 
 struct RowReader {
     rows: Vec<Row>,
@@ -39,8 +44,9 @@ struct RowReader {
 
 impl Source for Rows {
     fn reader(&self, worker: usize, peers: usize, _: Waker) -> Result<Box<dyn Reader>, Error> {
-        let rows = self.0.iter().copied().enumerate().filter(|(i, _)| i % peers == worker).map(|(_, r)| r).collect();
-        Ok(Box::new(RowReader { rows, at: 0, split: [SplitTime { max_time: TIME_MIN, ended: false }], gauge: Arc::clone(&self.1) }))
+        let reader = |i: usize| (if self.deal == 0 { i } else { (i as u64 + 1).wrapping_mul(self.deal | 1) as usize >> 7 }) % peers;
+        let rows = self.rows.iter().copied().enumerate().filter(|(i, _)| reader(*i) == worker).map(|(_, r)| r).collect();
+        Ok(Box::new(RowReader { rows, at: 0, split: [SplitTime { max_time: TIME_MIN, ended: false }], gauge: Arc::clone(&self.gauge) }))
     }
 
     fn bounded(&self) -> bool {
@@ -290,6 +296,8 @@ pub struct Job {
     pub watermarks: serde_json::Value,
     pub gauge: Arc<Gauge>,
     pub delay: Duration,
+    /// Which reader has which row: in turn, or some other way for each other number.
+    pub deal: u64,
 }
 
 impl Job {
@@ -303,6 +311,7 @@ impl Job {
             watermarks: "monotonic".into(),
             gauge: Arc::default(),
             delay: Duration::ZERO,
+            deal: 0,
         }
     }
 
@@ -326,7 +335,7 @@ impl Job {
             sinks.insert(operator.name.clone(), lines.clone());
             open.insert(id as OperatorId, Arc::new(lines));
         }
-        let source: Arc<dyn Source> = Arc::new(Rows(self.rows.clone(), Arc::clone(&self.gauge)));
+        let source: Arc<dyn Source> = Arc::new(Rows { rows: self.rows.clone(), gauge: Arc::clone(&self.gauge), deal: self.deal });
         let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
         let spec = JobSpec {
             plan: Arc::new(plan),
