@@ -45,13 +45,14 @@ use std::any::TypeId;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::aggregate::Aggregate;
 use crate::broadcast::{BroadcastMap, BroadcastValue, Shared};
 use crate::error::Result;
 use crate::plan::{self, Domain, StateKind};
 use crate::record::{Key, Record, Row};
 use crate::runtime::{AnyPort, Call, ListTable, MapTable, Moment, Port, Push, Table, TimerAction, TimerOp, Touched, ValueTable};
 use crate::schema::Schema;
-use crate::state::{Handle, ListState, MapState, Value};
+use crate::state::{AggregatingState, Handle, ListState, MapState, ReducingState, Value};
 
 /// A function over a keyed stream.
 ///
@@ -162,6 +163,16 @@ impl Declare {
         let table = Rc::new(MapTable::new(&self.touched));
         self.pieces.push((name.to_owned(), table.clone()));
         MapState(table)
+    }
+
+    /// A record per key, to which others are added by a function: the first argument is what there is, the second what comes.
+    pub fn reducing<T: Record + Clone>(&mut self, name: &str, reduce: impl Fn(&T, &T) -> T + 'static) -> ReducingState<T> {
+        ReducingState { value: self.value(name), reduce: Rc::new(reduce) }
+    }
+
+    /// An accumulator per key.
+    pub fn aggregating<A: Aggregate>(&mut self, name: &str, aggregate: A) -> AggregatingState<A> {
+        AggregatingState { value: self.value(name), aggregate }
     }
 
     /// A value that all keys share, changed by a broadcast stream: see [`broadcast`](crate::broadcast).

@@ -99,3 +99,70 @@ fn a_change_of_what_is_held_panics_with_what_to_do() {
         assert!(words.starts_with(asked), "case {number}: {words}");
     }
 }
+
+/// Says with each number the greatest so far and the mean, and begins anew at zero.
+struct Folds {
+    greatest: ReducingState<i64>,
+    mean: AggregatingState<MeanOf>,
+}
+
+/// The mean of numbers, kept as their sum and count.
+struct MeanOf;
+
+impl Aggregate for MeanOf {
+    type In = i64;
+    type Acc = (i64, i64);
+    type Out = i64;
+
+    fn start(&self) -> (i64, i64) {
+        (0, 0)
+    }
+
+    fn add(&self, acc: &mut (i64, i64), record: &i64) {
+        *acc = (acc.0 + record, acc.1 + 1);
+    }
+
+    fn merge(&self, into: &mut (i64, i64), from: &(i64, i64)) {
+        *into = (into.0 + from.0, into.1 + from.1);
+    }
+
+    fn finish(&self, acc: &(i64, i64)) -> i64 {
+        acc.0 / acc.1
+    }
+}
+
+impl Process for Folds {
+    type Key = i64;
+    type In = i64;
+    type Out = (i64, i64);
+
+    fn on_record(&self, ctx: &mut Ctx<'_, i64, (i64, i64)>, record: i64) -> Result {
+        if record == 0 {
+            ctx.state(&self.greatest).clear();
+            ctx.state(&self.mean).clear();
+            assert!(ctx.state(&self.greatest).get().is_none() && ctx.state(&self.mean).get().is_none(), "nothing is left");
+            return Ok(());
+        }
+        ctx.state(&self.greatest).add(record);
+        ctx.state(&self.mean).add(&record);
+        if record == 13 {
+            bail!("thirteen is bad luck");
+        }
+        ctx.emit((ctx.state(&self.greatest).cloned().unwrap(), ctx.state(&self.mean).get().unwrap()));
+        Ok(())
+    }
+}
+
+#[test]
+fn state_that_folds_keeps_what_it_came_to_and_takes_back_what_was_refused() {
+    let job = |job: &mut Job| {
+        let keyed = job.source::<i64>("numbers", json()).key_by_fn("parity", |n| n.rem_euclid(1));
+        let folds =
+            |d: &mut Declare| Folds { greatest: d.reducing("greatest", |a: &i64, b| *a.max(b)), mean: d.aggregating("mean", MeanOf) };
+        keyed.process("folds", folds).on_error(OnError::Skip).sink("out", json());
+        Ok(())
+    };
+    let mut test = testing::job(job).start();
+    [4i64, 10, 13, 4, 0, -2].into_iter().for_each(|n| test.push("numbers", n));
+    assert_eq!(test.sink::<(i64, i64)>("out"), [(4, 4), (10, 7), (10, 6), (-2, -2)]);
+}

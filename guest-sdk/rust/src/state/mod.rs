@@ -21,12 +21,14 @@
 //! all keys of an instance and gone after a restart.
 
 mod direct;
+mod folded;
 mod list;
 mod map;
 mod value;
 
 #[doc(hidden)]
 pub use direct::OfOneKey;
+pub use folded::{AggregatingRef, AggregatingState, ReducingRef, ReducingState};
 pub use list::{ListRef, ListState};
 pub use map::{MapRef, MapState};
 pub use value::{Value, ValueRef};

@@ -74,6 +74,12 @@ impl<'h, T: Record + Clone> ValueRef<'h, T> {
         RefMut::map(self.table.0.change(self.slot, 0), |value| value.get_or_insert(first))
     }
 
+    #[inline]
+    #[track_caller]
+    pub(super) fn or_insert_with(&self, first: impl FnOnce() -> T) -> RefMut<'h, T> {
+        RefMut::map(self.table.0.change(self.slot, 0), |value| value.get_or_insert_with(first))
+    }
+
     /// The value for changing; the type's default where there is none yet.
     #[inline]
     #[track_caller]
