@@ -19,6 +19,7 @@ WORK = os.environ.get("PEERS_WORK", os.path.expanduser("~/.cache/tidemill-peers"
 PEERS = os.environ.get("TIDEMILL_PEERS")
 BINARY, GUEST = f"{ROOT}/dist/tidemill", f"{ROOT}/dist/guests/rust/nexmark.wasm"
 KV = f"{ROOT}/dist/guests/test/kv.wasm"
+SHAPES_GUEST = f"{ROOT}/dist/guests/test/shapes.wasm"
 BASE_MS = 1_436_918_400_000       # the time of the first event
 OUT_OF_ORDER_MS = 4_000           # what the queries allow
 SETTLE_S = 10                     # results of the first seconds are left out: empty tables, first page faults
@@ -340,6 +341,46 @@ def recovery(args):
                 "checkpoint_mib": round(statistics.median(sizes), 1)})
 
 
+# ----------------------------------------------------------------------------------------------------------- shapes
+
+SHAPES = [  # name, keys, arguments
+    ("tumbling 10 s", 1_000, ("shape=tumbling", "size-ms=10000")),
+    ("sliding 10 s / 1 s", 1_000, ("shape=sliding", "size-ms=10000", "slide-ms=1000")),
+    ("sliding 60 s / 1 s", 1_000, ("shape=sliding", "size-ms=60000", "slide-ms=1000")),
+    ("session 1 s", 1_000_000, ("shape=session", "size-ms=1000")),
+    ("session 200 s, all open", 1_000_000, ("shape=session", "size-ms=200000")),
+    ("interval join +-100 ms", 1_000, ("shape=interval", "size-ms=100")),
+]
+
+
+def shape_events(keys, count):
+    """Updates of so many keys, ten a millisecond."""
+    path = f"{WORK}/data/shapes-{keys}-{count}.json"
+    os.makedirs(f"{WORK}/data", exist_ok=True)
+    if not os.path.exists(path):
+        with open(path + ".new", "w") as lines:
+            for i in range(count):
+                lines.write('{"key":%d,"at":%d}\n' % (i * 7919 % keys, i // 10))
+        os.rename(path + ".new", path)
+    return path
+
+
+def shapes(args):
+    """CPU time and memory of windows of many shapes and of an interval join, with the lines that they give."""
+    for name, keys, given in SHAPES:
+        path, rows = shape_events(keys, args.events), []
+        for _ in range(args.rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                job = [BINARY, "run", SHAPES_GUEST, "--bind", f"updates=file:{path}", "--bind", f"results=file:{folder}/out", "--parallelism", str(args.parallelism)]
+                job += [word for one in given for word in ("--arg", one)]
+                subprocess.run([*job, "--report", "json", "--report-file", f"{folder}/report"], check=True, capture_output=True)
+                report = json.load(open(f"{folder}/report"))
+                results = sum(operator["records_in"] for operator in report["operators"] if operator["name"] == "results")
+                rows.append((report["cpu_us_per_event"], report["peak_rss_mib"], results))
+        keep(args, {"measure": "shapes", "shape": name, "keys": keys, "events": args.events, "us_per_event": statistics.median(row[0] for row in rows),
+                    "peak_mib": statistics.median(row[1] for row in rows), "results": rows[0][2]})
+
+
 # -------------------------------------------------------------------------------------------------------- languages
 
 def spent(job, cache):
@@ -418,6 +459,7 @@ def main():
     verb("load", load, queries="q0,q1,q5,q11,wordcount", rate=500_000, seconds=10, rounds=3)
     verb("startup", startup, queries="q1,q5", rounds=10)
     verb("checkpoints", checkpoints, queries="q5,q11,timers,kv", rate=1_000_000, rounds=3, interval="1s", events=5_000_000, keys=1_000_000)
+    verb("shapes", shapes, rounds=3, events=5_000_000)
     verb("recovery", recovery, keys=1_500_000, rounds=5)
     verb("languages", languages, languages="rust,python,ts,go,c", records=1_000_000, rounds=5, keys=1_000, instances=16)
     verb("slow-sink", slow_sink, seconds=120, slower=100, events=5_000_000, limit_mib=128)
