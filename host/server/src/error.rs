@@ -165,7 +165,7 @@ impl Error {
 
     /// There is no such job.
     pub(crate) fn no_job(job: &str) -> Error {
-        Error::new(Code::JobNotFound, format!("there is no job {job:?}")).hint("GET /v1/jobs lists them")
+        Error::new(Code::JobNotFound, format!("there is no job {job:?}")).hint("`tidemill list` (GET /v1/jobs) lists them")
     }
 }
 
