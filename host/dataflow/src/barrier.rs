@@ -17,8 +17,9 @@ use tidemill_core::guest::OperatorId;
 use timely::dataflow::operators::{Capability, InputCapability};
 use timely::progress::frontier::MutableAntichain;
 
-use crate::harness::{Given, Tick};
+use crate::harness::Tick;
 use crate::in_flight::{Found, Recorder};
+use crate::logic::Given;
 use crate::parcel::Item;
 use crate::run::Mode;
 use crate::ticks::Ticks;

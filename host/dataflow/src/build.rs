@@ -15,8 +15,7 @@ use tidemill_core::connect::Reader;
 use tidemill_core::guest::{self, ChainId, Factory, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::key;
 use tidemill_core::plan::{
-    Aggregate, Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Graph, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Plan, Port,
-    ProcessSpec, WindowSpec,
+    Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Port, ProcessSpec, WindowSpec,
 };
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
@@ -26,28 +25,29 @@ use timely::worker::Worker;
 
 use crate::barrier::Barrier;
 use crate::control::Control;
-use crate::harness::{Input, Logic, Parts, Tick, operator};
-use crate::in_flight::{self, Lane, Recorder};
-use crate::keyed::key_schema;
+use crate::harness::{Input, Parts, Tick, operator};
+use crate::in_flight::{Lane, Recorder};
+use crate::keyed::key_columns;
 use crate::ledger::Ledger;
 use crate::linger::Linger;
+use crate::logic::Logic;
 use crate::operators::chain::Chain;
 use crate::operators::guest_call::{GuestCall, Instance};
-use crate::operators::join::{self, IntervalJoin, KeyedJoin, SideInput, TemporalJoin, WindowJoin};
+use crate::operators::join::{IntervalJoin, KeyedJoin, SideInput, TemporalJoin, WindowJoin};
 use crate::operators::process::{KeyedInput, Process, Shared};
 use crate::operators::rolling::Rolling;
 use crate::operators::sink::Sink;
 use crate::operators::source::{MakeReader, Prelude, SourceSpec, source};
 use crate::operators::union::Union;
 use crate::operators::watch::{Watch, Watched};
-use crate::operators::window::accumulators::Accumulators;
 use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
 use crate::operators::window::{WindowOperator, Work};
 use crate::parcel::Parcel;
+use crate::participants::{heads, is_always_aligned, prelude_source, under_way_id};
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
-use crate::run::{JobSpec, Mode, Participant};
+use crate::run::{JobSpec, Mode};
 use crate::ticks::Ticks;
 
 /// How long a worker without work sleeps at most before it looks at the stop switch.
@@ -100,90 +100,6 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
         Some(failure) => Err(failure),
         None => Ok(Report { snapshot: control.snapshot(), stopped: control.is_stopping() }),
     }
-}
-
-/// The operators that the engine runs as its own: not those inside a chain, and not those that a source runs.
-pub(crate) fn heads(plan: &Plan, graph: &Graph) -> Vec<OperatorId> {
-    let is_head = |id: OperatorId| match graph.nodes[id as usize].chain {
-        None => true,
-        Some(chain) => graph.chains[chain as usize].members[0] == id && prelude_source(plan, graph, id).is_none(),
-    };
-    (0..plan.operators.len() as OperatorId).filter(|&id| is_head(id)).collect()
-}
-
-/// What an operator keeps by key.
-pub(crate) fn participant(plan: &Plan, graph: &Graph, id: OperatorId) -> Participant {
-    let operator = &plan.operators[id as usize];
-    let edge = graph.inputs(id).next();
-    let host = |aggregate: &Aggregate| edge.map(|edge| Accumulators::new(aggregate, &edge.schema).state_schema());
-    let state = match &operator.kind {
-        Kind::Process(_) => Some(operator.state_schema()),
-        Kind::Window(window) => match &window.compute {
-            ComputeSpec::Guest => Some(operator.state_schema()),
-            ComputeSpec::Host(aggregate) => host(aggregate),
-        },
-        Kind::Rolling(rolling) => host(&rolling.aggregate),
-        Kind::CoGroup(_) => Some(operator.state_schema()),
-        Kind::WindowJoin(join) => Some(join::state_schema(join.sides.iter().map(|side| side.name.as_str()))),
-        Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => Some(Schema::default()),
-        _ => None,
-    };
-    let key = edge.filter(|_| state.is_some()).map(|edge| key_schema(&edge.schema, &key_columns(operator, edge)));
-    Participant { operator: id, name: operator.name.clone(), kind: kind(plan, graph, id), key, state, migrates: operator.migrates() }
-}
-
-/// What an operator is. A join keeps the records of its sides as they are, so other columns of a side make it another one.
-fn kind(plan: &Plan, graph: &Graph, id: OperatorId) -> String {
-    let operator = &plan.operators[id as usize];
-    match &operator.kind {
-        Kind::WindowJoin(_) | Kind::IntervalJoin(_) | Kind::KeyedJoin(_) | Kind::TemporalJoin(_) => {
-            let columns: Vec<String> = graph.inputs(id).map(|edge| edge.schema.to_string()).collect();
-            format!("{} of {}", operator.kind_name(), columns.join(" and "))
-        }
-        _ => operator.kind_name().to_owned(),
-    }
-}
-
-/// What is under way to an operator; none for a source. Other columns of an input make it another kind.
-pub(crate) fn under_way(plan: &Plan, graph: &Graph, id: OperatorId) -> Option<Participant> {
-    let operator = &plan.operators[id as usize];
-    if is_always_aligned(operator) {
-        return None;
-    }
-    let columns: Vec<String> = graph.inputs(id).map(|edge| edge.schema.to_string()).collect();
-    let kind = format!("buffer of {}", columns.join(" and "));
-    let name = in_flight::operator(&operator.name);
-    (!columns.is_empty()).then(|| Participant {
-        operator: under_way_id(plan, id),
-        name,
-        kind,
-        key: None,
-        state: Some(in_flight::state()),
-        migrates: Vec::new(),
-    })
-}
-
-/// Whether an operator hands over only when all that is from before a boundary has come, in every mode: what it keeps is the same on
-/// every worker then, so that one copy of it is enough for all.
-fn is_always_aligned(operator: &Operator) -> bool {
-    matches!(&operator.kind, Kind::Process(spec) if spec.broadcast.is_some())
-}
-
-/// How handovers name what is under way to an operator.
-fn under_way_id(plan: &Plan, id: OperatorId) -> OperatorId {
-    plan.operators.len() as OperatorId + id
-}
-
-/// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the
-/// only reader of that port on the same workers.
-fn prelude_source(plan: &Plan, graph: &Graph, head: OperatorId) -> Option<(OperatorId, Port)> {
-    let chain = &graph.chains[graph.nodes[head as usize].chain? as usize];
-    let last = *chain.members.last()?;
-    let edge = graph.inputs(head).next()?;
-    let stamps = matches!(plan.operators[last as usize].kind, Kind::Timestamps(_));
-    let from_source = matches!(plan.operators[edge.from as usize].kind, Kind::Source(_));
-    let only = graph.consumers(edge.from, edge.port).count() == 1;
-    (stamps && from_source && only && edge.partition == Partition::Forward).then_some((edge.from, edge.port))
 }
 
 /// What one worker needs to build.
@@ -544,12 +460,6 @@ impl Job {
         };
         Input { stream, route: Some(route) }
     }
-}
-
-/// The columns of the key fields of an edge's receiver.
-fn key_columns(operator: &Operator, edge: &Edge) -> Vec<usize> {
-    let fields = operator.key(edge.input as usize).unwrap_or_default();
-    fields.iter().filter_map(|field| edge.schema.index_of(field)).collect()
 }
 
 /// Stands in where a job has no guest operator, or where the component could not be instantiated.

@@ -6,6 +6,7 @@
 use hashbrown::HashTable;
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::key;
+use tidemill_core::plan::{Edge, Operator};
 use tidemill_core::schema::{Schema, Type};
 
 /// Key bytes kept without an allocation: two i64 fields, or a word of twelve letters.
@@ -170,6 +171,12 @@ pub(crate) fn push_key(builder: &mut Builder, schema: &Schema, mut key: &[u8]) {
 /// The schema of the key fields of a record schema.
 pub(crate) fn key_schema(schema: &Schema, columns: &[usize]) -> Schema {
     Schema::new(columns.iter().map(|&c| schema.fields()[c].clone()).collect()).unwrap_or_default()
+}
+
+/// The columns of the key fields of an edge's receiver.
+pub(crate) fn key_columns(operator: &Operator, edge: &Edge) -> Vec<usize> {
+    let fields = operator.key(edge.input as usize).unwrap_or_default();
+    fields.iter().filter_map(|field| edge.schema.index_of(field)).collect()
 }
 
 #[cfg(test)]

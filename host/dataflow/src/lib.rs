@@ -5,7 +5,7 @@
 //! sinks only through `tidemill_core::connect`: this crate knows neither wasmtime nor a file.
 //!
 //! Start at [`run`]; `build` turns the graph into timely operators; each file in `operators` is one operator,
-//! driven by `harness`, which merges watermarks and passes them on.
+//! written against `logic` and driven by `harness`, which merges watermarks and passes them on.
 
 mod barrier;
 mod build;
@@ -15,8 +15,10 @@ mod in_flight;
 mod keyed;
 mod ledger;
 mod linger;
+mod logic;
 mod operators;
 mod parcel;
+mod participants;
 mod report;
 mod restore;
 mod route;
@@ -25,5 +27,6 @@ mod ticks;
 mod timers;
 
 pub use control::{Control, OperatorStats, Snapshot};
+pub use participants::{Participant, participants};
 pub use report::{Cause, Failure, Report};
-pub use run::{Checkpoints, Clock, JobSpec, Log, Mode, Options, Participant, is_under_way, participants, run};
+pub use run::{Checkpoints, Clock, JobSpec, Log, Mode, Options, is_under_way, run};

@@ -10,7 +10,6 @@ use tidemill_core::checkpoint::{Keeper, Saved};
 use tidemill_core::connect::{Sink, Source};
 use tidemill_core::guest::{Factory, OperatorId};
 use tidemill_core::plan::{Graph, Plan};
-use tidemill_core::schema::Schema;
 
 use crate::control::Control;
 use crate::report::{Failure, Report};
@@ -105,31 +104,6 @@ impl Default for Options {
 
 fn wall_clock() -> TimeMs {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as TimeMs)
-}
-
-/// An operator that hands over at a boundary, once on every worker; or what is under way to one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Participant {
-    /// How its handovers name it: an operator's id, or a greater number.
-    pub operator: OperatorId,
-    /// How it is found again in a checkpoint.
-    pub name: String,
-    /// What it is, e.g. `window`.
-    pub kind: String,
-    /// The fields of its key, where it keeps state by key.
-    pub key: Option<Schema>,
-    /// The columns of that state.
-    pub state: Option<Schema>,
-    /// Columns that pieces of it had and that the component turns into today's.
-    pub migrates: Vec<Schema>,
-}
-
-/// Who hands over at a boundary, and what: what a keeper waits for, and what is compared with a checkpoint before a restore; with what is
-/// under way to each operator or without ([`Checkpoints::under_way`]).
-pub fn participants(plan: &Plan, graph: &Graph, under_way: bool) -> Vec<Participant> {
-    let heads = crate::build::heads(plan, graph);
-    let under_way = heads.iter().filter(|_| under_way).filter_map(|&operator| crate::build::under_way(plan, graph, operator));
-    heads.iter().map(|&operator| crate::build::participant(plan, graph, operator)).chain(under_way).collect()
 }
 
 /// Whether a name in a checkpoint is that of what is under way to an operator. A checkpoint that was aligned has nothing of it.

@@ -12,8 +12,8 @@ use tidemill_core::key::{group, hash};
 use tidemill_core::plan::Kind;
 use tidemill_core::schema::Schema;
 
-use crate::harness::Context;
 use crate::keyed::push_key;
+use crate::logic::Context;
 use crate::operators::guest_call::Shown;
 use crate::operators::process::Process;
 use crate::report::Failure;

@@ -8,7 +8,7 @@ use tidemill_core::plan::Watermarks;
 use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MIN, TimeMs};
 
-use crate::harness::{Context, Logic};
+use crate::logic::{Context, Logic};
 use crate::operators::guest_call::{GuestCall, Shown};
 use crate::report::Failure;
 

@@ -16,7 +16,7 @@ use tidemill_core::guest::{self, ChainId, Factory, Failure as Refusal, Guest, Mo
 use tidemill_core::plan::{DEAD_LETTER, DEAD_LETTER_SCHEMA, Plan, Port};
 use tidemill_core::schema::Schema;
 
-use crate::harness::Context;
+use crate::logic::Context;
 use crate::operators::rerun::{Rerun, Trapped};
 use crate::operators::watch::{Condemned, Piece, Watch};
 use crate::report::{Cause, Failure};

@@ -13,9 +13,9 @@ use tidemill_core::key::hash;
 use tidemill_core::plan::{Domain, Kind, Timer};
 use tidemill_core::schema::{Field, Schema, Type};
 
-use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key, key_schema, push_key};
 use crate::ledger::{Ledger, Pages};
+use crate::logic::{Context, Given, Logic};
 pub(crate) use crate::operators::broadcast::Shared;
 use crate::operators::guest_call::{GuestCall, Shown};
 use crate::operators::watch::{Piece, part};

@@ -8,9 +8,9 @@ use tidemill_core::key::hash;
 use tidemill_core::plan::Aggregate;
 use tidemill_core::schema::Schema;
 
-use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::Ledger;
+use crate::logic::{Context, Given, Logic};
 use crate::operators::window::accumulators::Accumulators;
 use crate::report::Failure;
 use crate::restore::Restored;

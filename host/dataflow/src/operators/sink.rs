@@ -10,7 +10,7 @@ use tidemill_core::block::Block;
 use tidemill_core::connect::{self, Writer};
 
 use crate::control::Control;
-use crate::harness::{Context, Given, Logic};
+use crate::logic::{Context, Given, Logic};
 use crate::report::{Cause, Failure};
 
 /// See the module.

@@ -27,7 +27,8 @@ use timely::dataflow::{Scope, Stream};
 
 use crate::barrier::Barrier;
 use crate::control::Control;
-use crate::harness::{Context, Given, Tick};
+use crate::harness::Tick;
+use crate::logic::{Context, Given};
 use crate::operators::guest_call::{GuestCall, Shown, dead_letter};
 use crate::operators::watch::{ENTRY, Piece, part};
 use crate::parcel::{Item, Mark, Parcel, Signal};

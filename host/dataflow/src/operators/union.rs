@@ -2,7 +2,7 @@
 
 use tidemill_core::block::Block;
 
-use crate::harness::{Context, Logic};
+use crate::logic::{Context, Logic};
 use crate::report::Failure;
 
 /// See the module.

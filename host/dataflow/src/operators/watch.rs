@@ -16,7 +16,7 @@ use tidemill_core::checkpoint::Keyed;
 use tidemill_core::checkpoint::poison::{Watchlist, content};
 use tidemill_core::schema::Schema;
 
-use crate::harness::{Context, Given, Logic};
+use crate::logic::{Context, Given, Logic};
 use crate::operators::guest_call::{GuestCall, Shown};
 use crate::report::Failure;
 use crate::restore::Restored;

@@ -9,9 +9,9 @@ use tidemill_core::key::hash;
 use tidemill_core::schema::Schema;
 
 use super::{Picked, Results, SideInput};
-use crate::harness::{Context, Given, Logic};
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::{Ledger, Pages};
+use crate::logic::{Context, Given, Logic};
 use crate::report::Failure;
 use crate::restore::Restored;
 

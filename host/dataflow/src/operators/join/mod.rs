@@ -21,7 +21,7 @@ use tidemill_core::block::{Block, Builder, gather};
 use tidemill_core::plan::Side;
 use tidemill_core::schema::Schema;
 
-use crate::harness::Context;
+use crate::logic::Context;
 
 /// Results in one block at most.
 const ROWS_PER_BLOCK: usize = 4096;

@@ -15,9 +15,9 @@ use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use super::store::{Place, Store};
 use super::{Results, SideInput};
-use crate::harness::{Context, Given, Logic};
 use crate::keyed::for_each_key;
 use crate::ledger::Ledger;
+use crate::logic::{Context, Given, Logic};
 use crate::operators::ahead::Ahead;
 use crate::report::Failure;
 use crate::restore::Restored;

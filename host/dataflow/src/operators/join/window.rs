@@ -9,7 +9,7 @@ use tidemill_core::plan::Side;
 use tidemill_core::schema::{Field, Schema, Type};
 
 use super::{Picked, Results, SideInput};
-use crate::harness::Context;
+use crate::logic::Context;
 use crate::operators::window::compute::{Compute, Fired};
 use crate::report::{Cause, Failure};
 

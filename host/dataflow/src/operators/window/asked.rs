@@ -10,7 +10,7 @@ use tidemill_core::plan::Domain;
 use super::Rows;
 use super::triggered::Triggered;
 use super::work::Work;
-use crate::harness::Context;
+use crate::logic::Context;
 use crate::report::{Cause, Failure};
 
 /// How often a trigger is asked about one window in one advance of time at most: about a second of it. One that asks for the very time

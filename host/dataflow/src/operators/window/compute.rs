@@ -6,7 +6,7 @@ use tidemill_core::plan::Aggregate;
 use tidemill_core::schema::Schema;
 
 use super::accumulators::{Accumulators, Folded};
-use crate::harness::Context;
+use crate::logic::Context;
 use crate::operators::guest_call::{GuestCall, Shown};
 use crate::operators::watch::{Piece, part};
 use crate::report::Failure;

@@ -27,7 +27,7 @@ use tidemill_core::schema::Schema;
 use tidemill_core::trigger::Machine;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
-use crate::harness::{Context, Given, Logic};
+use crate::logic::{Context, Given, Logic};
 use crate::operators::ahead::Ahead;
 use crate::report::Failure;
 use crate::restore::Restored;

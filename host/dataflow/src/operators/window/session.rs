@@ -16,9 +16,9 @@ use tidemill_core::window::{Window, session};
 
 use super::Rows;
 use super::work::{Names, Owner, Work};
-use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::Pages;
+use crate::logic::Context;
 use crate::report::Failure;
 use crate::restore::Restored;
 

@@ -23,9 +23,9 @@ use super::Rows;
 use super::asked::{self, Pending};
 use super::assign::Assign;
 use super::work::{Names, Owner, Work};
-use crate::harness::Context;
 use crate::keyed::{KeyMap, for_each_key};
 use crate::ledger::Pages;
+use crate::logic::Context;
 use crate::report::Failure;
 use crate::restore::Restored;
 

@@ -8,9 +8,9 @@ use tidemill_core::schema::{Field, Schema, Type};
 use tidemill_core::window::Window;
 
 use super::compute::{Compute, Fired};
-use crate::harness::Context;
 use crate::keyed::{key_schema, push_key};
 use crate::ledger::{Ledger, Pages};
+use crate::logic::Context;
 use crate::report::Failure;
 
 /// Windows fired in one call at most: a block like any other.
