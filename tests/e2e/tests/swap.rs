@@ -103,21 +103,38 @@ fn a_version_that_fails_later_gives_its_place_back_from_the_last_checkpoint() {
     assert!(history(&job).last().unwrap().starts_with("rolled back"), "{job:#}");
 }
 
+/// Kills of a server in the middle of a swap: in every run, and with `cargo xtask test --full`.
+const KILLS: u32 = 4;
+const KILLS_FULL: u32 = 200;
+/// How many of them go on side by side.
+const AT_ONCE: u32 = 8;
+/// Rounds of looking that are more than a swap takes.
+const ROUNDS: u32 = 40;
+
+/// Not a fixed time: the further the swap has come when the server is killed, the more rounds of looking.
+fn killed_in_a_swap(rounds: u32) {
+    let folder = Folder::new();
+    let mut server = running(&folder);
+    let waiting = swap(&server, &["--arg", "version=extra", "--probation", "100ms"]).start();
+    (0..rounds).for_each(|_| _ = server.job("counts"));
+    server.kill();
+    waiting.end();
+    assert!(server.runners().len() <= 1, "never two");
+    server.start_again(&[]);
+    let job = nothing_is_lost_or_doubled(&folder, &server);
+    assert!([Some(1), Some(2)].contains(&job["version"]["number"].as_u64()), "{job:#}");
+}
+
 #[test]
 fn a_server_that_is_killed_in_the_middle_of_a_swap_has_the_old_version_or_the_new_one() {
-    for moment in 0..4u32 {
-        let folder = Folder::new();
-        let mut server = running(&folder);
-        let waiting = swap(&server, &["--arg", "version=extra", "--probation", "100ms"]).start();
-        // Not a fixed time: the further the swap has come when the server is killed, the more rounds of looking.
-        (0..moment).for_each(|_| _ = server.job("counts"));
-        server.kill();
-        waiting.end();
-        assert!(server.runners().len() <= 1, "never two");
-        server.start_again(&[]);
-        let job = nothing_is_lost_or_doubled(&folder, &server);
-        assert!([Some(1), Some(2)].contains(&job["version"]["number"].as_u64()), "{job:#}");
+    if std::env::var_os("TIDEMILL_TEST_FULL").is_none() {
+        return (0..KILLS).for_each(killed_in_a_swap);
     }
+    std::thread::scope(|scope| {
+        for first in 0..AT_ONCE {
+            scope.spawn(move || (first..KILLS_FULL).step_by(AT_ONCE as usize).for_each(|kill| killed_in_a_swap(kill * 7 % ROUNDS)));
+        }
+    });
 }
 
 #[test]

@@ -160,7 +160,9 @@ fn run_guest(zoo: &Zoo<'_>, name: &str, case: &Case) -> String {
     }
     let logs = server.command("logs").arg("hostile").run();
     assert!(!logs.stdout.contains('\u{1b}'), "{name}: {}", logs.stdout);
-    server.command("cancel").arg("hostile").run().expect(exit::OK, &[]);
+    // One that traps at the same record again and again is given up by itself.
+    let cancelled = server.command("cancel").arg("hostile").run();
+    assert!(cancelled.code == exit::OK || cancelled.stderr.contains("has ended"), "{name}: {}", cancelled.stderr);
     server.command("forget").arg("hostile").run().expect(exit::OK, &[]);
     how
 }
