@@ -21,7 +21,7 @@ use tidemill_core::plan::{CONTRACTS, Contract, Error, Graph, Kind, Operator, Pla
 use tidemill_core::schema::{Schema, Type};
 
 fn path(contract: Contract, name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../../wit/tidemill-job@{contract}/vectors")).join(name)
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join(format!("../../wit/tidemill-job@{contract}/vectors")).join(name)
 }
 
 fn load<T: for<'a> Deserialize<'a>>(contract: Contract, name: &str) -> T {

@@ -21,7 +21,7 @@ struct Options {
     #[arg(long)]
     list: bool,
     /// Where `cases` and `rows.toml` lie
-    #[arg(long, default_value = env!("CARGO_MANIFEST_DIR"))]
+    #[arg(long, env = "CARGO_MANIFEST_DIR")]
     folder: PathBuf,
 }
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tidemill_e2e::{Folder, Tidemill, exit};
+use tidemill_e2e::{Folder, Tidemill, exit, root};
 
 fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/checkpoint-1")
+    root().join("tests/fixtures/checkpoint-1")
 }
 
 /// A copy of the fixture to break.

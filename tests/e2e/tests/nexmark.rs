@@ -4,10 +4,8 @@
 //! of more than a MiB are kept as the digest of their sorted lines.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-
 use sha2::{Digest, Sha256};
-use tidemill_e2e::{Folder, Tidemill, exit, guest};
+use tidemill_e2e::{Folder, Tidemill, exit, guest, root};
 
 const EVENTS: &str = "datagen:nexmark?events=100000&event-rate=1000&seed=42";
 
@@ -22,7 +20,7 @@ fn check(query: &str) {
             .run();
         assert_eq!(ended.code, exit::OK, "{query} over {parallelism}: {}", ended.stderr);
         let lines = folder.sorted_lines("out");
-        let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("expected/nexmark");
+        let expected = root().join("tests/e2e/expected/nexmark");
         match std::fs::read_to_string(expected.join(format!("{query}.txt"))) {
             Ok(text) => assert!(lines.iter().eq(text.lines()), "{query} over {parallelism} differs: {}", first_difference(&lines, &text)),
             Err(_) => {

@@ -10,7 +10,8 @@ use tidemill_state::{Access, Catalog, Ending, Manifest, Options, Restore, Settin
 use crate::engine::{Engine, Model, asked, saved_model};
 
 fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/checkpoint-1")
+    // Asked when it runs: two checkouts may share a target folder, and cargo does not compile a test anew for the other one.
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the test")).join("../../tests/fixtures/checkpoint-1")
 }
 
 fn open(dir: &Path, access: Access) -> Store {
