@@ -3,7 +3,7 @@
 //! **Order.** Keys and namespaces compare byte by byte. Of rows of one key and namespace the one of the last page counts; pages are
 //! given from the oldest to the newest, and no page has a key and namespace twice. Nothing is decoded: rows are references, dealt out
 //! to their key groups by counting and sorted there, by the first eight bytes of the key and by the rest only where those
-//! agree. Cells are copied once, a column at a time.
+//! agree. Cells are copied a column at a time.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -234,7 +234,20 @@ pub(crate) fn latest(
     if !pages.iter().all(|page| within(page, (0, groups - 1))) {
         return refused(format!("a row of a key group that there is not, of {groups}"));
     }
-    let opened = Pages::new(pages);
+    let dealt: Vec<Block> = pages.iter().flat_map(|page| by_group(page, groups, schema)).collect();
+    let opened = Pages::new(&dealt);
     let rows = opened.latest(0..groups, gone);
     opened.runs(&rows, schema, each)
+}
+
+/// The rows of a page by group. Pages together do not fit into a processor's cache, so that taking the rows of one group out of all of
+/// them would fetch each line of memory once for each group; of pages in this order it fetches each line once.
+fn by_group(page: &Block, groups: u32, schema: &Schema) -> Option<Block> {
+    let opened = Pages::new(std::slice::from_ref(page));
+    let (rows, _) = opened.deal(0..groups);
+    let rows: Vec<u32> = rows.iter().map(|row| row.row).collect();
+    let mut builder = Builder::new(schema);
+    rows.iter().for_each(|&row| builder.push_time(page.time(row as usize)));
+    (0..page.columns()).for_each(|index| builder.column(index).push_cells(page.column(index), &rows));
+    builder.finish()
 }
