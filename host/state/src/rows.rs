@@ -4,6 +4,10 @@
 //! given from the oldest to the newest, and no page has a key and namespace twice. Nothing is decoded: rows are references, dealt out
 //! to their key groups by counting and sorted there, by the first eight bytes of the key and by the rest only where those
 //! agree. Cells are copied a column at a time.
+//!
+//! **Memory.** Reading rows here and there out of pages that fit into no cache would take most of the time, and memory that is touched
+//! for the first time most of the rest. So the rows of each page are put in the order of their groups first, and a slice of the groups is
+//! taken out of all pages at a time.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -21,6 +25,9 @@ pub(crate) const PAGE_BYTES: usize = 256 << 10;
 /// A run is closed at the first border of a key group after this many bytes: groups of a few rows share pages, whose headers would
 /// be most of what is written, and a reader of some groups reads little else. Short in unit tests, so that few rows make many runs.
 pub(crate) const RUN_BYTES: usize = if cfg!(test) { 512 } else { 64 << 10 };
+
+/// Rows that are sorted together, about: some megabytes with their cells.
+const SLICE_ROWS: usize = 1 << 16;
 
 /// A row of one of several pages.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +53,7 @@ pub(crate) struct Run {
     pub(crate) pages: Vec<Block>,
 }
 
-/// Pages opened to be sorted.
+/// Pages opened to be sorted; the rows of each stand in the order of their groups.
 pub(crate) struct Pages<'a> {
     pages: &'a [Block],
     columns: Vec<Vec<Column<'a>>>,
@@ -83,28 +90,32 @@ impl<'a> Pages<'a> {
 
     /// The rows of some groups by group, and where each ends: a counting sort.
     fn deal(&self, groups: Range<u32>) -> (Vec<Row>, Vec<usize>) {
-        let place = |group: &[u8; 4]| u32::from_le_bytes(*group).checked_sub(groups.start).map(|place| place as usize);
-        let mut starts = vec![0usize; groups.len()];
-        for group in self.columns.iter().flat_map(|page| groups_of(page)) {
-            if let Some(count) = place(group).and_then(|place| starts.get_mut(place)) {
-                *count += 1;
-            }
-        }
-        let mut total = 0;
-        for start in &mut starts {
-            (*start, total) = (total, total + *start);
-        }
+        let parts: Vec<(usize, &[[u8; 4]])> = self.columns.iter().map(|page| part_of(groups_of(page), &groups)).collect();
+        let mut starts = Counts::new(groups);
+        parts.iter().for_each(|(_, part)| starts.count(part));
+        let total = starts.start();
         let mut rows = vec![Row { prefix: 0, page: 0, row: 0 }; total];
-        for (page, columns) in self.columns.iter().enumerate() {
-            for (row, group) in groups_of(columns).iter().enumerate() {
-                if let Some(next) = place(group).and_then(|place| starts.get_mut(place)) {
-                    rows[*next] = self.row(page as u32, row as u32);
-                    *next += 1;
-                }
+        for (page, (first, part)) in parts.iter().enumerate() {
+            for (row, group) in part.iter().enumerate() {
+                rows[starts.next(group)] = self.row(page as u32, (first + row) as u32);
             }
         }
-        // Each start has moved to the end of its group.
-        (rows, starts)
+        (rows, starts.places)
+    }
+
+    /// Cuts the groups so that each slice has about [`SLICE_ROWS`] rows, or is one group.
+    fn slices(&self, groups: u32) -> Vec<Range<u32>> {
+        let mut counts = Counts::new(0..groups);
+        self.columns.iter().for_each(|page| counts.count(groups_of(page)));
+        let (mut slices, mut start, mut rows) = (Vec::new(), 0, 0);
+        for (group, count) in (0..).zip(&counts.places) {
+            rows += count;
+            if rows >= SLICE_ROWS || group + 1 == groups {
+                slices.push(start..group + 1);
+                (start, rows) = (group + 1, 0);
+            }
+        }
+        slices
     }
 
     /// Cuts rows in order into runs, and calls `each` with them.
@@ -185,9 +196,67 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// How many rows each of some groups has, and then where the next one of each goes.
+struct Counts {
+    first: u32,
+    places: Vec<usize>,
+}
+
+impl Counts {
+    fn new(groups: Range<u32>) -> Counts {
+        Counts { first: groups.start, places: vec![0; groups.len()] }
+    }
+
+    fn place(&mut self, group: &[u8; 4]) -> &mut usize {
+        &mut self.places[(u32::from_le_bytes(*group) - self.first) as usize]
+    }
+
+    fn count(&mut self, rows: &[[u8; 4]]) {
+        rows.iter().for_each(|group| *self.place(group) += 1);
+    }
+
+    /// Turns counts into places; returns how many rows there are. When all rows have been placed, each group's place is its end.
+    fn start(&mut self) -> usize {
+        let mut total = 0;
+        for place in &mut self.places {
+            (*place, total) = (total, total + *place);
+        }
+        total
+    }
+
+    fn next(&mut self, group: &[u8; 4]) -> usize {
+        let place = self.place(group);
+        *place += 1;
+        *place - 1
+    }
+}
+
 /// The key group of every row.
 fn groups_of<'a>(page: &[Column<'a>]) -> &'a [[u8; 4]] {
     page[column::GROUP].raw().as_chunks::<4>().0
+}
+
+/// The rows of some groups in a page in the order of groups, and where they begin.
+fn part_of<'a>(rows: &'a [[u8; 4]], groups: &Range<u32>) -> (usize, &'a [[u8; 4]]) {
+    let below = |end: u32| rows.partition_point(|group| u32::from_le_bytes(*group) < end);
+    let first = below(groups.start);
+    (first, &rows[first..below(groups.end)])
+}
+
+/// The rows of a page in the order of their groups; none where they stand so already.
+fn by_group(page: &Block, groups: u32, schema: &Schema) -> Option<Block> {
+    let group_of = page.column(column::GROUP).raw().as_chunks::<4>().0;
+    if group_of.is_sorted_by_key(|group| u32::from_le_bytes(*group)) {
+        return None;
+    }
+    let mut places = Counts::new(0..groups);
+    places.count(group_of);
+    let mut rows = vec![0; places.start()];
+    (0..).zip(group_of).for_each(|(row, group)| rows[places.next(group)] = row);
+    let mut builder = Builder::new(schema);
+    rows.iter().for_each(|&row| builder.push_time(page.time(row as usize)));
+    (0..page.columns()).for_each(|index| builder.column(index).push_cells(page.column(index), &rows));
+    builder.finish()
 }
 
 /// Whether a page has the columns of a schema. Pages come from the engine, which is trusted with their bytes but not with having
@@ -215,13 +284,14 @@ pub(crate) fn within(page: &Block, (first, last): (u32, u32)) -> bool {
     groups.iter().all(|group| (first..=last).contains(&u32::from_le_bytes(*group)))
 }
 
-/// Calls `each` with the latest rows of pages that an operator has handed over, run by run.
+/// Calls `each` with the latest rows of pages that an operator has handed over, run by run. The rows of each page are put in the order of
+/// their groups, which changes nothing of what it says.
 ///
 /// # Errors
 /// Pages that are not of the schema, a row of a group that the job does not have, and what `each` says.
 pub(crate) fn latest(
     operator: &str,
-    pages: &[Block],
+    pages: &mut [Block],
     groups: u32,
     schema: &Schema,
     gone: Gone,
@@ -234,20 +304,11 @@ pub(crate) fn latest(
     if !pages.iter().all(|page| within(page, (0, groups - 1))) {
         return refused(format!("a row of a key group that there is not, of {groups}"));
     }
-    let dealt: Vec<Block> = pages.iter().flat_map(|page| by_group(page, groups, schema)).collect();
-    let opened = Pages::new(&dealt);
-    let rows = opened.latest(0..groups, gone);
-    opened.runs(&rows, schema, each)
-}
-
-/// The rows of a page by group. Pages together do not fit into a processor's cache, so that taking the rows of one group out of all of
-/// them would fetch each line of memory once for each group; of pages in this order it fetches each line once.
-fn by_group(page: &Block, groups: u32, schema: &Schema) -> Option<Block> {
-    let opened = Pages::new(std::slice::from_ref(page));
-    let (rows, _) = opened.deal(0..groups);
-    let rows: Vec<u32> = rows.iter().map(|row| row.row).collect();
-    let mut builder = Builder::new(schema);
-    rows.iter().for_each(|&row| builder.push_time(page.time(row as usize)));
-    (0..page.columns()).for_each(|index| builder.column(index).push_cells(page.column(index), &rows));
-    builder.finish()
+    for page in pages.iter_mut() {
+        if let Some(dealt) = by_group(page, groups, schema) {
+            *page = dealt;
+        }
+    }
+    let opened = Pages::new(pages);
+    opened.slices(groups).into_iter().try_for_each(|slice| opened.runs(&opened.latest(slice, gone), schema, each))
 }

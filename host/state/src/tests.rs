@@ -55,7 +55,7 @@ fn write_layer(store: &Store, number: u64, handovers: &[BTreeMap<Place, Option<K
         pages.extend(rows.chunks(1 + deal % 7).filter_map(page));
     }
     let mut writer = Writer::new(store, origin(number), "counts", &state()).part_bytes(400 + deal * 97 % 3000);
-    rows::latest("counts", &pages, key::GROUPS, &page_schema(&state()), gone, &mut |run| writer.run(&run)).unwrap();
+    rows::latest("counts", &mut pages, key::GROUPS, &page_schema(&state()), gone, &mut |run| writer.run(&run)).unwrap();
     writer.finish().unwrap()
 }
 
@@ -141,10 +141,10 @@ fn the_same_state_is_the_same_file_however_it_came() {
             ((key::group(key::hash(&key)), key, Vec::new()), Some((None, n, None)))
         })
         .collect();
-    let write = |pages: Vec<Block>| {
+    let write = |mut pages: Vec<Block>| {
         let store = Store::memory().unwrap();
         let mut writer = Writer::new(&store, origin(1), "counts", &state());
-        rows::latest("counts", &pages, key::GROUPS, &page_schema(&state()), Gone::Keep, &mut |run| writer.run(&run)).unwrap();
+        rows::latest("counts", &mut pages, key::GROUPS, &page_schema(&state()), Gone::Keep, &mut |run| writer.run(&run)).unwrap();
         writer.finish().unwrap()
     };
     let once = write(vec![page(&changes).unwrap()]);
@@ -161,11 +161,11 @@ fn a_part_is_closed_when_it_is_long_enough_and_a_page_at_its_limits() {
     let rows: Vec<Change> = (0..rows::PAGE_ROWS as u32 + 1).map(|n| ((3, key(n), Vec::new()), Some((None, 0, None)))).collect();
     let long = "x".repeat(rows::PAGE_BYTES);
     let longer: Vec<Change> = (0..3).map(|n| ((5, key(n), Vec::new()), Some((None, 0, Some(long.clone()))))).collect();
-    let pages = [page(&rows).unwrap(), page(&longer).unwrap()];
+    let mut pages = [page(&rows).unwrap(), page(&longer).unwrap()];
     let schema = page_schema(&state());
     let mut lengths = BTreeMap::new();
     let mut writer = Writer::new(&store, origin(1), "counts", &state()).part_bytes(1);
-    rows::latest("counts", &pages, key::GROUPS, &schema, Gone::Keep, &mut |run| {
+    rows::latest("counts", &mut pages, key::GROUPS, &schema, Gone::Keep, &mut |run| {
         lengths.insert(run.groups, run.pages.iter().map(Block::rows).collect::<Vec<_>>());
         writer.run(&run)
     })
@@ -180,7 +180,7 @@ fn groups_of_few_rows_share_a_run_until_it_is_long_enough() {
     let rows: Vec<Change> = (0..100u32).map(|n| ((n / 3, vec![n as u8], Vec::new()), Some((None, 0, None)))).collect();
     let schema = page_schema(&state());
     let mut runs = Vec::new();
-    rows::latest("counts", &[page(&rows).unwrap()], key::GROUPS, &schema, Gone::Keep, &mut |run| {
+    rows::latest("counts", &mut [page(&rows).unwrap()], key::GROUPS, &schema, Gone::Keep, &mut |run| {
         let bytes: usize = run.pages.iter().map(|page| page.as_bytes().len()).sum();
         runs.push((run.groups, bytes));
         Ok(())
@@ -195,7 +195,7 @@ fn groups_of_few_rows_share_a_run_until_it_is_long_enough() {
 fn what_is_no_state_of_the_operator_is_refused() {
     let schema = page_schema(&state());
     let each = |page: Block, groups: u32, schema: &Schema| {
-        rows::latest("counts", &[page], groups, schema, Gone::Keep, &mut |_| Ok(())).unwrap_err().to_string()
+        rows::latest("counts", &mut [page], groups, schema, Gone::Keep, &mut |_| Ok(())).unwrap_err().to_string()
     };
     let row = |group: i32| page(&[((group as u32, vec![1], Vec::new()), None)]).unwrap();
     assert!(each(row(16), 16, &schema).contains("a key group that there is not, of 16"));

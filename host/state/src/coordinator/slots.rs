@@ -182,7 +182,7 @@ impl Gathered {
     fn bound_memory(&mut self, groups: u32) -> Result<(), Error> {
         let Some(state) = self.state.as_ref().filter(|_| self.pages_bytes > self.merge_at) else { return Ok(()) };
         let mut merged = Vec::new();
-        rows::latest(&self.expected.name, &self.pages, groups, &page_schema(state), Gone::Keep, &mut |run| {
+        rows::latest(&self.expected.name, &mut self.pages, groups, &page_schema(state), Gone::Keep, &mut |run| {
             merged.extend(run.pages);
             Ok(())
         })?;

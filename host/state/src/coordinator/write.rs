@@ -37,9 +37,9 @@ impl Prepared {
 
 /// Writes all keyed state that no checkpoint has. `adopt` is where the layers so far lie when this directory may not refer to them:
 /// they are written anew.
-pub(super) fn parts(store: &Store, origin: Origin, slots: &Slots, adopt: Option<&Store>) -> Result<(AllLayers, u64), Error> {
+pub(super) fn parts(store: &Store, origin: Origin, slots: &mut Slots, adopt: Option<&Store>) -> Result<(AllLayers, u64), Error> {
     let mut written = 0;
-    let layers = slots.operators.iter().map(|operator| {
+    let layers = slots.operators.iter_mut().map(|operator| {
         let mut layers = operator.layers.clone();
         if let Some(from) = adopt {
             layers = adopted(store, origin, operator, from)?;
@@ -67,12 +67,12 @@ fn adopted(store: &Store, origin: Origin, operator: &Gathered, from: &Store) -> 
     Ok(if layer.is_empty() { Vec::new() } else { vec![layer] })
 }
 
-fn delta(store: &Store, origin: Origin, operator: &Gathered, first: bool) -> Result<Vec<Part>, Error> {
+fn delta(store: &Store, origin: Origin, operator: &mut Gathered, first: bool) -> Result<Vec<Part>, Error> {
     let Some(state) = &operator.state else { return Ok(Vec::new()) };
     let name = &operator.expected.name;
     let mut writer = Writer::new(store, origin, name, state);
     let gone = if first { Gone::Drop } else { Gone::Keep };
-    rows::latest(name, &operator.pages, origin.groups, &page_schema(state), gone, &mut |run| writer.run(&run))?;
+    rows::latest(name, &mut operator.pages, origin.groups, &page_schema(state), gone, &mut |run| writer.run(&run))?;
     writer.finish()
 }
 

@@ -8,12 +8,12 @@ use tidemill_core::schema::Schema;
 use super::{ENTRY, Entry, FOOTER, Footer, Header};
 use crate::error::Error;
 use crate::manifest::Part;
-use crate::rows::Run;
+use crate::rows::{RUN_BYTES, Run};
 use crate::store::Store;
 
 /// A part is closed once it is this long: it is held in memory until its hash, which is its name, is known. Only a
 /// single key group can make one much longer.
-pub(crate) const PART_BYTES: usize = 32 << 20;
+pub(crate) const PART_BYTES: usize = 8 << 20;
 
 /// For whom and when parts are written.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,8 @@ impl<'a> Writer<'a> {
     /// Adds a run; their groups ascend, and none has a group of another.
     pub(crate) fn run(&mut self, Run { groups, pages }: &Run) -> Result<(), Error> {
         if self.bytes.is_empty() {
-            self.bytes = self.header.encode();
+            self.bytes.reserve(self.part_bytes + 2 * RUN_BYTES);
+            self.bytes.extend_from_slice(&self.header.encode());
         }
         let offset = self.bytes.len();
         pages.iter().for_each(|page| self.bytes.extend_from_slice(page.as_bytes()));
@@ -85,7 +86,13 @@ impl<'a> Writer<'a> {
         footer.encode(&mut bytes);
         let name = protocol::Part { stamp: self.header.stamp, hash: Sha256::digest(&bytes).into() };
         let part = Part { name, bytes: bytes.len() as u64, rows: self.runs.iter().map(|run| run.rows).sum(), groups };
-        self.store.put(&Object::Part(name).path(), Bytes::from(bytes))?;
+        let bytes = Bytes::from(bytes);
+        self.store.put(&Object::Part(name).path(), bytes.clone())?;
+        // The next part goes where this one was, unless the store still has a hold on it: new memory costs more than writing does.
+        if let Ok(mut again) = bytes.try_into_mut() {
+            again.clear();
+            self.bytes = again.into();
+        }
         self.runs.clear();
         self.done.push(part);
         Ok(())
