@@ -139,6 +139,14 @@ impl ColumnBuilder {
         self.rows += 1;
     }
 
+    #[inline]
+    fn mark_all(&mut self, present: impl ExactSizeIterator<Item = bool>) {
+        match self.validity {
+            Some(_) => present.for_each(|present| self.mark(present)),
+            None => self.rows += present.len(),
+        }
+    }
+
     /// Pushes a bool.
     #[inline]
     pub fn push_bool(&mut self, value: bool) {
@@ -217,24 +225,26 @@ impl ColumnBuilder {
     }
 
     /// Copies one cell of a column of the same type; absent stays absent.
+    #[inline]
     pub fn push_cell(&mut self, from: super::Column<'_>, row: usize) {
-        if !from.present(row) {
-            return self.push_absent();
+        fn fixed<const N: usize>(to: &mut Vec<u8>, from: &[u8], row: usize) {
+            to.extend_from_slice(&from.as_chunks::<N>().0[row]);
         }
+        // An absent value lies there as 0, or empty.
         match self.ty.width() {
-            Some(width) => {
-                self.values.extend_from_slice(&from.raw()[width * row..width * (row + 1)]);
-                self.mark(true);
+            Some(1) => fixed::<1>(&mut self.values, from.raw(), row),
+            Some(4) => fixed::<4>(&mut self.values, from.raw(), row),
+            Some(_) => fixed::<8>(&mut self.values, from.raw(), row),
+            None => {
+                self.heap.extend_from_slice(from.bytes(row));
+                self.values.extend_from_slice(&(self.heap.len() as u32).to_le_bytes());
             }
-            None => self.push_heap(from.bytes(row)),
         }
+        self.mark(from.present(row));
     }
 
-    /// Copies the cells of `rows` of a column of the same type, in that order.
+    /// Copies the cells of `rows` of a column of the same type, in that order; absent stays absent.
     pub fn push_cells(&mut self, from: super::Column<'_>, rows: &[u32]) {
-        if self.validity.is_some() {
-            return rows.iter().for_each(|&row| self.push_cell(from, row as usize));
-        }
         fn fixed<const N: usize>(to: &mut Vec<u8>, from: &[u8], rows: &[u32]) {
             let cells = from.as_chunks::<N>().0;
             to.reserve(N * rows.len());
@@ -246,14 +256,11 @@ impl ColumnBuilder {
             Some(_) => fixed::<8>(&mut self.values, from.raw(), rows),
             None => copy_texts(&mut self.heap, &mut self.values, from, rows),
         }
-        self.rows += rows.len();
+        self.mark_all(rows.iter().map(|&row| from.present(row as usize)));
     }
 
-    /// Copies all `rows` cells of a column of the same type.
+    /// Copies all `rows` cells of a column of the same type; absent stays absent.
     pub fn push_all(&mut self, from: super::Column<'_>, rows: usize) {
-        if self.validity.is_some() {
-            return (0..rows).for_each(|row| self.push_cell(from, row));
-        }
         if self.ty.width().is_some() {
             self.values.extend_from_slice(from.raw());
         } else {
@@ -262,7 +269,7 @@ impl ColumnBuilder {
             let ends = from.raw().as_chunks::<4>().0.iter().skip(1);
             self.values.extend(ends.flat_map(|end| (base + u32::from_le_bytes(*end)).to_le_bytes()));
         }
-        self.rows += rows;
+        self.mark_all((0..rows).map(|row| from.present(row)));
     }
 
     fn truncate(&mut self, rows: usize) {
