@@ -126,7 +126,7 @@ fn hdfs(url: &str, settings: &Settings) -> Result<Objects, Error> {
     let rest = url.strip_prefix("hdfs://").ok_or_else(|| refused("write hdfs://HOST:PORT/PATH".to_owned()))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = object_store::path::Path::parse(path.trim_matches('/')).map_err(|e| refused(e.to_string()))?;
-    let builder = HdfsObjectStoreBuilder::new().with_url(format!("hdfs://{host}")).with_config(&settings.options);
+    let builder = HdfsObjectStoreBuilder::new().with_url(format!("hdfs://{host}")).with_config(settings.options.iter().cloned());
     let store = builder.with_io_runtime(super::objects::runtime()?).build().map_err(|e| refused(e.to_string()))?;
     Objects::new(Arc::new(store), prefix, settings.timeout)
 }
