@@ -19,6 +19,8 @@ pub struct Exchange(TcpStream);
 pub struct Answer {
     /// 0 where the connection was closed without an answer.
     pub status: u16,
+    /// What the body is, by its head; empty where nothing is said.
+    pub media_type: String,
     /// Everything behind the head.
     pub body: String,
 }
@@ -65,7 +67,8 @@ impl Exchange {
         let _ = (&mut self.0).take(ANSWER_BYTES_MAX).read_to_end(&mut bytes);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-        let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-        Answer { status, body }
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+        let media_type = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default().to_owned();
+        Answer { status, media_type, body: body.to_owned() }
     }
 }

@@ -8,6 +8,7 @@ mod http;
 mod places;
 mod process;
 mod server;
+pub mod smith;
 
 pub use files::{Folder, write_gzip};
 pub use http::{Answer, Exchange};

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod beside;
+mod damaged;
 mod requests;
 mod wat;
 
@@ -31,9 +32,6 @@ const TURNS: Duration = Duration::from_millis(100);
 const GROWN_MAX: u64 = 32 << 20;
 /// How long starts of a job that always fails are counted.
 const STARTS_TIME: Duration = Duration::from_secs(4);
-/// Components with a bit turned, or cut short, or out of step.
-const MUTANTS: u64 = 2_000;
-const MUTANTS_FULL: u64 = 100_000;
 
 /// A server with a job on it that counts for as long as the test takes.
 fn with_victim(folder: &Folder) -> Server<'_> {
@@ -183,57 +181,4 @@ fn whatever_is_uploaded_or_asked_hurts_nobody() {
         zoo.release(&format!("{threat:02}"), name, || ask(zoo.folder, &zoo.server));
     }
     zoo.close();
-}
-
-/// Numbers that look like chance, the same in every run.
-fn scrambled(seed: u64) -> u64 {
-    let mut x = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
-#[test]
-fn bytes_that_are_nearly_a_component_are_refused_or_run() {
-    let folder = Folder::new();
-    let server = Server::start(&folder, &[]);
-    let process = server.id();
-    let whole = Case::default().build();
-    let files: [(&str, &[u8]); 7] = [
-        ("component-not-wasm", b""),
-        ("component-text", b"(component)"),
-        ("component-core-module", b"\0asm\x01\0\0\0"),
-        ("component-precompiled", b"\x7fELF\x02\x01\x01"),
-        ("component-not-wasm", b"PK\x03\x04"),
-        ("component-not-wasm", b"\x1f\x8b\x08\0"),
-        ("component-invalid", &whole[..whole.len() - 1]),
-    ];
-    for (word, bytes) in files {
-        submit(&server, &folder.write("file.wasm", bytes)).expect(exit::REFUSED, &[word]);
-    }
-    let mutants = if std::env::var_os("TIDEMILL_TEST_FULL").is_some() { MUTANTS_FULL } else { MUTANTS };
-    for seed in 0..mutants {
-        let mut bytes = whole.clone();
-        let at = |salt: u64| usize::try_from(scrambled(seed * 3 + salt) % whole.len() as u64).unwrap();
-        match seed % 3 {
-            0 => bytes.truncate(at(0)),
-            1 => bytes[at(0)] ^= 1 << (seed % 8),
-            _ => bytes[at(0)..].rotate_left(1),
-        }
-        let length = format!("content-length: {}", bytes.len());
-        let mut upload = server.request("POST /v1/components", &["content-type: application/wasm", &length]);
-        upload.send(&bytes);
-        let answer = upload.answer();
-        // One that is stored need not stay: the store is not what is tested.
-        match answer.status {
-            200 | 201 => {
-                let stored: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-                server.ask(&format!("DELETE /v1/components/{}", stored["sha256"].as_str().unwrap()), "");
-            }
-            status => assert!((400..500).contains(&status), "seed {seed}: {answer:?}"),
-        }
-    }
-    assert_eq!(server.id(), process);
-    assert!(folder.entries("data/incoming").is_empty());
-    server.command("list").run().expect(exit::OK, &[]);
 }
