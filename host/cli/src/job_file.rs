@@ -42,6 +42,7 @@ pub(crate) struct JobFile {
     pub(crate) state_memory: Option<Scalar>,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) idle_timeout: Option<String>,
+    pub(crate) meter: Option<bool>,
     pub(crate) checkpoints: Option<CheckpointKeys>,
 }
 
@@ -60,7 +61,7 @@ pub(crate) struct CheckpointKeys {
 }
 
 /// The keys of [`JobFile`] and of its tables, for suggestions.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "component",
     "name",
     "args",
@@ -71,6 +72,7 @@ const KEYS: [&str; 18] = [
     "state-memory",
     "state-dir",
     "idle-timeout",
+    "meter",
     "checkpoints",
     "dir",
     "interval",
@@ -168,11 +170,11 @@ mod tests {
     #[test]
     fn everything_a_file_may_say() {
         let file = parse(concat!(
-            "component = 'a.wasm'\nname = 'n'\nparallelism = 2\nmode = 'batch'\nmemory = '1GiB'\nidle-timeout = '5s'\n",
+            "component = 'a.wasm'\nname = 'n'\nparallelism = 2\nmode = 'batch'\nmemory = '1GiB'\nidle-timeout = '5s'\nmeter = true\n",
             "[args]\nquery = 'q5'\nsize = 10\nexact = true\nratio = 0.5\n[bindings]\nevents = 'file:e.json'\n"
         ));
         let file = file.unwrap();
-        assert_eq!(file.parallelism.unwrap().to_string(), "2");
+        assert_eq!((file.parallelism.unwrap().to_string(), file.meter), ("2".to_owned(), Some(true)));
         let args: Vec<String> = file.args.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(args, ["exact=true", "query=q5", "ratio=0.5", "size=10"]);
     }

@@ -26,7 +26,7 @@ pub(crate) struct Prepared {
 /// Everything is refused that cannot run, with all that is wrong with a plan at once.
 pub(crate) fn prepare(settings: &Settings) -> Outcome<Prepared> {
     let shown = settings.component().display();
-    let component = load(settings.component(), settings.memory_bytes)?;
+    let component = load(settings.component(), &options(settings))?;
     let (plan, document) = component.plan(&settings.args).map_err(|e| {
         let fault = Fault::refused(format!("{shown} gives no plan for {}", arguments(&settings.args))).because(&e);
         fault.maybe_hint(hint(&e))
@@ -42,21 +42,23 @@ pub(crate) fn prepare(settings: &Settings) -> Outcome<Prepared> {
 ///
 /// # Errors
 /// A file that cannot be read, and whatever is wrong with the component.
-pub(crate) fn load(path: &Path, memory_bytes: Option<usize>) -> Outcome<Component> {
+pub(crate) fn load(path: &Path, options: &LoadOptions) -> Outcome<Component> {
     let bytes = read(path)?;
-    Component::load(&bytes, &options(memory_bytes)).map_err(|e| {
+    Component::load(&bytes, options).map_err(|e| {
         let hint = hint(&e);
         Fault::refused(format!("cannot use {}", path.display())).because(&e).maybe_hint(hint)
     })
 }
 
-/// How components are loaded here.
-pub(crate) fn options(memory_bytes: Option<usize>) -> LoadOptions {
-    let mut limits = Limits::default();
-    if let Some(bytes) = memory_bytes {
-        limits.memory_bytes = bytes;
-    }
-    LoadOptions { cache_dir: cache_dir(), limits, log: Arc::new(GuestLog) }
+/// How components are loaded here that are only looked at.
+pub(crate) fn plain_options() -> LoadOptions {
+    LoadOptions { cache_dir: cache_dir(), log: Arc::new(GuestLog), ..LoadOptions::default() }
+}
+
+/// How the component of a job is loaded.
+pub(crate) fn options(settings: &Settings) -> LoadOptions {
+    let memory_bytes = settings.memory_bytes.unwrap_or(Limits::default().memory_bytes);
+    LoadOptions { limits: Limits { memory_bytes, ..Limits::default() }, meter: settings.meter, ..plain_options() }
 }
 
 /// Reads a component's file.

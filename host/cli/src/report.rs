@@ -1,11 +1,14 @@
 //! What a run did, as one JSON object: for scripts and for the figures in `benches/`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
+use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::Plan;
 use tidemill_core::{TIME_MAX, TIME_MIN};
 use tidemill_dataflow::{OperatorStats, Snapshot};
+use tidemill_guest::Fuel;
 
 use crate::monitor::{Sample, Steady};
 
@@ -35,6 +38,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) pauses_us: Vec<u32>,
     /// Pieces of state moved out of memory, and back.
     pub(crate) moved: (u64, u64),
+    /// What the code of operators has cost, where that was asked for.
+    pub(crate) fuel: Option<BTreeMap<OperatorId, Fuel>>,
 }
 
 /// The report. Units stand in the names; what was not measured is null.
@@ -42,8 +47,8 @@ pub(crate) fn json(facts: &Facts<'_>) -> Value {
     let events = facts.end.records;
     let wall = facts.end.at.saturating_duration_since(facts.start);
     let job = facts.first_record.map(|first| facts.end.at.saturating_duration_since(first));
-    let operators: Vec<Value> =
-        facts.plan.operators.iter().zip(&facts.snapshot.operators).map(|(op, stats)| operator(&op.name, op.kind_name(), stats)).collect();
+    let all = facts.plan.operators.iter().zip(&facts.snapshot.operators).zip(0..);
+    let operators: Vec<Value> = all.map(|((op, stats), id)| operator(&op.name, op.kind_name(), stats, fuel(facts, id))).collect();
     json!({
         "job": facts.job,
         "workers": facts.workers,
@@ -75,7 +80,14 @@ fn pauses(pauses: &[u32]) -> Value {
     json!(sorted.last().map(|max| json!({ "count": sorted.len(), "p50": share(50), "p99": share(99), "max": max })))
 }
 
-fn operator(name: &str, kind: &str, stats: &OperatorStats) -> Value {
+/// Null where nothing was counted: not asked for, or no code of the component in it or behind it in its chain.
+fn fuel(facts: &Facts<'_>, id: OperatorId) -> Value {
+    let name = |id: &OperatorId| facts.plan.operators[*id as usize].name.as_str();
+    let fuel = facts.fuel.as_ref().and_then(|fuel| fuel.get(&id));
+    json!(fuel.map(|fuel| json!({ "used": fuel.used, "with": fuel.with.iter().map(name).collect::<Vec<_>>() })))
+}
+
+fn operator(name: &str, kind: &str, stats: &OperatorStats, fuel: Value) -> Value {
     let watermark = match stats.watermark {
         TIME_MIN => json!(null),
         TIME_MAX => json!("end"),
@@ -93,6 +105,7 @@ fn operator(name: &str, kind: &str, stats: &OperatorStats) -> Value {
         "dropped": stats.dropped,
         "busy_ns": stats.busy_ns,
         "guest_ns": stats.guest_ns,
+        "fuel": fuel,
         "watermark": watermark,
     })
 }
@@ -174,6 +187,7 @@ mod tests {
             recycled: 4,
             pauses_us: (1..=200).rev().collect(),
             moved: (9, 8),
+            fuel: None,
         }
     }
 

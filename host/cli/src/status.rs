@@ -7,6 +7,7 @@ use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::Plan;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 use tidemill_dataflow::{Control, OperatorStats, Snapshot};
+use tidemill_guest::Component;
 use tidemill_server::control::{Checkpoints, Operator, Status};
 use tidemill_state::Coordinator;
 
@@ -17,6 +18,7 @@ pub(crate) struct Telling {
     pub(crate) control: Arc<Control>,
     pub(crate) coordinator: Option<Arc<Coordinator>>,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) component: Component,
     pub(crate) workers: usize,
     pub(crate) sources: Vec<OperatorId>,
     pub(crate) sinks: Vec<OperatorId>,
@@ -49,7 +51,9 @@ impl Telling {
     }
 
     fn operators(&self, snapshot: &Snapshot) -> Vec<Operator> {
-        let operators = self.plan.operators.iter().zip(&snapshot.operators).map(|(operator, stats)| Operator {
+        let fuel = self.component.fuel().unwrap_or_default();
+        let name = |id: &OperatorId| self.plan.operators[*id as usize].name.clone();
+        let operators = self.plan.operators.iter().zip(&snapshot.operators).zip(0..).map(|((operator, stats), id)| Operator {
             name: operator.name.clone(),
             kind: operator.kind_name().to_owned(),
             records_in: stats.records_in,
@@ -57,6 +61,8 @@ impl Telling {
             busy_ns: stats.busy_ns,
             guest_ns: stats.guest_ns,
             watermark_ms: event_time(stats.watermark),
+            fuel: fuel.get(&id).map(|fuel| fuel.used),
+            fuel_with: fuel.get(&id).map(|fuel| fuel.with.iter().map(name).collect()).unwrap_or_default(),
         });
         operators.collect()
     }

@@ -1,12 +1,13 @@
 //! A loaded component: what it is, what it plans, and the factory of its instances.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tidemill_core::guest::{self, Guest, Limits};
+use tidemill_core::guest::{self, Guest, Limits, OperatorId};
 use tidemill_core::plan::{Contract, Plan};
 use tidemill_core::spill::Spills;
 
@@ -14,6 +15,7 @@ use crate::cache::{self, Cache};
 use crate::cold::{Cold, Moved};
 use crate::engine::engine;
 use crate::exports::Argument;
+use crate::fuel::Fuel;
 use crate::instance::{Instance, Setup};
 use crate::log::{LogSink, Silent};
 use crate::recycle::Recycled;
@@ -28,12 +30,14 @@ pub struct LoadOptions {
     pub limits: Limits,
     /// Who keeps log lines.
     pub log: Arc<dyn LogSink>,
+    /// Whether [`Component::fuel`] tells what each operator costs, which makes its code slower.
+    pub meter: bool,
 }
 
 impl Default for LoadOptions {
-    /// No cache, the default limits, no log.
+    /// No cache, the default limits, no log, no meter.
     fn default() -> LoadOptions {
-        LoadOptions { cache_dir: None, limits: Limits::default(), log: Arc::new(Silent) }
+        LoadOptions { cache_dir: None, limits: Limits::default(), log: Arc::new(Silent), meter: false }
     }
 }
 
@@ -78,7 +82,7 @@ impl Component {
     /// Takes bytes as a component. Nothing of it runs yet.
     pub fn load(bytes: &[u8], options: &LoadOptions) -> Result<Component, LoadError> {
         load::sniff(bytes)?;
-        let engine = engine()?;
+        let engine = engine(options.meter)?;
         let start = Instant::now();
         let compile = || load::compile(engine, bytes);
         let (component, cache) = match &options.cache_dir {
@@ -98,7 +102,7 @@ impl Component {
             cache,
             ready_after,
         };
-        let setup = Setup { pre, limits: options.limits.clone(), log: Arc::clone(&options.log) };
+        let setup = Setup { pre, limits: options.limits.clone(), log: Arc::clone(&options.log), meter: options.meter.then(Arc::default) };
         Ok(Component { setup, description: Arc::new(description), recycled: Arc::default(), moved: Arc::default() })
     }
 
@@ -143,6 +147,11 @@ impl Component {
         (self.moved.out.load(Relaxed), self.moved.back.load(Relaxed))
     }
 
+    /// What the operators of all instances have cost; none where it was not asked for.
+    pub fn fuel(&self) -> Option<BTreeMap<OperatorId, Fuel>> {
+        self.setup.meter.as_ref().map(|meter| meter.read())
+    }
+
     /// How many instances of all factories have been replaced because their memory had grown.
     pub fn recycled(&self) -> u64 {
         self.recycled.load(Relaxed)
@@ -158,7 +167,7 @@ impl Component {
         if planned.document != document {
             return Err(guest::Error::Contract { export: "plan", message: difference(document, &planned.document) });
         }
-        Ok(Instance::new(planned, plan, self.setup.limits.clone()))
+        Ok(Instance::new(planned, plan, &self.setup))
     }
 }
 

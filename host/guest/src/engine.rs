@@ -1,6 +1,6 @@
-//! The one wasmtime engine of the process, and the thread that moves its epoch.
+//! The wasmtime engines of the process, and the threads that move their epochs.
 //!
-//! One constructor of [`wasmtime::Config`], so that compiled artifacts fit every process of this build, and one engine per
+//! One constructor of [`wasmtime::Config`], so that compiled artifacts fit every process of this build, and one engine of each kind per
 //! process, because types of different engines do not mix. Each setting that differs from wasmtime's default says why.
 
 use std::sync::OnceLock;
@@ -21,10 +21,11 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 /// Frames kept of a backtrace: enough to see the way into the user's function.
 const BACKTRACE_FRAMES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(32).expect("32 is not zero");
 
-/// The engine; made on first use, together with its epoch thread.
-pub(crate) fn engine() -> Result<&'static Engine, LoadError> {
-    static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
-    ENGINE.get_or_init(|| make().map_err(|e| format!("{e:#}"))).as_ref().map_err(|e| LoadError::Engine(e.clone()))
+/// The engine for code that counts what it costs, or that does not; made on first use, together with its epoch thread.
+pub(crate) fn engine(metered: bool) -> Result<&'static Engine, LoadError> {
+    static ENGINES: [OnceLock<Result<Engine, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let engine = ENGINES[usize::from(metered)].get_or_init(|| make(metered).map_err(|e| format!("{e:#}")));
+    engine.as_ref().map_err(|e| LoadError::Engine(e.clone()))
 }
 
 /// The number of epochs after which a call of at most `ms` has certainly had its time.
@@ -33,8 +34,8 @@ pub(crate) fn epochs(ms: u64) -> u64 {
     ms.div_ceil(EPOCH_MS) + 1
 }
 
-fn make() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&config())?;
+fn make(metered: bool) -> wasmtime::Result<Engine> {
+    let engine = Engine::new(&config(metered))?;
     let weak = engine.weak();
     thread::Builder::new().name("tidemill-epoch".to_owned()).spawn(move || tick(&weak))?;
     Ok(engine)
@@ -48,12 +49,13 @@ fn tick(engine: &EngineWeak) {
     }
 }
 
-fn config() -> Config {
+fn config(metered: bool) -> Config {
     let mut config = Config::new();
     // Winch has neither epochs nor Cranelift's record of sandbox safety.
     config.strategy(Strategy::Cranelift);
     config.epoch_interruption(true);
-    config.consume_fuel(false);
+    // What a call costs is counted on request only: code that counts is slower.
+    config.consume_fuel(metered);
     config.max_wasm_stack(WASM_STACK_BYTES);
     config.parallel_compilation(true);
 
@@ -89,8 +91,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_engine() {
-        assert!(Engine::same(engine().unwrap(), engine().unwrap()));
+    fn there_is_one_engine_of_each_kind() {
+        for metered in [false, true] {
+            assert!(Engine::same(engine(metered).unwrap(), engine(metered).unwrap()));
+        }
+        assert!(!Engine::same(engine(false).unwrap(), engine(true).unwrap()));
     }
 
     #[test]
@@ -101,10 +106,13 @@ mod tests {
             engine.precompile_compatibility_hash().hash(&mut hasher);
             hasher.finish()
         };
-        let (one, other) = (Engine::new(&config()).unwrap(), Engine::new(&config()).unwrap());
+        let (one, other) = (Engine::new(&config(false)).unwrap(), Engine::new(&config(false)).unwrap());
         assert_eq!(hash(&one), hash(&other));
+        let metered = Engine::new(&config(true)).unwrap();
+        assert_ne!(hash(&one), hash(&metered), "the cache keeps both kinds of one component apart");
         let bytes = one.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
         assert!(crate::artifact::deserialize(&other, &bytes).is_ok());
+        assert!(crate::artifact::deserialize(&metered, &bytes).is_err());
     }
 
     #[test]

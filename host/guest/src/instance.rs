@@ -15,6 +15,7 @@ use wasmtime::Store;
 use crate::engine::epochs;
 use crate::exports::{Argument, Exports, JobPre, Raw};
 use crate::fault::{Stop, classify};
+use crate::fuel::Meter;
 use crate::log::LogSink;
 use crate::named::Named;
 use crate::outcome::{Given, accept};
@@ -30,6 +31,19 @@ pub(crate) struct Setup {
     pub(crate) pre: JobPre,
     pub(crate) limits: Limits,
     pub(crate) log: Arc<dyn LogSink>,
+    /// Where the cost of calls goes, if it is counted.
+    pub(crate) meter: Option<Arc<Meter>>,
+}
+
+/// Whose work a call is.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// The host's: it moves state or links chains.
+    Host,
+    /// An operator's, on no rows that it may emit for.
+    Operator(OperatorId),
+    /// Of a chain whose operators may emit, on so many rows.
+    Chain(ChainId, usize),
 }
 
 /// An instance that has built its plan.
@@ -49,6 +63,9 @@ impl Setup {
         store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_max_component_handles(HANDLES_MAX);
         store.set_epoch_deadline(epochs(self.limits.call_ms));
+        if self.meter.is_some() {
+            Meter::fill(&mut store);
+        }
         let job = match self.pre.instantiate(&mut store) {
             Ok(job) => job,
             Err(error) => return Err(self.fault(&mut store, "instantiate", &error)),
@@ -77,14 +94,16 @@ pub struct Instance {
     state_schemas: Vec<Schema>,
     named: Named,
     ended: Option<Error>,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Instance {
-    pub(crate) fn new(planned: Planned, plan: Arc<Plan>, limits: Limits) -> Instance {
+    pub(crate) fn new(planned: Planned, plan: Arc<Plan>, setup: &Setup) -> Instance {
         let Planned { mut store, job, .. } = planned;
         let state_schemas = plan.operators.iter().map(|operator| operator.state_schema()).collect();
         store.data_mut().set_plan(plan);
-        Instance { store, job, limits, state_schemas, named: Named::default(), ended: None }
+        let (limits, meter) = (setup.limits.clone(), setup.meter.clone());
+        Instance { store, job, limits, state_schemas, named: Named::default(), ended: None, meter }
     }
 
     /// Bytes of linear memory and tables that the instance holds; it never shrinks.
@@ -97,24 +116,45 @@ impl Instance {
         self.store.data().dropped_log_lines()
     }
 
-    /// Runs one export. `scope` is the chain whose operators may emit, and the rows they are given.
+    /// Runs one export.
     fn call<R>(
         &mut self,
         export: &'static str,
-        scope: Option<(ChainId, usize)>,
+        scope: Scope,
         run: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Result<R, Error> {
         if let Some(error) = &self.ended {
             return Err(error.clone());
         }
-        self.store.data_mut().begin(scope);
+        self.store.data_mut().begin(match scope {
+            Scope::Chain(chain, rows) => Some((chain, rows)),
+            Scope::Host | Scope::Operator(_) => None,
+        });
         self.store.set_epoch_deadline(epochs(self.limits.call_ms));
-        match run(&self.job, &mut self.store) {
+        if self.meter.is_some() {
+            Meter::fill(&mut self.store);
+        }
+        let result = run(&self.job, &mut self.store);
+        self.charge(scope);
+        match result {
             Ok(value) => Ok(value),
             Err(error) => {
                 let report = self.store.data_mut().take_report();
                 Err(self.end(classify(&error, export, self.limits.call_ms, report)))
             }
+        }
+    }
+
+    /// Adds what a call has cost to whose work it was.
+    fn charge(&self, scope: Scope) {
+        let Some(meter) = &self.meter else { return };
+        let operator = match scope {
+            Scope::Host => None,
+            Scope::Operator(operator) => Some(operator),
+            Scope::Chain(chain, _) => self.store.data().members(chain).first().copied(),
+        };
+        if let Some(operator) = operator {
+            meter.add(operator, Meter::used(&self.store));
         }
     }
 
@@ -126,7 +166,7 @@ impl Instance {
         (rows, slots): (usize, &[Slot]),
         run: impl FnOnce(&Exports, &mut Store<State>) -> wasmtime::Result<Raw>,
     ) -> Result<Outcome, Error> {
-        let raw = self.call(export, Some((chain, rows)), run)?;
+        let raw = self.call(export, Scope::Chain(chain, rows), run)?;
         let state = self.store.data_mut();
         let (members, timers) = (state.members(chain), state.timers(chain));
         let given = Given { rows, slots, members, timers, timer_ops_max: self.limits.timer_ops };
@@ -168,8 +208,11 @@ impl Measured for Instance {
 
 impl Guest for Instance {
     fn link(&mut self, chain: ChainId, members: &[OperatorId]) -> Result<(), Error> {
-        self.call("link", None, |exports, store| exports.link(store, chain, members))?;
+        self.call("link", Scope::Host, |exports, store| exports.link(store, chain, members))?;
         self.store.data_mut().link(chain, members);
+        if let Some(meter) = &self.meter {
+            meter.link(members);
+        }
         Ok(())
     }
 
@@ -190,33 +233,35 @@ impl Guest for Instance {
     }
 
     fn merge(&mut self, operator: OperatorId, targets: &[Slot], sources: &[Slot]) -> Result<(), Error> {
-        self.call("merge", None, |exports, store| exports.merge(store, operator, targets, sources))
+        self.call("merge", Scope::Operator(operator), |exports, store| exports.merge(store, operator, targets, sources))
     }
 
     fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
-        let bytes = self.call("export-state", None, |exports, store| exports.export_state(store, operator, slots))?;
+        let bytes = self.call("export-state", Scope::Host, |exports, store| exports.export_state(store, operator, slots))?;
         self.exported(operator, slots.len(), bytes).map_err(|message| self.end(Stop::Contract(message).in_export("export-state")))
     }
 
     fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
-        let answer = self.call("import-state", None, |exports, store| exports.import_state(store, operator, slots, block.as_bytes()))?;
+        let answer =
+            self.call("import-state", Scope::Host, |exports, store| exports.import_state(store, operator, slots, block.as_bytes()))?;
         answer.map_err(|message| self.refused("import-state", &message))
     }
 
     fn migrate_state(&mut self, operator: OperatorId, from: &Schema, block: &Block) -> Result<Block, Error> {
         let from = from.to_string();
-        let answer = self.call("migrate-state", None, |exports, store| exports.migrate_state(store, operator, &from, block.as_bytes()))?;
+        let answer =
+            self.call("migrate-state", Scope::Host, |exports, store| exports.migrate_state(store, operator, &from, block.as_bytes()))?;
         let bytes = answer.map_err(|message| self.refused("migrate-state", &message))?;
         let migrated = self.exported(operator, block.rows(), bytes);
         migrated.map_err(|message| self.end(Stop::Contract(message).in_export("migrate-state")))
     }
 
     fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
-        self.call("drop-state", None, |exports, store| exports.drop_state(store, operator, slots))
+        self.call("drop-state", Scope::Operator(operator), |exports, store| exports.drop_state(store, operator, slots))
     }
 
     fn trigger(&mut self, operator: OperatorId, at: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
-        let decisions = self.call("trigger", None, |exports, store| exports.trigger(store, operator, at, asked))?;
+        let decisions = self.call("trigger", Scope::Operator(operator), |exports, store| exports.trigger(store, operator, at, asked))?;
         if decisions.len() != asked.slots.len() {
             let message = format!("it gave {} decisions about {} windows of operator {operator}", decisions.len(), asked.slots.len());
             return Err(self.end(Stop::Contract(message).in_export("trigger")));
@@ -225,7 +270,7 @@ impl Guest for Instance {
     }
 
     fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
-        self.call("purge", None, |exports, store| exports.purge(store, operator, slots))
+        self.call("purge", Scope::Operator(operator), |exports, store| exports.purge(store, operator, slots))
     }
 
     fn apply(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, keys: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
@@ -236,6 +281,6 @@ impl Guest for Instance {
 
     fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
         let bytes = block.map_or(&[][..], Block::as_bytes);
-        self.call("watermark", None, |exports, store| exports.watermark(store, operator, split, now, bytes))
+        self.call("watermark", Scope::Operator(operator), |exports, store| exports.watermark(store, operator, split, now, bytes))
     }
 }

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn machine_code_is_recognised() {
-        let engine = crate::engine::engine().unwrap();
+        let engine = crate::engine::engine(false).unwrap();
         let artifact = engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
         assert_eq!(sniff(&artifact), Err(LoadError::Precompiled));
     }

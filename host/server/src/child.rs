@@ -42,7 +42,16 @@ impl Children {
 
     /// Compiles a component and says what it is.
     pub(crate) async fn component(&self, file: &Path) -> Result<crate::examined::Component, Error> {
-        match self.ask(vec!["component".into(), file.into()]).await? {
+        self.compile(vec!["component".into(), file.into()]).await
+    }
+
+    /// Compiles a component so that it counts what it costs, with the limits of an upload; a plan finds it in the cache then.
+    pub(crate) async fn metered(&self, file: &Path) -> Result<(), Error> {
+        self.compile(vec!["component".into(), "--meter".into(), file.into()]).await.map(drop)
+    }
+
+    async fn compile(&self, args: Vec<OsString>) -> Result<crate::examined::Component, Error> {
+        match self.ask(args).await? {
             Answer::Component(component) => Ok(component),
             _ => Err(Error::new(Code::Internal, "the process that compiles has answered something else")),
         }

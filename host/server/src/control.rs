@@ -139,6 +139,12 @@ pub struct Operator {
     pub guest_ns: u64,
     /// Its watermark in milliseconds; none before the first.
     pub watermark_ms: Option<i64>,
+    /// What its code has cost so far, about one for each instruction; none unless the job is metered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// The operators that are fused with it, and whose cost is in `fuel`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fuel_with: Vec<String>,
 }
 
 /// How a runner that works for a server says how it ended, in its job's folder.

@@ -98,6 +98,7 @@ fn about_operators(families: &mut Families, jobs: &[JobView]) {
     let records_out = families.add("operator_records_out", "Records emitted, or written", None);
     let busy = families.add("operator_busy", "Time spent in the operator, all workers", Some(Unit::Seconds));
     let guest = families.add("operator_guest", "The part of it spent in the component", Some(Unit::Seconds));
+    let fuel = families.add("operator_fuel", "What its code has cost, where the job is metered; of a chain, at its head", None);
     for job in jobs.iter().filter(|job| !job.state.is_over()) {
         for operator in job.status.iter().flat_map(|status| &status.operators) {
             let labels: Labels = vec![("job", job.name.to_string()), ("operator", operator.name.clone())];
@@ -105,6 +106,9 @@ fn about_operators(families: &mut Families, jobs: &[JobView]) {
             records_out.get_or_create(&labels).set(operator.records_out as f64);
             busy.get_or_create(&labels).set(operator.busy_ns as f64 / 1e9);
             guest.get_or_create(&labels).set(operator.guest_ns as f64 / 1e9);
+            if let Some(used) = operator.fuel {
+                fuel.get_or_create(&labels).set(used as f64);
+            }
         }
     }
 }

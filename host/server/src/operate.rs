@@ -107,6 +107,7 @@ impl Server {
             parallelism: submit.parallelism,
             workers: 1,
             instance_bytes: submit.memory_bytes.unwrap_or(INSTANCE_BYTES.min(self.options.instance_bytes_max)),
+            meter: submit.meter,
             batch: submit.batch,
             idle_timeout_ms: submit.idle_timeout_ms,
             checkpoint_interval_ms: interval,
@@ -163,7 +164,11 @@ impl Server {
         if version.parallelism.is_some_and(|workers| workers == 0 || workers as usize > WORKERS_MAX) {
             return Err(too_wide());
         }
-        let planned = self.children.plan(&self.components.file(&version.component), flags(version)).await?;
+        let file = self.components.file(&version.component);
+        if version.meter {
+            self.children.metered(&file).await?;
+        }
+        let planned = self.children.plan(&file, flags(version)).await?;
         bindings::check(&self.options, &planned.bindings)?;
         if planned.workers > WORKERS_MAX {
             return Err(too_wide());

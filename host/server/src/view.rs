@@ -67,6 +67,9 @@ pub struct Submit {
     pub parallelism: Option<u32>,
     /// Memory of each worker's instance.
     pub memory_bytes: Option<u64>,
+    /// Counts what each operator's code costs.
+    #[serde(default)]
+    pub meter: bool,
     /// Refuses inputs without an end.
     #[serde(default)]
     pub batch: bool,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tidemill_server::control::Operator;
 use tidemill_server::view::{Changed, JobView, StateVerdict, StoredComponent, Verdict};
 
 use crate::commands::checkpoint::{size, table};
@@ -157,19 +158,30 @@ fn state(job: &JobView) -> String {
 
 fn operators(job: &JobView) -> String {
     let Some(status) = job.status.as_ref().filter(|status| !status.operators.is_empty()) else { return String::new() };
+    let metered = status.operators.iter().any(|operator| operator.fuel.is_some());
     let mut rows = vec![["OPERATOR", "KIND", "IN", "OUT", "BUSY", "IN COMPONENT"].map(str::to_owned).to_vec()];
+    rows[0].extend(metered.then(|| "FUEL".to_owned()));
     rows.extend(status.operators.iter().map(|operator| {
         let ms = |ns: u64| format!("{} ms", report::grouped(ns / 1_000_000));
-        vec![
+        let mut row = vec![
             operator.name.clone(),
             operator.kind.clone(),
             report::grouped(operator.records_in),
             report::grouped(operator.records_out),
             ms(operator.busy_ns),
             ms(operator.guest_ns),
-        ]
+        ];
+        row.extend(metered.then(|| fuel(operator)));
+        row
     }));
     format!("\n{}", table(&rows))
+}
+
+/// What an operator's code has cost, with the operators of its chain whose cost is in it.
+fn fuel(operator: &Operator) -> String {
+    let used = operator.fuel.map(report::grouped).unwrap_or_default();
+    let with: String = operator.fuel_with.iter().map(|name| format!(" + {name}")).collect();
+    if with.is_empty() { used } else { format!("{used} ({}{with})", operator.name) }
 }
 
 fn history(job: &JobView) -> String {

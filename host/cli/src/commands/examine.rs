@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use tidemill_core::plan;
 use tidemill_dataflow::participants;
-use tidemill_guest::{Component, LoadError};
+use tidemill_guest::{Component, LoadError, LoadOptions};
 use tidemill_server::examined::{self, Answer, Bound, Keeps, Operator, Part, Planned, Refusal};
 use tidemill_server::limits::{CHILD_CPU, COMPILE_MEMORY_BYTES};
 
@@ -31,6 +31,9 @@ enum What {
     Component {
         /// The component
         file: PathBuf,
+        /// So that it counts what it costs
+        #[arg(long)]
+        meter: bool,
     },
     /// Let its code build the plan
     Plan {
@@ -44,9 +47,9 @@ enum What {
 /// Runs the command.
 pub(crate) fn run(command: &ExamineCommand) -> Outcome<()> {
     let answer = match &command.what {
-        What::Component { file } => {
+        What::Component { file, meter } => {
             confine::examiner(CHILD_CPU.as_secs(), Some(COMPILE_MEMORY_BYTES));
-            component(&prepare::read(file)?).map_or_else(Answer::Refused, Answer::Component)
+            component(&prepare::read(file)?, *meter).map_or_else(Answer::Refused, Answer::Component)
         }
         What::Plan { job, run } => {
             // Without a limit of address space: an instance reserves gigabytes that it never touches, and has a limit of its own.
@@ -58,8 +61,9 @@ pub(crate) fn run(command: &ExamineCommand) -> Outcome<()> {
     console::result(&text)
 }
 
-fn component(bytes: &[u8]) -> Result<examined::Component, Refusal> {
-    let loaded = Component::load(bytes, &prepare::options(None)).map_err(|e| refusal(Part::Component, &e))?;
+fn component(bytes: &[u8], meter: bool) -> Result<examined::Component, Refusal> {
+    let options = LoadOptions { meter, ..prepare::plain_options() };
+    let loaded = Component::load(bytes, &options).map_err(|e| refusal(Part::Component, &e))?;
     let about = loaded.describe();
     Ok(examined::Component {
         sha256: about.sha256.clone(),
@@ -79,7 +83,7 @@ fn refusal(part: Part, error: &LoadError) -> Refusal {
 /// A plan that can run, or why there is none. A file that cannot be read is a failure of the server.
 fn planned(settings: &Settings) -> Outcome<Result<Planned, Refusal>> {
     let bytes = prepare::read(settings.component())?;
-    Ok(Component::load(&bytes, &prepare::options(settings.memory_bytes))
+    Ok(Component::load(&bytes, &prepare::options(settings))
         .map_err(|e| refusal(Part::Component, &e))
         .and_then(|component| plan_of(&component, settings)))
 }
@@ -147,7 +151,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_component_are_an_answer() {
-        let refused = component(b"no wasm").unwrap_err();
+        let refused = component(b"no wasm", false).unwrap_err();
         assert_eq!((refused.part, refused.reason.as_str()), (Part::Component, "component-not-wasm"));
     }
 }

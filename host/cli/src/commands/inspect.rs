@@ -36,7 +36,7 @@ pub(crate) struct Asked {
 /// Runs the command.
 pub(crate) fn run(command: &InspectCommand) -> Outcome<()> {
     let bytes = prepare::read(&command.component)?;
-    let loaded = prepare::load(&command.component, None);
+    let loaded = prepare::load(&command.component, &prepare::plain_options());
     if let Ok(component) = &loaded {
         console::result(&described(&command.component.display().to_string(), component.describe()))?;
     }

@@ -207,6 +207,7 @@ impl Run {
             control: Arc::clone(&self.control),
             coordinator: keeping.map(|keeping| Arc::clone(&keeping.coordinator)),
             plan: Arc::clone(&self.spec.plan),
+            component: self.component.clone(),
             workers: self.spec.graph.workers(),
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
@@ -255,6 +256,7 @@ impl Run {
             recycled: self.component.recycled(),
             pauses_us: self.control.pauses_us(),
             moved: self.component.moved(),
+            fuel: self.component.fuel(),
             snapshot: ended.snapshot,
         };
         if console::watched() {

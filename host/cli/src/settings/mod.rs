@@ -61,6 +61,9 @@ pub(crate) struct RunArgs {
     /// How long a quiet split of an endless source may hold event time back, e.g. 10s or off [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = value::timeout)]
     pub(crate) idle_timeout: Option<Timeout>,
+    /// Count what each operator's code costs, in fuel: about one for each instruction; the code is slower for it
+    #[arg(long)]
+    pub(crate) meter: bool,
 }
 
 /// Everything decided, defaults aside.
@@ -78,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) state_bytes: Option<usize>,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) idle_timeout: Option<Timeout>,
+    /// Whether the component counts what it costs.
+    pub(crate) meter: bool,
 }
 
 /// Lays flags over the job file.
@@ -137,6 +142,7 @@ fn lay_over(file: JobFile, job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
         state_bytes,
         state_dir,
         idle_timeout: run.idle_timeout.or(file_idle),
+        meter: run.meter || file.meter.unwrap_or(false),
     })
 }
 

@@ -8,5 +8,6 @@ mod cost;
 mod emit;
 mod limits;
 mod load;
+mod meter;
 mod plan;
 mod wat_guest;

@@ -62,6 +62,9 @@ pub struct Version {
     pub workers: u32,
     /// Memory of each instance.
     pub instance_bytes: u64,
+    /// What each operator's code costs is counted.
+    #[serde(default)]
+    pub meter: bool,
     /// Refuses inputs without an end.
     pub batch: bool,
     /// How long a quiet split may hold event time back, in milliseconds; 0 for ever.
@@ -184,6 +187,7 @@ pub(crate) mod tests {
             parallelism: Some(workers),
             workers,
             instance_bytes: 1 << 20,
+            meter: false,
             batch: false,
             idle_timeout_ms: None,
             checkpoint_interval_ms: 10_000,

@@ -125,6 +125,7 @@ pub(crate) fn flags(version: &Version) -> Vec<std::ffi::OsString> {
     flags.extend(version.parallelism.map(|workers| format!("--parallelism={workers}")));
     flags.push(format!("--memory={}", version.instance_bytes));
     flags.push(format!("--mode={}", if version.batch { "batch" } else { "stream" }));
+    flags.extend(version.meter.then(|| "--meter".to_owned()));
     flags.extend(version.idle_timeout_ms.map(|ms| match ms {
         0 => "--idle-timeout=off".to_owned(),
         ms => format!("--idle-timeout={ms}ms"),
@@ -144,6 +145,13 @@ mod tests {
         version.bindings.insert("in".to_owned(), "-p".to_owned());
         let flags = flags(&version);
         assert_eq!(&flags[..3], ["--arg=--hosted=--control=/x", "--bind=in=-p", "--parallelism=2"]);
+    }
+
+    #[test]
+    fn a_version_is_metered_that_was_asked_to_be() {
+        let version = version(1, 1);
+        let metered = |version: &Version| flags(version).contains(&"--meter".into());
+        assert!(!metered(&version) && metered(&Version { meter: true, ..version }));
     }
 
     #[test]

@@ -98,6 +98,7 @@ fn request(settings: &Settings, component: String, command: &SubmitCommand, file
         bindings: settings.bindings.iter().map(|(name, url)| (name.clone(), absolute(url))).collect(),
         parallelism: settings.parallelism.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         memory_bytes: settings.memory_bytes.map(|bytes| bytes as u64),
+        meter: settings.meter,
         batch: settings.mode == Mode::Batch,
         idle_timeout_ms: settings.idle_timeout.map(|timeout| match timeout {
             Timeout::Off => 0,
