@@ -24,6 +24,14 @@ pub(crate) fn examiner(cpu_s: u64, memory_bytes: Option<u64>) {
     no_new_rights();
 }
 
+/// For a process that runs a job for a moment: as much processor time as one that looks at a component, no more than so many bytes in a
+/// file, and the files of a job.
+pub(crate) fn shadow(cpu_s: u64, file_bytes_max: u64, files_max: u64) {
+    runner(files_max);
+    limit(Resource::RLIMIT_FSIZE, file_bytes_max, "the size of a file");
+    limit(Resource::RLIMIT_CPU, cpu_s, "processor time");
+}
+
 /// Files that it may have open: the component, the cache, standard streams.
 const EXAMINER_FILES_MAX: u64 = 64;
 /// Bytes of a file that it may write: compiled code is several times the component.

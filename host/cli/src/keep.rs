@@ -153,14 +153,9 @@ impl Claimed {
     /// # Errors
     /// Input that is not what it was, and output of the checkpoint that is gone.
     pub(crate) fn restore(&self, plan: &Plan, ends: &Ends) -> Outcome<()> {
+        self.restore_sources(plan, ends)?;
         let name = |id: &u32| plan.operators[*id as usize].name.as_str();
-        let saved = |id: &u32| self.base.as_ref().and_then(|base| base.manifest.operator(name(id)));
-        let refused = |id: &u32, e: &connect::Error| {
-            let number = self.base.as_ref().map_or(0, |base| base.manifest.stamp.checkpoint.0);
-            Fault::refused(format!("operator {:?} cannot go on from checkpoint {number}", name(id))).because(e)
-        };
         for (id, source) in &ends.sources {
-            source.restore(saved(id).map_or(&[], |saved| &saved.positions)).map_err(|e| refused(id, &e))?;
             if !source.replayable() {
                 let text = "what it reads cannot be read again: after a crash, what came since the last checkpoint is lost";
                 console::log("warn", name(id), text);
@@ -169,13 +164,34 @@ impl Claimed {
         // A checkpoint of elsewhere was committed there.
         let own = self.start.base.is_some();
         for (id, sink) in &ends.sinks {
-            let staged = saved(id).filter(|_| own).map_or(&[][..], |saved| &saved.staged);
-            sink.recover(self.generation(), staged).map_err(|e| refused(id, &e))?;
+            let staged = self.saved(name(id)).filter(|_| own).map_or(&[][..], |saved| &saved.staged);
+            sink.recover(self.generation(), staged).map_err(|e| self.refused(name(id), &e))?;
             if !sink.transactional() && self.settings.mode != CheckpointMode::AtLeastOnce {
                 console::log("warn", name(id), "its output is seen before a checkpoint covers it: after a crash some of it comes twice");
             }
         }
         Ok(())
+    }
+
+    /// Takes sources back to the checkpoint.
+    ///
+    /// # Errors
+    /// Input that is not what it was.
+    pub(crate) fn restore_sources(&self, plan: &Plan, ends: &Ends) -> Outcome<()> {
+        for (id, source) in &ends.sources {
+            let name = plan.operators[*id as usize].name.as_str();
+            source.restore(self.saved(name).map_or(&[], |saved| &saved.positions)).map_err(|e| self.refused(name, &e))?;
+        }
+        Ok(())
+    }
+
+    fn saved(&self, operator: &str) -> Option<&tidemill_state::Operator> {
+        self.base.as_ref().and_then(|base| base.manifest.operator(operator))
+    }
+
+    fn refused(&self, operator: &str, error: &connect::Error) -> Fault {
+        let number = self.base.as_ref().map_or(0, |base| base.manifest.stamp.checkpoint.0);
+        Fault::refused(format!("operator {operator:?} cannot go on from checkpoint {number}")).because(error)
     }
 
     fn generation(&self) -> Generation {

@@ -22,6 +22,7 @@ mod progress;
 mod report;
 mod rotate;
 mod settings;
+mod shadow;
 mod show;
 mod socket;
 mod status;

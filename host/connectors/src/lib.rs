@@ -38,6 +38,18 @@ pub const SCHEMES_OUT: &[&str] = &["stdout:", "file:", "discard:"];
 /// Options that every source knows.
 const SOURCE_OPTIONS: [&str; 2] = ["format", "rate"];
 
+/// Whether what a source URL names can be read a second time, without opening it: connecting may already be seen by others.
+pub fn can_be_read_again(url: &str) -> bool {
+    url.starts_with("file:")
+}
+
+/// A source URL without its rate: read as fast as it can be.
+pub fn unpaced(url: &str) -> String {
+    let Some((rest, query)) = url.rsplit_once('?') else { return url.to_owned() };
+    let kept: Vec<&str> = query.split('&').filter(|option| !option.starts_with("rate=")).collect();
+    if kept.is_empty() { rest.to_owned() } else { format!("{rest}?{}", kept.join("&")) }
+}
+
 /// Opens what `url` names for this source operator.
 ///
 /// # Errors
@@ -86,5 +98,40 @@ pub fn open_sink(url: &str, operator: &Operator, schema: &Schema, resuming: bool
         "file" => file::open_sink(&url, encoder, resuming),
         "discard" => discard::open_sink(&url),
         _ => Err(url.unknown(SCHEMES_OUT)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_read_again_is_known_before_it_is_opened() {
+        let operator: Operator = serde_json::from_str(
+            r#"{"name": "in", "kind": {"source": {"binding": "in", "format": "json"}}, "outputs": [{"schema": "n:i64"}]}"#,
+        )
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("in.json");
+        std::fs::write(&file, "").unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = format!("socket://{}", listener.local_addr().unwrap());
+        for url in [format!("file:{}?rate=5", file.display()), socket, "datagen:rows".to_owned(), "stdin:".to_owned()] {
+            assert_eq!(can_be_read_again(&url), open_source(&url, &operator).unwrap().replayable(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_source_without_its_rate_is_the_same_source() {
+        for (url, unhurried) in [
+            ("file:a.json?rate=5", "file:a.json"),
+            ("file:a.json?format=csv&rate=5", "file:a.json?format=csv"),
+            ("file:a?.json?rate=5&format=csv", "file:a?.json?format=csv"),
+            ("file:a?.json", "file:a?.json"),
+            ("file:a.json", "file:a.json"),
+        ] {
+            assert_eq!(unpaced(url), unhurried);
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Code, Error, tell};
 use crate::examined::{Answer, Part};
 use crate::limits::{CHILD_ANSWER_BYTES_MAX, CHILD_WAIT, CHILDREN_MAX, CHILDREN_WAITING_MAX};
 use crate::options::Options;
+use crate::shadow::{Ran, Shadow};
 
 /// Bytes of a child's last words that are shown to whoever runs the server.
 const LAST_WORDS_BYTES: u64 = 4 << 10;
@@ -67,6 +68,29 @@ impl Children {
         }
     }
 
+    /// Runs a version over a few records, for these flags of `run` and of `examine shadow`.
+    pub(crate) async fn shadow(&self, file: &Path, flags: Vec<OsString>) -> Result<Ran, Error> {
+        let mut args = vec!["shadow".into(), file.into()];
+        args.extend(flags);
+        match self.ask(args).await? {
+            Answer::Ran(ran) => Ok(ran),
+            _ => Err(Error::new(Code::Internal, "the process of a shadow has answered something else")),
+        }
+    }
+
+    /// Compares what two versions wrote: the folder of each, and what it said.
+    pub(crate) async fn compare(&self, before: (&Path, &Ran), after: (&Path, &Ran)) -> Result<Shadow, Error> {
+        let mut args: Vec<OsString> = vec!["compare".into()];
+        for (flag, (folder, ran)) in [("--before", before), ("--after", after)] {
+            let said = serde_json::to_string(ran).map_err(|e| Error::internal("what a shadow said cannot be handed on", &e.into()))?;
+            args.extend([flag.into(), folder.into(), said.into()]);
+        }
+        match self.ask(args).await? {
+            Answer::Compared(shadow) => Ok(shadow),
+            _ => Err(Error::new(Code::Internal, "the process that compares has answered something else")),
+        }
+    }
+
     async fn ask(&self, args: Vec<OsString>) -> Result<Answer, Error> {
         let _place = self.place().await?;
         let bytes = self.run(&args).await?;
@@ -80,6 +104,7 @@ impl Children {
                     Part::Component => Code::ComponentRefused,
                     Part::Plan => Code::PlanRefused,
                     Part::Binding => Code::BindingRefused,
+                    Part::Shadow => Code::SwapRefused,
                 };
                 let message = format!("{}: {}", refusal.reason, refusal.message);
                 Err(Error { code, message, causes: refusal.causes, hint: refusal.hint })

@@ -5,6 +5,8 @@ use serde_json::Value;
 use tidemill_core::checkpoint::compare;
 use utoipa::ToSchema;
 
+use crate::shadow::{Ran, Shadow};
+
 /// The answer of a child.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -13,7 +15,11 @@ pub enum Answer {
     Component(Component),
     /// A plan that can run.
     Planned(Box<Planned>),
-    /// Neither.
+    /// A version has run in the shadow.
+    Ran(Ran),
+    /// Two versions have, and what they wrote is compared.
+    Compared(Shadow),
+    /// None of these.
     Refused(Refusal),
 }
 
@@ -42,6 +48,8 @@ pub enum Part {
     Plan,
     /// A binding.
     Binding,
+    /// What became of it in the shadow.
+    Shadow,
 }
 
 /// A component that can be used.

@@ -81,7 +81,10 @@ impl Jobs {
     /// What is taken, but by one job.
     pub(crate) fn holders(&self, but: Option<&JobId>) -> Vec<Holder> {
         let holder = |job: Arc<Job>| Holder { name: job.name.to_string(), need: job.record().need() };
-        self.live().into_iter().filter(|job| Some(&job.id) != but).map(holder).collect()
+        let shadow = |job: &Arc<Job>| Some(Holder { name: format!("the shadow of {}", job.name), need: job.shadow()? });
+        let live = self.live();
+        let shadows = live.iter().filter_map(shadow).collect::<Vec<_>>();
+        live.into_iter().filter(|job| Some(&job.id) != but).map(holder).chain(shadows).collect()
     }
 
     /// Whether one more job of this name can be.

@@ -13,6 +13,7 @@
 mod admission;
 mod api;
 mod audit;
+mod beside;
 mod bindings;
 mod child;
 mod components;
@@ -32,6 +33,7 @@ mod metrics;
 mod operate;
 mod options;
 mod process;
+pub mod shadow;
 mod swap;
 pub mod view;
 

@@ -70,6 +70,12 @@ pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 pub const STATUS_WAIT: Duration = Duration::from_secs(5);
 /// How long a runner may take from its start to its first answer: a component is loaded and a checkpoint read before.
 pub const START_WAIT: Duration = Duration::from_secs(300);
+/// How long a shadow may take, from its savepoint to the comparison: a request that waits for it and for the swap has to have time left.
+pub const SHADOW_WAIT: Duration = Duration::from_secs(60);
+/// Bytes that a version may write to a sink in its shadow: both sides are compared in memory.
+pub const SHADOW_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a record that are shown where two versions differ.
+pub const SHADOW_RECORD_BYTES_MAX: usize = 4 << 10;
 /// How long a runner that is to stop may take before it is killed; its last checkpoint is tried again for 30 s where storage fails.
 pub const STOP_WAIT: Duration = Duration::from_secs(600);
 /// Bytes that a runner takes beside its instances: the host, compiled code, blocks in flight.

@@ -24,7 +24,7 @@ use crate::limits::{BODY_IDLE_WAIT, INSTANCE_BYTES, PAIR_BYTES_MAX, PAIRS_MAX, S
 use crate::options::Options;
 use crate::process::now_ms;
 use crate::view::{Changed, JobView, Rescale, Rollback, ServerView, Stop, Submit, Swap};
-use crate::{bindings, durable, swap};
+use crate::{beside, bindings, durable, swap};
 
 /// How often a checkpoint is taken unless a job says.
 const CHECKPOINT_INTERVAL_MS: u64 = 10_000;
@@ -188,6 +188,13 @@ impl Server {
     /// Makes a savepoint of a running job.
     pub(crate) async fn savepoint(&self, job: &Job, savepoint: Savepoint) -> Result<Made, Error> {
         self.check_savepoint(Some(&savepoint))?;
+        let made = self.make_savepoint(job, savepoint).await?;
+        self.events.tell("job-savepoint", Some((&job.id, &job.name)), made.url.clone());
+        Ok(made)
+    }
+
+    /// Makes a savepoint wherever it is to be.
+    pub(crate) async fn make_savepoint(&self, job: &Job, savepoint: Savepoint) -> Result<Made, Error> {
         running(job)?;
         let answer = ask(&job.socket, &Request::Savepoint(savepoint), STOP_WAIT).await;
         let reply = answer.map_err(|error| match is_absent(&error) {
@@ -195,9 +202,7 @@ impl Server {
             false => Error::new(Code::RunnerRefused, "the runner has not answered").because(error.to_string()),
         })?;
         let made = made(reply)?;
-        let made = made.ok_or_else(|| Error::new(Code::RunnerRefused, "the runner has answered without a savepoint"))?;
-        self.events.tell("job-savepoint", Some((&job.id, &job.name)), made.url.clone());
-        Ok(made)
+        made.ok_or_else(|| Error::new(Code::RunnerRefused, "the runner has answered without a savepoint"))
     }
 
     fn check_savepoint(&self, savepoint: Option<&Savepoint>) -> Result<(), Error> {
@@ -253,7 +258,7 @@ impl Server {
         let before = job.record().version;
         let why = format!("rescaled from {} to {}", before.workers, rescale.parallelism);
         let version = Version { parallelism: Some(rescale.parallelism), hold_ms: 0, why, ..before };
-        self.change(job, version, Watched { probation_ms: RESCALE_PROBATION_MS, errors_max: None, dry_run: false }, wait).await
+        self.change(job, version, Watched { probation_ms: RESCALE_PROBATION_MS, ..Watched::default() }, wait).await
     }
 
     /// Another component, other arguments or bindings.
@@ -269,7 +274,8 @@ impl Server {
         version.args.extend(swap.args);
         version.bindings.extend(swap.bindings);
         let probation_ms = swap.probation_ms.unwrap_or(PROBATION_MS);
-        self.change(job, version, Watched { probation_ms, errors_max: swap.errors_max, dry_run: swap.dry_run }, wait).await
+        let Swap { errors_max, shadow, allow_difference, dry_run, .. } = swap;
+        self.change(job, version, Watched { probation_ms, errors_max, shadow, allow_difference, dry_run }, wait).await
     }
 
     /// Back to a version before, with today's state.
@@ -287,7 +293,7 @@ impl Server {
         };
         let why = format!("back to version {}", past.version.number);
         let version = Version { allow_dropped_state: rollback.allow_dropped_state, why, ..past.version.clone() };
-        self.change(job, version, Watched { probation_ms: PROBATION_MS, errors_max: None, dry_run: false }, wait).await
+        self.change(job, version, Watched { probation_ms: PROBATION_MS, ..Watched::default() }, wait).await
     }
 
     async fn change(&self, job: &Arc<Job>, mut version: Version, watched: Watched, wait: Duration) -> Result<Changed, Error> {
@@ -296,8 +302,15 @@ impl Server {
         let comparison = swap::compare(&job.planned()?, &after);
         comparison.judge(version.allow_dropped_state)?;
         version.hold_ms = if comparison.is_same_state() { 0 } else { watched.probation_ms };
+        let shadow = match watched.shadow {
+            Some(records) => Some(self.shadow(job, &version, records).await?),
+            None => None,
+        };
+        if let Some(shadow) = shadow.as_ref().filter(|_| !watched.allow_difference) {
+            beside::judge(shadow)?;
+        }
         if watched.dry_run {
-            return Ok(Changed { comparison, job: JobView::of(job) });
+            return Ok(Changed { comparison, shadow, job: JobView::of(job) });
         }
         version.since_ms = now_ms();
         let number = self.want(job, version, &watched, after).await?;
@@ -308,7 +321,7 @@ impl Server {
                 let error = Error::new(Code::JobState, "the job ended before it was changed");
                 Err(end.message.iter().fold(error, |error, message| error.because(message.clone())))
             }
-            _ => Ok(Changed { comparison, job: view }),
+            _ => Ok(Changed { comparison, shadow, job: view }),
         }
     }
 
@@ -357,9 +370,13 @@ impl Server {
 }
 
 /// How a change is watched.
+#[derive(Default)]
 struct Watched {
     probation_ms: u64,
     errors_max: Option<u64>,
+    /// Records that both versions read before.
+    shadow: Option<u64>,
+    allow_difference: bool,
     dry_run: bool,
 }
 

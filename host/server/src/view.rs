@@ -14,6 +14,7 @@ use crate::error::Code;
 use crate::id::{Digest, JobId, Name};
 use crate::job::record::Record;
 use crate::job::{Job, Live, Phase};
+use crate::shadow::Shadow;
 
 /// A refusal (RFC 9457).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -122,6 +123,12 @@ pub struct Swap {
     pub probation_ms: Option<u64>,
     /// Records skipped or dead-lettered in probation, beyond which the old version comes back.
     pub errors_max: Option<u64>,
+    /// Runs both versions over so many records of each source first, with today's state and without writing anything, and refuses a version
+    /// that writes something else.
+    pub shadow: Option<u64>,
+    /// Swaps also where the shadow wrote something else.
+    #[serde(default)]
+    pub allow_difference: bool,
     /// Only compares.
     #[serde(default)]
     pub dry_run: bool,
@@ -143,6 +150,9 @@ pub struct Rollback {
 pub struct Changed {
     /// How the versions differ.
     pub comparison: Comparison,
+    /// How their output differs, where there was a shadow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
     /// The job after it.
     pub job: JobView,
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_server::control::Operator;
+use tidemill_server::shadow::Shadow;
 use tidemill_server::view::{Changed, JobView, StateVerdict, StoredComponent, Verdict};
 
 use crate::commands::checkpoint::{size, table};
@@ -227,5 +228,27 @@ pub(crate) fn comparison(changed: &Changed) -> String {
             }
         }
     }
+    if let Some(shadow) = &changed.shadow {
+        text.push_str(&shadowed(shadow));
+    }
     console::printable(&text)
+}
+
+/// What a shadow has shown.
+fn shadowed(shadow: &Shadow) -> String {
+    let read = report::grouped(shadow.records);
+    let mut text = format!("{:<9}{read} records read{}\n", "shadow", if shadow.cut { "" } else { ", which is all there is" });
+    for sink in &shadow.sinks {
+        let (name, before, after) = (&sink.operator, report::grouped(sink.before), report::grouped(sink.after));
+        let Some(found) = &sink.difference else {
+            text.push_str(&format!("         {name}: the same {before} records\n"));
+            continue;
+        };
+        let (missing, surplus) = (report::grouped(found.missing), report::grouped(found.surplus));
+        text.push_str(&format!("         {name}: {before} and {after} records, {missing} written no more and {surplus} new\n"));
+        for (sign, record) in [("-", &found.first_missing), ("+", &found.first_surplus)] {
+            text.extend(record.iter().map(|record| format!("         {sign} {record}\n")));
+        }
+    }
+    text
 }

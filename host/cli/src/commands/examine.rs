@@ -9,12 +9,14 @@ use tidemill_core::plan;
 use tidemill_dataflow::participants;
 use tidemill_guest::{Component, LoadError, LoadOptions};
 use tidemill_server::examined::{self, Answer, Bound, Keeps, Operator, Part, Planned, Refusal};
-use tidemill_server::limits::{CHILD_CPU, COMPILE_MEMORY_BYTES};
+use tidemill_server::limits::{CHILD_CPU, COMPILE_MEMORY_BYTES, RUNNER_FILES_MAX, SHADOW_BYTES_MAX};
+use tidemill_server::shadow::{Ran, Shadow};
 
 use super::{inspect, plan as plan_command};
 use crate::bindings;
 use crate::fault::{Fault, Outcome};
 use crate::settings::{self, JobArgs, RunArgs, Settings};
+use crate::shadow::{self, Span};
 use crate::show::{self, Shown};
 use crate::{confine, console, prepare};
 
@@ -42,6 +44,34 @@ enum What {
         #[command(flatten)]
         run: Box<RunArgs>,
     },
+    /// Run it over a few records of its input, and keep what it writes
+    Shadow {
+        #[command(flatten)]
+        job: JobArgs,
+        #[command(flatten)]
+        run: Box<RunArgs>,
+        /// The savepoint to begin with
+        #[arg(long)]
+        from: String,
+        /// Records of each source
+        #[arg(long)]
+        records: u64,
+        /// A folder for what it writes
+        #[arg(long)]
+        into: PathBuf,
+        /// Leave behind state of the savepoint that it does not have
+        #[arg(long)]
+        allow_dropped_state: bool,
+    },
+    /// Compare what two versions wrote
+    Compare {
+        /// Folder of the version that runs, and what it said
+        #[arg(long, num_args = 2)]
+        before: Vec<String>,
+        /// Folder of the new version, and what it said
+        #[arg(long, num_args = 2)]
+        after: Vec<String>,
+    },
 }
 
 /// Runs the command.
@@ -55,6 +85,15 @@ pub(crate) fn run(command: &ExamineCommand) -> Outcome<()> {
             // Without a limit of address space: an instance reserves gigabytes that it never touches, and has a limit of its own.
             confine::examiner(CHILD_CPU.as_secs(), None);
             planned(&settings::gather(job, run)?)?.map_or_else(Answer::Refused, |planned| Answer::Planned(Box::new(planned)))
+        }
+        What::Shadow { job, run, from, records, into, allow_dropped_state } => {
+            confine::shadow(CHILD_CPU.as_secs(), SHADOW_BYTES_MAX, RUNNER_FILES_MAX);
+            let span = Span { from, records: *records, into, allow_dropped_state: *allow_dropped_state };
+            shadow::run(job, &settings::gather(job, run)?, &span).map_or_else(|fault| Answer::Refused(failed(fault)), Answer::Ran)
+        }
+        What::Compare { before, after } => {
+            confine::examiner(CHILD_CPU.as_secs(), Some(COMPILE_MEMORY_BYTES));
+            Answer::Compared(compared(before, after)?)
         }
     };
     let text = serde_json::to_string(&answer).map_err(|e| Fault::failed("the answer cannot be written").because(&e))?;
@@ -74,6 +113,22 @@ fn component(bytes: &[u8], meter: bool) -> Result<examined::Component, Refusal> 
         exports: about.exports.clone(),
         capabilities: inspect::verdicts(&inspect::asked(bytes).unwrap_or_default()),
     })
+}
+
+/// Whatever ends a job ends its shadow, and is what was to be found out.
+fn failed(fault: Fault) -> Refusal {
+    let Fault { message, causes, hint, .. } = fault;
+    Refusal { part: Part::Shadow, reason: "shadow-failed".to_owned(), message, causes, hint }
+}
+
+fn compared(before: &[String], after: &[String]) -> Outcome<Shadow> {
+    let side = |side: &[String]| {
+        let [folder, said] = side else { return Err(Fault::usage("a side is a folder and what was said")) };
+        let ran: Ran = serde_json::from_str(said).map_err(|e| Fault::usage("a side is no JSON of this release").because(&e))?;
+        Ok((PathBuf::from(folder), ran))
+    };
+    let (before, after) = (side(before)?, side(after)?);
+    shadow::difference((&before.0, &before.1), (&after.0, &after.1))
 }
 
 fn refusal(part: Part, error: &LoadError) -> Refusal {

@@ -9,7 +9,7 @@ use tidemill_core::connect;
 use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
-use tidemill_dataflow::{Cause, Control, Failure, JobSpec, Options, Report};
+use tidemill_dataflow::{Cause, Checkpoints, Control, Failure, JobSpec, Options, Report};
 use tidemill_guest::{Component, StateMemory};
 use tidemill_state::{Ending, Scratch};
 
@@ -194,6 +194,12 @@ impl Run {
             options: options(settings)?,
         };
         Ok(Run { control, component, spec, sources, sinks, endless, first_record, first_output })
+    }
+
+    /// Begins with a checkpoint.
+    pub(crate) fn kept(mut self, checkpoints: Checkpoints) -> Run {
+        self.spec.checkpoints = Some(checkpoints);
+        self
     }
 
     /// Runs to the end, silently.

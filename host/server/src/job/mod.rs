@@ -16,9 +16,10 @@ use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
+use crate::admission::Need;
 use crate::control::{LOG_FILE, Status};
 use crate::durable;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::examined::Planned;
 use crate::id::{JobId, Name};
 use crate::options::Places;
@@ -40,6 +41,8 @@ pub(crate) struct Job {
     changes: watch::Sender<u64>,
     /// Wakes the task that supervises it.
     nudge: Notify,
+    /// What its shadow takes, while it has one.
+    shadow: Mutex<Option<Need>>,
 }
 
 struct Known {
@@ -86,6 +89,7 @@ impl Job {
             writing: Mutex::new(()),
             changes: watch::Sender::new(0),
             nudge: Notify::new(),
+            shadow: Mutex::default(),
         }
     }
 
@@ -103,6 +107,25 @@ impl Job {
 
     pub(crate) fn is_over(&self) -> bool {
         self.known().record.end.is_some()
+    }
+
+    /// What its shadow takes, while it has one.
+    pub(crate) fn shadow(&self) -> Option<Need> {
+        *self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One shadow at a time.
+    pub(crate) fn enter_shadow(&self, need: Need) -> Result<(), Error> {
+        let mut shadow = self.shadow.lock().unwrap_or_else(PoisonError::into_inner);
+        if shadow.is_some() {
+            return Err(Error::new(Code::JobBusy, "the job has a shadow already").hint("ask again when that has been compared"));
+        }
+        *shadow = Some(need);
+        Ok(())
+    }
+
+    pub(crate) fn leave_shadow(&self) {
+        *self.shadow.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(crate) fn log(&self) -> PathBuf {

@@ -21,6 +21,7 @@ comes back by itself.
 
 Examples:
   tidemill swap counts counts-2.wasm --dry-run
+  tidemill swap counts counts-2.wasm --shadow 100000       # only if it writes the same over the next 100,000 records
   tidemill swap counts counts-2.wasm --probation 5min --max-errors 100
   tidemill swap counts --arg size=20s --bind counts=file:/data/new"
 )]
@@ -46,6 +47,12 @@ pub(crate) struct SwapCommand {
     /// Leave behind state that the new version does not have
     #[arg(long)]
     allow_dropped_state: bool,
+    /// Run both versions over N records of each source first, from the present state and writing nothing; refuse one that writes something else
+    #[arg(long, value_name = "N")]
+    shadow: Option<u64>,
+    /// Swap also when the shadow wrote something else
+    #[arg(long, requires = "shadow")]
+    allow_difference: bool,
     /// Only compare
     #[arg(long)]
     dry_run: bool,
@@ -70,6 +77,8 @@ pub(crate) fn run(command: &SwapCommand) -> Outcome<()> {
         allow_dropped_state: command.allow_dropped_state,
         probation_ms: Some(u64::try_from(command.probation.as_millis()).unwrap_or(u64::MAX)),
         errors_max: command.max_errors,
+        shadow: command.shadow,
+        allow_difference: command.allow_difference,
         dry_run: command.dry_run,
     };
     let answer: Changed = client.post(&operation_path(&command.job, "swap"), &swap)?;

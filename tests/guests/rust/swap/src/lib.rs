@@ -1,6 +1,7 @@
 //! Numbers counted by key, each with the count so far, in versions that a swap may meet: `--arg version=` is `same`, `extra` (one more
 //! state), `other` (the state has another type), `migrated` (the same, made of what there was), `traps` (at the first record), `later` (after
-//! `--arg after=`, 500 records) or `import` (when it is given its state).
+//! `--arg after=`, 500 records), `import` (when it is given its state), `odd` (one count of one key is written as another) or `clock` (the
+//! time is written instead of counts).
 
 use std::cell::Cell;
 
@@ -19,6 +20,8 @@ struct Count {
     count: i64,
 }
 
+/// The key of which `odd` miscounts, and where.
+const ODD: Count = Count { k: 3, count: 1_995 };
 /// Records after which `later` traps unless it is said.
 const LATER: u32 = 500;
 
@@ -73,6 +76,15 @@ struct Counting<C: Record + Clone> {
     last: Option<Value<i64>>,
     traps_after: Option<u32>,
     seen: Cell<u32>,
+    written: Written,
+}
+
+/// What is written of a count.
+#[derive(Clone, Copy, PartialEq)]
+enum Written {
+    Count,
+    Odd,
+    Clock,
 }
 
 impl<C: Record + Clone + From<i64> + Into<i64>> Process for Counting<C> {
@@ -88,7 +100,12 @@ impl<C: Record + Clone + From<i64> + Into<i64>> Process for Counting<C> {
         if let Some(last) = &self.last {
             ctx.state(last).set(count);
         }
-        ctx.emit(Count { k: number.k, count });
+        let written = match self.written {
+            Written::Odd if (number.k, count) == (ODD.k, ODD.count) => -count,
+            Written::Clock => ctx.now(),
+            Written::Count | Written::Odd => count,
+        };
+        ctx.emit(Count { k: number.k, count: written });
         Ok(())
     }
 }
@@ -119,21 +136,31 @@ fn swap(job: &mut Job) -> Result {
     let traps_after = match version.as_str() {
         "traps" => Some(0),
         "later" => Some(after),
-        "same" | "extra" | "other" | "migrated" | "import" => None,
-        wrong => bail!("version={wrong:?} is no choice: same, extra, other, migrated, traps, later or import"),
+        "same" | "extra" | "other" | "migrated" | "import" | "odd" | "clock" => None,
+        wrong => bail!("version={wrong:?} is no choice: same, extra, other, migrated, traps, later, import, odd or clock"),
+    };
+    let written = match version.as_str() {
+        "odd" => Written::Odd,
+        "clock" => Written::Clock,
+        _ => Written::Count,
     };
     let seen = Cell::new(0);
     let counts = match version.as_str() {
         "other" => keyed.process("count", |declare| Other { count: declare.value("count") }),
         "migrated" => keyed.process("count", |declare| Other { count: declare.value("count").migrates_from(|count: i64| count as f64) }),
-        "import" => {
-            keyed.process("count", |declare| Counting::<Unreadable> { count: declare.value("count"), last: None, traps_after, seen })
-        }
+        "import" => keyed.process("count", |declare| Counting::<Unreadable> {
+            count: declare.value("count"),
+            last: None,
+            traps_after,
+            seen,
+            written,
+        }),
         version => keyed.process("count", |declare| Counting::<i64> {
             count: declare.value("count"),
             last: (version == "extra").then(|| declare.value("last")),
             traps_after,
             seen,
+            written,
         }),
     };
     counts.sink("counts", json().default("stdout:"));
