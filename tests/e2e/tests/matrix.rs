@@ -46,7 +46,7 @@ struct Case {
     sinks: &'static [(&'static str, &'static str)],
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 11] = [
     Case::example("word-count", "wordcount", "examples/01-wordcount", ("lines", "input.txt"), &[("counts", "expected.csv")]),
     Case::example(
         "sensor-windows",
@@ -80,9 +80,19 @@ const CASES: [Case; 8] = [
     ),
     Case { name: "state-restored", course: Course::Restored, ..STATE },
     Case { name: "state-handed-over", course: Course::HandedOver, ..STATE },
+    Case::own(
+        "joins",
+        "tests/matrix/cases/joins",
+        ("events", "events.jsonl"),
+        &[("paid-out", "paid.jsonl"), ("orphans-out", "orphans.jsonl"), ("pairs-out", "pairs.jsonl")],
+    ),
+    Case { name: "broadcast-restored", course: Course::Restored, ..BROADCAST },
+    Case { name: "broadcast-handed-over", course: Course::HandedOver, ..BROADCAST },
 ];
 
 const STATE: Case = Case::own("state", "tests/matrix/cases/state", ("purchases", "purchases.csv"), &[("baskets", "baskets.jsonl")]);
+
+const BROADCAST: Case = Case::own("broadcast", "tests/matrix/cases/broadcast", ("events", "events.csv"), &[("hits", "hits.jsonl")]);
 
 /// Makes the job of the state's records run for long enough to be met running.
 const SLOWLY: &str = "&rate=50";
@@ -232,10 +242,10 @@ fn every_case_gives_the_same_in_every_language() {
         let columns: Vec<_> = (0..LANGUAGES.len()).map(|language| scope.spawn(move || column(language))).collect();
         columns.into_iter().map(|column| column.join().unwrap()).collect()
     });
-    println!("{:<18} {}", "case", LANGUAGES.map(|language| format!("{language:<7}")).join(" "));
+    println!("{:<22} {}", "case", LANGUAGES.map(|language| format!("{language:<7}")).join(" "));
     for (row, case) in CASES.iter().enumerate() {
         let cells = columns.iter().map(|column| if column[row].is_ok() { "equal  " } else { "FAILS  " });
-        println!("{:<18} {}", case.name, cells.collect::<Vec<_>>().join(" "));
+        println!("{:<22} {}", case.name, cells.collect::<Vec<_>>().join(" "));
     }
     let wrong: Vec<&str> = columns.iter().flatten().filter_map(|cell| cell.as_ref().err()).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{} cells are empty or differ:\n{}", wrong.len(), wrong.join("\n"));

@@ -1,8 +1,10 @@
 //! The cases of the language matrix that are not examples; `--arg case=NAME` chooses one. README.md of the folder above says what each
 //! computes.
 
+mod broadcast;
 mod errors;
 mod figures;
+mod joins;
 mod sessions;
 mod side_outputs;
 mod state;
@@ -10,11 +12,13 @@ mod state;
 use tidemill::prelude::*;
 
 /// The cases, by name.
-const CASES: [(&str, fn(&mut Job) -> Result); 6] = [
+const CASES: [(&str, fn(&mut Job) -> Result); 8] = [
     ("sessions", sessions::case),
     ("side-outputs", side_outputs::case),
     ("errors", errors::case),
     ("state", state::case),
+    ("joins", joins::case),
+    ("broadcast", broadcast::case),
     ("map", figures::map),
     ("keyed-count", figures::keyed_count),
 ];
