@@ -3,7 +3,7 @@
 README.md of the folder above says what each computes.
 """
 
-from cases import errors, figures, sessions, side_outputs, state
+from cases import broadcast, errors, figures, joins, sessions, side_outputs, state
 
 from tidemill import Job, JobError, job
 
@@ -12,6 +12,8 @@ CASES = {
     "side-outputs": side_outputs.case,
     "errors": errors.case,
     "state": state.case,
+    "joins": joins.case,
+    "broadcast": broadcast.case,
     "map": figures.map,
     "keyed-count": figures.keyed_count,
 }

@@ -14,6 +14,8 @@ use crate::workspace::{CONTRACT, WORLD, Workspace};
 
 const FOLDER: &str = "tests/guests/python";
 const SDK: &str = "guest-sdk/python/src";
+/// The SDK's copy of the contract, by which it builds.
+const WIT: &str = "guest-sdk/python/wit";
 
 /// Builds all of them; answers the components.
 pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
@@ -56,7 +58,7 @@ fn with_sdk(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         let begun = Instant::now();
         let source = workspace.root().join(source);
         let inputs = kept::Inputs::of(&format!("{} tidemill.build", python::version(workspace)?)).folder(&source)?.folder(&sdk)?;
-        let inputs = inputs.folder(&workspace.root().join(CONTRACT))?;
+        let inputs = inputs.folder(&workspace.root().join(WIT))?;
         let component = kept::component(workspace, &format!("python-{name}"), inputs, || project(workspace, &name, &source, &sdk))?;
         let path = output(workspace, "python", &name);
         deliver(workspace, &path, &component, begun)?;

@@ -39,6 +39,7 @@ partitioning, event time, windows, timers, state, checkpoints, recovery. The who
 """
 
 from . import aggregates, log
+from .broadcast import BroadcastCtx, BroadcastMap, BroadcastProcess, BroadcastValue
 from .error import Error, JobError, Refusal
 from .job import Job, job
 from .process import Ctx, EventTimer, Process, Process2, ProcessingTimer, SideOutput, TimerEvent
@@ -58,14 +59,22 @@ from .record import (
 from .runtime.stateless import Emit
 from .state import ListState, MapState, Value
 from .stream import (
+    CoGroup,
+    CoGroupResults,
     Connected,
+    JoinResults,
     KeyedStream,
+    Pair,
     Processed,
+    Side,
+    Sides,
     Source,
     Stream,
     TaggedSource,
+    WindowedSides,
     WindowedStream,
     WindowResults,
+    WithBroadcast,
 )
 from .time import Watermarks, days, hours, millis, minutes, monotonic, out_of_order, seconds, to_ms
 from .window import Window, Windows, session, sliding, tumbling
@@ -74,6 +83,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "I32",
+    "BroadcastCtx",
+    "BroadcastMap",
+    "BroadcastProcess",
+    "BroadcastValue",
+    "CoGroup",
+    "CoGroupResults",
     "Connected",
     "Ctx",
     "DeadLetter",
@@ -82,6 +97,7 @@ __all__ = [
     "EventTimer",
     "Job",
     "JobError",
+    "JoinResults",
     "Json",
     "KeyCount",
     "KeyValue",
@@ -89,12 +105,15 @@ __all__ = [
     "ListState",
     "MapState",
     "Name",
+    "Pair",
     "Process",
     "Process2",
     "Processed",
     "ProcessingTimer",
     "Refusal",
+    "Side",
     "SideOutput",
+    "Sides",
     "Source",
     "Stream",
     "TaggedSource",
@@ -106,8 +125,10 @@ __all__ = [
     "WindowRecord",
     "WindowResults",
     "WindowValue",
+    "WindowedSides",
     "WindowedStream",
     "Windows",
+    "WithBroadcast",
     "aggregates",
     "days",
     "hours",

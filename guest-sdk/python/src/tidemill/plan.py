@@ -13,12 +13,16 @@ from .record.spec import Spec
 from .runtime.chain import Operator
 from .schema import Schema
 
-CONTRACT = "0.1.0"
+CONTRACT = "0.2.0"
 """The version of the contract this SDK speaks."""
 MAIN = "out"
 """The name of the port that every operator has."""
 LATE = "late"
 """The implied port of windows for records that came too late."""
+LATE_SIDE = "late-"
+"""The implied ports of joins for records that came too late begin with it; the name of the side follows."""
+UNMATCHED = "unmatched-"
+"""The ports of joins for records that found nobody begin with it."""
 DEAD_LETTER = "dead-letter"
 """The implied port of operators whose policy is the same."""
 

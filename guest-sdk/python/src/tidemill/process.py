@@ -30,7 +30,7 @@ from .error import JobError
 from .record.cell import name_in
 from .record.spec import Misfit, Spec, spec_of
 from .runtime.outcome import TimerAction, TimerOp
-from .runtime.slots import Slots, Touched
+from .runtime.slots import SharedTouched, Slots, Touched
 from .runtime.stateless import Collected
 from .state import Piece
 
@@ -180,7 +180,7 @@ class Ctx(Generic[K, Out]):
         out.times.append(time)
 
 
-class _Function:
+class Function:
     """What process functions of one and of two streams have in common."""
 
     _names: dict[str, Any] = {}
@@ -205,7 +205,7 @@ class _Function:
         return function
 
 
-class Process(_Function, Generic[K, In, Out]):
+class Process(Function, Generic[K, In, Out]):
     """A function over a keyed stream: the types are those of its key, its records and what it emits.
 
     What is to be remembered belongs into declared state: other attributes are shared by all keys of an instance, differ
@@ -220,7 +220,7 @@ class Process(_Function, Generic[K, In, Out]):
         """Handles a timer that is due."""
 
 
-class Process2(_Function, Generic[K, In, In2, Out]):
+class Process2(Function, Generic[K, In, In2, Out]):
     """A function over two streams with the same key: Flink's ``connect``."""
 
     def on_first(self, ctx: Ctx[K, Out], record: In, /) -> None:
@@ -235,6 +235,10 @@ class Process2(_Function, Generic[K, In, In2, Out]):
         """Handles a timer that is due."""
 
 
+_PARAMETERS: dict[type, str] = {Process: "key, record, result", Process2: "key, first, second, result"}
+"""The types that a class gives, by its base."""
+
+
 @dataclass
 class Declared:
     """What a process function declares."""
@@ -242,6 +246,11 @@ class Declared:
     slots: Slots
     handles: dict[str, Any]
     """State, timers and side outputs by attribute."""
+    pieces: list[Piece] = field(default_factory=list)
+    """State of each key."""
+    shared: list[Any] = field(default_factory=list)
+    """State that all keys share."""
+    shared_touched: SharedTouched = field(default_factory=SharedTouched)
     timers: list[Timer] = field(default_factory=list)
     timer_names: list[str] = field(default_factory=list)
     sides: list[tuple[str, SideOutput[Any], Spec[Any]]] = field(default_factory=list)
@@ -260,32 +269,38 @@ def declared(function: object) -> Declared:
     except NameError as error:
         raise JobError(f"{shown}: {error}") from None
     touched = Touched()
-    pieces: list[Piece] = []
     found = Declared(Slots([]), {})
     for attribute, hint in hints.items():
         name = name_in(hint) or attribute
         inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         kind = get_origin(inner) or inner
         try:
-            _declare(found, pieces, touched, attribute, name, kind, get_args(inner))
+            _declare(found, touched, attribute, name, kind, get_args(inner))
         except (Misfit, IndexError) as error:
             raise JobError(f"{shown}, {attribute!r}: {error or 'say of what, as in Value[int]'}") from None
-    found.slots = Slots([piece.table for piece in pieces])
+    # The columns of what is shared stand behind those of the keys' state.
+    found.slots = Slots([piece.table for piece in (*found.pieces, *found.shared)])
     found.slots.touched = touched
     return found
 
 
-def _declare(
-    found: Declared, pieces: list[Piece], touched: Touched, attribute: str, name: str, kind: Any, types: tuple[Any, ...]
-) -> None:
+def _declare(found: Declared, touched: Touched, attribute: str, name: str, kind: Any, types: tuple[Any, ...]) -> None:
+    from .broadcast import Shared
+
     if not isinstance(kind, type):
         return
     if issubclass(kind, Piece):
         if not types:
             raise Misfit(f"say of what it is, as in {kind.__name__}[int]")
         piece = kind.declared(name, types, touched)
-        pieces.append(piece)
+        found.pieces.append(piece)
         found.handles[attribute] = piece
+    elif issubclass(kind, Shared):
+        if not types:
+            raise Misfit(f"say of what it is, as in {kind.__name__}[int]")
+        shared = kind.declared(name, types, found.shared_touched)
+        found.shared.append(shared)
+        found.handles[attribute] = shared
     elif issubclass(kind, Timer):
         if not hasattr(kind, "domain"):
             raise Misfit("a timer is an EventTimer or a ProcessingTimer")
@@ -302,7 +317,7 @@ def _declare(
 
 
 def types_of(function: object, base: type) -> tuple[Any, ...]:
-    """The types that a class gives ``Process`` or ``Process2``.
+    """The types that a class gives ``Process``, ``Process2`` or ``BroadcastProcess``.
 
     Raises:
         JobError: it gives none.
@@ -315,7 +330,7 @@ def types_of(function: object, base: type) -> tuple[Any, ...]:
                 if not any(isinstance(part, TypeVar) for part in types):
                     return types
     if isinstance(function, base):
-        parameters = "key, record, result" if base is Process else "key, first, second, result"
+        parameters = _PARAMETERS.get(base, "key, record, broadcast, result")
         raise JobError(
             f"process function {cls.__qualname__} does not say its types: class {cls.__name__}({base.__name__}[{parameters}])"
         )

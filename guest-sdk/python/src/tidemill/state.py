@@ -16,7 +16,7 @@ import copy
 from collections.abc import Iterable, Iterator, MutableMapping, MutableSequence
 from typing import Any, Generic, TypeVar, cast, overload
 
-from .record.spec import Misfit, Spec, pair_of, spec_of
+from .record.spec import Misfit, ScalarSpec, Spec, TupleSpec, pair_of, spec_of
 from .runtime.slots import CHANGED, CLEARED, BlocksTable, Table, Touched, ValueTable
 from .schema import Type
 
@@ -59,7 +59,7 @@ class Piece:
     def _slot(self) -> int:
         slot = self._touched.slot
         if slot is None:
-            raise RuntimeError(f"state {self._name!r} is that of one key: it can be used in on_record and on_timer only")
+            raise RuntimeError(self._touched.astray(self._name))
         return slot
 
 
@@ -69,6 +69,11 @@ class Value(Piece, Generic[T]):
     __slots__ = ("_spec",)
 
     _spec: Spec[T]
+
+    @property
+    def spec(self) -> Spec[T]:
+        """What it holds."""
+        return self._spec
 
     def _make(self, name: str, types: tuple[Any, ...]) -> Table[Any]:
         # The SDK's own functions know the spec of records whose type has no name.
@@ -132,6 +137,11 @@ class _Several(Piece):
 
     _mutable: bool
     _saved: list[Any] | None
+
+    @property
+    def mutable(self) -> bool:
+        """Whether what it holds can be changed."""
+        return self._mutable
 
     def _reading(self) -> Any:
         slot = self._touched.slot
@@ -232,6 +242,11 @@ class MapState(_Several, MutableMapping[K, V]):
 
     _order: Any
 
+    @property
+    def order(self) -> Any:
+        """What its keys are sorted by."""
+        return self._order
+
     def _make(self, name: str, types: tuple[Any, ...]) -> Table[Any]:
         key, value = key_spec_of(types[0]), spec_of(types[1])
         self._mutable = value.mutable
@@ -293,8 +308,9 @@ def key_spec_of(python: Any) -> Spec[Any]:
         Misfit: the type cannot be a key.
     """
     spec = spec_of(python)
-    parts = getattr(spec, "parts", (spec,))
-    wrong = len(parts) > 4 or any(column.type is Type.F64 for column in spec.columns) or spec.mutable or hasattr(spec, "cls")
+    parts = spec.parts if isinstance(spec, TupleSpec) else (spec,)
+    plain = all(isinstance(part, ScalarSpec) for part in parts)
+    wrong = len(parts) > 4 or any(column.type is Type.F64 for column in spec.columns) or spec.mutable or not plain
     if wrong:
         raise Misfit(
             f"{spec.shown} cannot be a key: keys are bool, int, I32, str, bytes, an optional of one of these,"

@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_job_is_refused_with_its_line(tidemill: Tidemill, p
 
 def test_a_component_imports_no_wasi(tidemill: Tidemill, probe: Path) -> None:
     (line,) = [line for line in tidemill.run("inspect", probe).out.splitlines() if line.startswith("imports")]
-    assert line.split(maxsplit=1)[1] == "tidemill:job/types@0.1.0, tidemill:job/host@0.1.0"
+    assert line.split(maxsplit=1)[1] == "tidemill:job/types@0.2.0, tidemill:job/host@0.2.0"
 
 
 def state(tidemill: Tidemill, probe: Path, out: str, *arguments: str) -> int:

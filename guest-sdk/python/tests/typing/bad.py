@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidemill import (
+    BroadcastCtx,
+    BroadcastMap,
+    BroadcastProcess,
+    BroadcastValue,
     Ctx,
     EventTimer,
     Job,
@@ -66,6 +70,23 @@ class OfAnother(Process[str, Other, str]):
         pass
 
 
+class Limited(BroadcastProcess[str, Reading, Other, str]):
+    limits: BroadcastMap[str, float]
+    last: BroadcastValue[int]
+
+    def on_record(self, ctx: Ctx[str, str], reading: Reading) -> None:
+        self.limits["x"] = 1.0  # type: ignore[index]
+        self.last.set(1)  # type: ignore[attr-defined]
+        ctx.change(self.last)  # type: ignore[attr-defined]
+
+    def on_broadcast(self, ctx: BroadcastCtx[str], other: Other) -> None:
+        ctx.change(self.last).set("x")  # type: ignore[arg-type]
+
+
+def apart(row: tuple[Reading, Other]) -> str:
+    return row[0].sensor
+
+
 def refused(job: Job) -> None:
     source = job.source("readings", Reading)
     source.event_time(Reading.sensor, monotonic())  # type: ignore[arg-type]
@@ -82,5 +103,11 @@ def refused(job: Job) -> None:
     by_time.sum("g", Reading.sensor)  # type: ignore[type-var]
     by_time.window(tumbling(seconds(1))).aggregate("h", aggregates.mean(Reading.celsius), label)  # type: ignore[arg-type]
     source.key_by(Reading.sensor).window(tumbling(10))  # type: ignore[arg-type]
+    by_time.connect_broadcast(job.source("o", Other)).process("i", Limited())  # type: ignore[arg-type]
+    source.key_by(Reading.sensor).connect_broadcast(source).process("j", Limited())  # type: ignore[arg-type]
+    left, right = source.key_by(Reading.sensor).side("l"), job.source("p", Other).key_by(Other.n).side("r")
+    left.join(right)  # type: ignore[arg-type]
+    by_time.side("l").join(right.optional()).as_of("k").map("m", apart)  # type: ignore[arg-type]
+    by_time.side("l").join(right).join(right).as_of("n")  # type: ignore[attr-defined]
     aggregates.mean(Reading.sensor)  # type: ignore[arg-type]
     JobTest(refused).sink("a")  # type: ignore[call-arg]

@@ -7,12 +7,18 @@ from typing import assert_type
 
 from tidemill import (
     I32,
+    BroadcastCtx,
+    BroadcastMap,
+    BroadcastProcess,
+    BroadcastValue,
+    CoGroupResults,
     Connected,
     Ctx,
     DeadLetter,
     Emit,
     EventTimer,
     Job,
+    JoinResults,
     Json,
     KeyCount,
     KeyedStream,
@@ -22,6 +28,7 @@ from tidemill import (
     Process,
     Process2,
     Processed,
+    Side,
     SideOutput,
     Source,
     Stream,
@@ -31,6 +38,7 @@ from tidemill import (
     WindowedStream,
     WindowRecord,
     WindowResults,
+    WithBroadcast,
     aggregates,
     job,
     out_of_order,
@@ -104,6 +112,35 @@ class Pair(Process2[str, Reading, Average, int]):
         ctx.emit(2)
 
 
+class Limited(BroadcastProcess[str, Reading, Average, int]):
+    limits: BroadcastMap[str, float]
+    last: BroadcastValue[int]
+
+    def on_record(self, ctx: Ctx[str, int], reading: Reading) -> None:
+        assert_type(self.limits["x"], float)
+        assert_type(self.limits.get("x", None), "float | None")
+        assert_type(self.last.get(), "int | None")
+        assert_type(self.last.get(0), int)
+
+    def on_broadcast(self, ctx: BroadcastCtx[int], average: Average) -> None:
+        assert_type(ctx.change(self.limits), MapState[str, float])
+        assert_type(ctx.change(self.last), Value[int])
+        ctx.emit(1)
+
+    def on_key(self, ctx: Ctx[str, int], average: Average) -> None:
+        ctx.emit(len(ctx.key))
+
+
+def both_of(window: Window[str], readings: list[Reading], averages: list[Average]) -> Iterator[int]:
+    yield len(readings) + len(averages)
+
+
+def apart(row: tuple[Reading, Average | None, Reading]) -> str:
+    reading, average, other = row
+    assert_type(average, "Average | None")
+    return reading.sensor + other.sensor
+
+
 @job
 def everything(job: Job) -> None:
     source = job.source("readings", Reading, default="stdin:").event_time(Reading.at, out_of_order(seconds(2)))
@@ -133,6 +170,26 @@ def everything(job: Job) -> None:
     assert_type(connected, Connected[str, Reading, Average])
     assert_type(connected.process("m", Pair()), Processed[int])
     assert_type(job.arg_or("n", 3), int)
+    averages = results.key_by(Average.sensor)
+    limited = keyed.connect_broadcast(results)
+    assert_type(limited, WithBroadcast[str, Reading, Average])
+    assert_type(limited.process("o", Limited()), Processed[int])
+    assert_type(source.connect_broadcast(results), WithBroadcast[tuple[()], Reading, Average])
+    left, right = keyed.side("l"), averages.side("r")
+    assert_type(left, Side[str, Reading])
+    assert_type(right.optional(), "Side[str, Average | None]")
+    near = left.join(right.optional()).within("p", seconds(-1), seconds(1))
+    assert_type(near, "JoinResults[tuple[Reading, Average | None]]")
+    assert_type(near.unmatched("r", Average), Stream[Average])
+    assert_type(left.join(right).as_of("q"), JoinResults[tuple[Reading, Average]])
+    table = left.join(right.optional()).join(keyed.side("m")).latest("r")
+    assert_type(table, "JoinResults[tuple[Reading, Average | None, Reading]]")
+    assert_type(table.map("s", apart), Stream[str])
+    together = left.join(right).join(keyed.side("m")).window(tumbling(seconds(1))).join("t")
+    assert_type(together, JoinResults[WindowRecord[tuple[Reading, Average, Reading]]])
+    group = keyed.co_group(averages, tumbling(seconds(1))).process("u", both_of)
+    assert_type(group, CoGroupResults[int, Reading, Average])
+    assert_type(group.late_second(), Stream[Average])
 
 
 def kit() -> None:

@@ -104,7 +104,7 @@ def test_a_windowed_job_says_what_it_is() -> None:
     }
     sink = {"binding": "averages", "format": "csv"}
     assert plan(average) == {
-        "contract": "0.1.0",
+        "contract": "0.2.0",
         "name": "averages",
         "operators": [
             {"name": "trades", "kind": {"source": source}, "outputs": [{"schema": TRADE}]},

@@ -161,6 +161,49 @@ def diamond(job: Job) -> None:
     cold.union("both", warm).sink("out")
 
 
+@record
+class Order:
+    id: int
+    item: str
+    at: int
+
+
+@record
+class Payment:
+    order: int
+    cents: int
+    at: int
+
+
+def sides(job: Job) -> Any:
+    orders = job.source("orders", Order).event_time(Order.at, monotonic())
+    payments = job.source("payments", Payment).event_time(Payment.at, monotonic())
+    return orders.key_by(Order.id).side("o"), payments.key_by(Payment.order).side("p")
+
+
+def window_join(job: Job) -> None:
+    orders, payments = sides(job)
+    joined = orders.join(payments).window(session(seconds(1))).allowed_lateness(millis(500)).join("j")
+    joined.sink("out")
+    joined.unmatched("o", Order).sink("un")
+    joined.late("p", Payment).sink("late")
+
+
+def interval_join(job: Job) -> None:
+    orders, payments = sides(job)
+    orders.join(payments).within("j", millis(-5), millis(10), upper_exclusive=True).sink("out")
+
+
+def keyed_join(job: Job) -> None:
+    orders, payments = sides(job)
+    orders.join(payments.optional()).latest("j").sink("out")
+
+
+def temporal_join(job: Job) -> None:
+    orders, payments = sides(job)
+    orders.join(payments).as_of("j").sink("out")
+
+
 JOBS: dict[str, Callable[[Job], None]] = {
     "sensor average": sensor_average,
     "a source straight into a sink, nothing in event time": lambda job: job.source("readings", Reading).sink("out"),
@@ -174,6 +217,10 @@ JOBS: dict[str, Callable[[Job], None]] = {
     "union of three": union,
     "text in, text out": text,
     "a diamond": diamond,
+    "a window join with a port for who found nobody": window_join,
+    "an interval join": interval_join,
+    "a keyed join with an optional side": keyed_join,
+    "a temporal join": temporal_join,
 }
 
 NOT_SAID = {
@@ -181,6 +228,10 @@ NOT_SAID = {
     "process with keys, state and timers over two inputs": "the SDK calls the column of a list or map block",
     "keys of f64 and of options": "a float is no key here, as in Rust",
     "a later patch of the contract, keys named like columns of windows and timers": "the SDK states its own patch",
+    "a co-group": "the SDK calls the sides first and second",
+    "broadcast state beside that of a key": "the SDK calls the column of a value value",
+    "broadcast state without a key": "a process function emits n:i64 as value:i64",
+    "windows of 0.2.0": "count and global windows, triggers and evictors are not there yet",
     "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
 }
 

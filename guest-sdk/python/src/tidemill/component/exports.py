@@ -12,7 +12,7 @@ from types import FrameType
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import host
-from wit_world.imports.types import Argument, Failure, LogLevel, Outcome, TimerAction, TimerOp
+from wit_world.imports.types import Argument, Decision, Failure, LogLevel, Outcome, TimerAction, TimerOp, TriggerEvent
 
 from .. import runtime
 from ..error import Error, JobError, described
@@ -140,6 +140,34 @@ class Operators(exports.Operators):
         with _called() as instance:
             instance.merge(operator, targets, sources)
 
+    def trigger(
+        self,
+        operator: int,
+        event: TriggerEvent,
+        watermark: int,
+        now: int,
+        windows: bytes,
+        slots: list[int],
+        records: bytes,
+        rows: list[int],
+    ) -> list[Decision]:
+        """Asks the trigger of a window."""
+        raise AssertionError(f"the host asks for a trigger of operator {operator}, which has none of its own")
+
+    def purge(self, operator: int, slots: list[int]) -> None:
+        """Empties windows."""
+        with _called() as instance:
+            instance.purge(operator, slots)
+
+    def apply(self, chain: int, input: int, watermark: int, now: int, block: bytes, keys: bytes, slots: list[int]) -> Outcome:
+        """Applies a broadcast record to keys."""
+        with _called() as instance:
+            return _outcome(instance.apply(chain, input, Moment(watermark, now), block, keys, slots))
+
+    def watermark(self, operator: int, split: int, now: int, block: bytes) -> int | None:
+        """Asks for a watermark."""
+        raise AssertionError(f"the host asks for a watermark of operator {operator}, which makes none of its own")
+
     def export_state(self, operator: int, slots: list[int]) -> bytes:
         """Encodes state."""
         with _called() as instance:
@@ -155,6 +183,10 @@ class Operators(exports.Operators):
             else:
                 return
         raise Err(refusal)
+
+    def migrate_state(self, operator: int, columns: str, block: bytes) -> bytes:
+        """Turns state of an earlier version into today's."""
+        raise Err(f"operator {operator} does not say that it migrates state")
 
     def drop_state(self, operator: int, slots: list[int]) -> None:
         """Empties slots."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin
 
 from ..block import Block, ColumnError, encode
 from ..error import Error
@@ -214,6 +214,48 @@ class TupleSpec(_Parts[T]):
         return type(value) is tuple and len(value) == len(self.parts)
 
 
+class MaybeSpec(Spec[Any]):
+    """A record that may be absent, such as a side of a join that is not required: it is absent where all of its columns are.
+
+    So a record whose every field is an optional, all of them ``None``, cannot be told from none.
+    """
+
+    def __init__(self, part: Spec[Any]) -> None:
+        self.part = part
+        self.columns = tuple(Column(column.name, column.type, True) for column in part.columns)
+        self.shown = f"`{part.shown.strip('`')} | None`"
+        self.mutable = part.mutable
+
+    def make(self, columns: Sequence[list[Any]], rows: int) -> list[Any]:
+        present = [row for row in range(rows) if any(column[row] is not None for column in columns)]
+        if len(present) == rows:
+            return self.part.make(columns, rows)
+        records: list[Any] = [None] * rows
+        made = self.part.make([[column[row] for row in present] for column in columns], len(present))
+        for row, record in zip(present, made):
+            records[row] = record
+        return records
+
+    def split(self, records: Sequence[Any]) -> list[Sequence[Any]]:
+        present = [row for row, record in enumerate(records) if record is not None]
+        if len(present) == len(records):
+            return self.part.split(records)
+        try:
+            parts = self.part.split([records[row] for row in present])
+        except Misfit as error:
+            raise Misfit(str(error), present[error.row]) from None
+        columns: list[Sequence[Any]] = []
+        for values in parts:
+            column: list[Any] = [None] * len(records)
+            for row, value in zip(present, values):
+                column[row] = value
+            columns.append(column)
+        return columns
+
+    def accepts(self, value: object) -> bool:
+        return value is None or self.part.accepts(value)
+
+
 def pair_of(first: Spec[Any], second: Spec[Any]) -> TupleSpec[Any]:
     """The spec of a record and what stands behind it, as a tuple of two."""
     return TupleSpec((first, second), f"({first.shown}, {second.shown})", (*first.columns, *second.columns))
@@ -257,12 +299,39 @@ def _find(python: Any) -> Spec[Any]:
             raise Misfit(
                 f"{shown} is not a record: a tuple has up to {TUPLE_MAX} fields; name more of them in a class under @record"
             )
-        return TupleSpec([scalar_of(argument, shown) for argument in arguments], shown) if arguments else EMPTY
+        return _tuple_of(arguments, shown) if arguments else EMPTY
     origin = get_origin(python)
     parametrised = getattr(origin, "__tidemill_parametrised__", None)
     if parametrised is not None:
         return cast("Spec[Any]", parametrised(get_args(python)))
     return scalar_of(python, None)
+
+
+def _tuple_of(arguments: Sequence[Any], shown: str) -> TupleSpec[Any]:
+    """Fields, and records whose columns stand there with the name of the field in front."""
+    parts: list[Spec[Any]] = []
+    columns: list[Column] = []
+    for i, argument in enumerate(arguments):
+        record = _record_in(argument)
+        part = record or scalar_of(argument, shown)
+        parts.append(part)
+        columns.extend(prefixed(f"f{i}", part.columns) if record else part.named(f"f{i}"))
+    return TupleSpec(parts, shown, columns)
+
+
+def _record_in(python: Any) -> Spec[Any] | None:
+    """The spec of a class under ``@record``, or of an optional of one."""
+    if get_origin(python) in (Union, types.UnionType):
+        rest = [part for part in get_args(python) if part is not types.NoneType]
+        record = _record_in(rest[0]) if len(rest) == 1 else None
+        return None if record is None else MaybeSpec(record)
+    known = _SPECS.get(python) if isinstance(python, type) else None
+    return known if isinstance(known, RecordSpec) else None
+
+
+def prefixed(name: str, columns: Iterable[Column]) -> list[Column]:
+    """Columns of a record that is a part of another."""
+    return [Column(f"{name}.{column.name}", column.type, column.optional) for column in columns]
 
 
 def scalar_of(python: Any, inside: str | None) -> ScalarSpec[Any]:

@@ -28,6 +28,10 @@ class Head(Protocol):
         """Fires windows."""
         ...
 
+    def apply(self, input: int, at: Moment, record: Block, keys: Block, slots: Sequence[int]) -> Outcome:
+        """Applies the one record of a block to keys, one per row of ``keys``."""
+        ...
+
 
 class Operator:
     """An operator that the component computes, as the job's builder leaves it."""

@@ -65,6 +65,10 @@ class Instance:
         """Processes a block of records."""
         return self._run(at, lambda: self._heads[chain].process(input, at, Block(block), rows, slots))
 
+    def apply(self, chain: int, input: int, at: Moment, block: bytes, keys: bytes, slots: Sequence[int]) -> Outcome:
+        """Applies the one record of a block to keys, one per row of ``keys``."""
+        return self._run(at, lambda: self._heads[chain].apply(input, at, Block(block), Block(keys), slots))
+
     def on_timer(self, chain: int, at: Moment, block: bytes, slots: Sequence[int]) -> Outcome:
         """Fires timers, one per row."""
         return self._run(at, lambda: self._heads[chain].on_timer(at, Block(block), slots))
@@ -104,6 +108,10 @@ class Instance:
         state = self._operator(operator).slots
         if state is not None:
             state.load(slots, block)
+
+    def purge(self, operator: int, slots: Sequence[int]) -> None:
+        """Empties slots of what their windows have gathered, which is all that they hold: no trigger is the component's."""
+        self.drop_state(operator, slots)
 
     def drop_state(self, operator: int, slots: Sequence[int]) -> None:
         """Empties slots."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 from ..block import Block, BlockError, encode
-from ..record.spec import Spec
+from ..record.spec import MaybeSpec, Spec
 from ..schema import Column, Schema, Type
 from .outcome import TimerOp
 
@@ -40,10 +40,28 @@ class Touched:
         """What stood where before each change of this record; ``None`` where nothing is undone."""
         self.timers: list[TimerOp] = []
 
+    def astray(self, name: str) -> str:
+        """What is wrong with using a piece of state while there is no slot."""
+        return f"state {name!r} is that of one key: it can be used in on_record and on_timer only"
+
     def roll_back(self) -> None:
         """Undoes the changes of the record in flight."""
         for entries, slot, before in reversed(self.undo or ()):
             entries[slot] = before
+
+
+class SharedTouched(Touched):
+    """What the broadcast record in flight did to what all keys share."""
+
+    __slots__ = ("reading",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading: int | None = None
+        """The slot of what is shared, while a call is made: to read it. Only a broadcast record has it as its ``slot``."""
+
+    def astray(self, name: str) -> str:
+        return f"broadcast state {name!r} is changed in on_broadcast only"
 
 
 class Table(Generic[S]):
@@ -97,24 +115,10 @@ class ValueTable(Table[S]):
         self.spec = spec
 
     def export(self, entries: list[Any]) -> list[Sequence[Any]]:
-        present = [row for row, entry in enumerate(entries) if entry is not None]
-        if len(present) == len(entries):
-            return self.spec.split(entries)
-        columns: list[Sequence[Any]] = []
-        for values in self.spec.split([entries[row] for row in present]):
-            column: list[Any] = [None] * len(entries)
-            for row, value in zip(present, values):
-                column[row] = value
-            columns.append(column)
-        return columns
+        return MaybeSpec(self.spec).split(entries)
 
     def load(self, columns: list[list[Any]], rows: int) -> list[Any]:
-        present = [row for row in range(rows) if any(column[row] is not None for column in columns)]
-        entries: list[Any] = [None] * rows
-        records = self.spec.make([[column[row] for row in present] for column in columns], len(present))
-        for row, record in zip(present, records):
-            entries[row] = record
-        return entries
+        return MaybeSpec(self.spec).make(columns, rows)
 
 
 class BlocksTable(Table[S]):

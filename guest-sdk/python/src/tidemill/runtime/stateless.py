@@ -35,6 +35,9 @@ class _StatelessHead:
     def on_timer(self, at: Moment, block: Block, slots: Sequence[int]) -> Outcome:
         raise AssertionError("the host fired a timer of an operator that has none")
 
+    def apply(self, input: int, at: Moment, record: Block, keys: Block, slots: Sequence[int]) -> Outcome:
+        raise AssertionError("the host applied a record of an input that the job does not broadcast")
+
     def fire(self, at: Moment, block: Block, offsets: Sequence[int], slots: Sequence[int]) -> Outcome:
         raise AssertionError("the host fired a window of an operator that has none")
 

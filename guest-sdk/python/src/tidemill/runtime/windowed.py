@@ -36,8 +36,8 @@ class Compute:
         """The accumulator with another's content added; neither is ``None``."""
         raise NotImplementedError
 
-    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
-        """The results."""
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        """The results of the accumulator of each input; one of them is there."""
         raise NotImplementedError
 
 
@@ -45,14 +45,23 @@ class WindowOperator(Operator):
     """The operator of a window."""
 
     def __init__(
-        self, id: int, out: Port, call: Call, compute: Compute, table: Table[Any], spec: Spec[Any], key: Spec[Any]
+        self,
+        id: int,
+        out: Port,
+        call: Call,
+        compute: Compute,
+        tables: Sequence[Table[Any]],
+        specs: Sequence[Spec[Any]],
+        key: Spec[Any],
     ) -> None:
-        self.state = Slots([table])
+        self.state = Slots(tables)
         super().__init__(id, out, self.state)
         self.call = call
         self.compute = compute
-        self.table = table
-        self.spec = spec
+        self.tables = tables
+        """What is kept of each input."""
+        self.specs = specs
+        """The records of each input."""
         self.key = key
 
     def head(self, down: Push | None) -> Head:
@@ -60,11 +69,12 @@ class WindowOperator(Operator):
 
     def merge(self, target: int, source: int) -> None:
         self.state.reserve((target, source))
-        entries = self.table.entries
-        moved, entries[source] = entries[source], None
-        if moved is not None:
-            into = entries[target]
-            entries[target] = moved if into is None else self.compute.merge(into, moved)
+        for table in self.tables:
+            entries = table.entries
+            moved, entries[source] = entries[source], None
+            if moved is not None:
+                into = entries[target]
+                entries[target] = moved if into is None else self.compute.merge(into, moved)
 
 
 class _WindowHead:
@@ -75,8 +85,8 @@ class _WindowHead:
     def process(self, input: int, at: Moment, block: Block, rows: Sequence[int], slots: Sequence[int]) -> Outcome:
         operator = self._operator
         operator.state.reserve(slots)
-        items = operator.compute.items(block, operator.spec)
-        entries, add, call = operator.table.entries, operator.compute.add, operator.call
+        items = operator.compute.items(block, operator.specs[input])
+        entries, add, call = operator.tables[input].entries, operator.compute.add, operator.call
         call.operator = operator.id
         row = 0
         refused = -1
@@ -107,6 +117,9 @@ class _WindowHead:
     def on_timer(self, at: Moment, block: Block, slots: Sequence[int]) -> Outcome:
         raise AssertionError("the host fired a timer of an operator that has none")
 
+    def apply(self, input: int, at: Moment, record: Block, keys: Block, slots: Sequence[int]) -> Outcome:
+        raise AssertionError("the host applied a record of an input that the job does not broadcast")
+
     def fire(self, at: Moment, block: Block, offsets: Sequence[int], slots: Sequence[int]) -> Outcome:
         operator = self._operator
         operator.state.reserve(slots)
@@ -118,12 +131,13 @@ class _WindowHead:
         try:
             for row, time in enumerate(block.times):
                 operator.call.operator = operator.id
-                acc = self._merged(slots[offsets[row] : offsets[row + 1]])
-                if acc is None:
+                ours = slots[offsets[row] : offsets[row + 1]]
+                accs = [self._merged(table, ours) for table in operator.tables]
+                if all(acc is None for acc in accs):
                     continue
                 window = Window(keys[row], starts[row], ends[row], firings[row])
                 try:
-                    drain(operator.compute.finish(window, acc), out, time, row, operator.undo)
+                    drain(operator.compute.finish(window, *accs), out, time, row, operator.undo)
                 except Refusal as refusal:
                     out.take_back()
                     operator.call.refuse(operator.id, row, str(refusal))
@@ -134,8 +148,8 @@ class _WindowHead:
         out.flush()
         return Outcome()
 
-    def _merged(self, slots: Sequence[int]) -> Any:
-        entries, merge = self._operator.table.entries, self._operator.compute.merge
+    def _merged(self, table: Table[Any], slots: Sequence[int]) -> Any:
+        entries, merge = table.entries, self._operator.compute.merge
         merged = None
         for slot in slots:
             acc = entries[slot]
@@ -165,8 +179,8 @@ class Aggregated(Compute):
     def merge(self, acc: Any, other: Any) -> Any:
         return self._aggregate.merge(acc, other)
 
-    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
-        return self._finish(window, self._aggregate.finish(acc))
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        return self._finish(window, self._aggregate.finish(accs[0]))
 
 
 class Folded(Compute):
@@ -184,8 +198,8 @@ class Folded(Compute):
     def merge(self, acc: Any, other: Any) -> Any:
         return self._merge(acc, other)
 
-    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
-        return self._finish(window, acc)
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        return self._finish(window, accs[0])
 
 
 class Reduced(Compute):
@@ -200,14 +214,14 @@ class Reduced(Compute):
     def merge(self, acc: Any, other: Any) -> Any:
         return self._f(acc, other)
 
-    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
-        return (acc,)
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        return accs
 
 
 class Buffered(Compute):
     """All records of a window. Only here an accumulator grows in place: it is a list, and nobody else holds it."""
 
-    def __init__(self, finish: Callable[[Window[Any], list[Any]], Iterable[Any]]) -> None:
+    def __init__(self, finish: Callable[..., Iterable[Any]]) -> None:
         self._finish = finish
 
     def add(self, acc: Any, item: Any) -> Any:
@@ -219,5 +233,12 @@ class Buffered(Compute):
     def merge(self, acc: Any, other: Any) -> Any:
         return acc + other
 
-    def finish(self, window: Window[Any], acc: Any) -> Iterable[Any]:
-        return self._finish(window, list(acc))
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        return self._finish(window, list(accs[0]))
+
+
+class CoGrouped(Buffered):
+    """All records of a window, those of each input for themselves."""
+
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        return self._finish(window, *(list(acc or ()) for acc in accs))

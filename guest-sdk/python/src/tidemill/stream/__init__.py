@@ -5,9 +5,29 @@ plans, metrics and errors show, and how state is found again when the job change
 return annotation; a lambda has none, so that ``out=`` says it.
 """
 
+from .broadcast import WithBroadcast
+from .co_group import CoGroup, CoGroupResults
+from .join import JoinResults, Pair, Side, Sides, WindowedSides
 from .keyed import Connected, KeyedStream, Processed
 from .source import Source, TaggedSource
 from .stream import Stream
 from .windowed import WindowedStream, WindowResults
 
-__all__ = ["Connected", "KeyedStream", "Processed", "Source", "Stream", "TaggedSource", "WindowResults", "WindowedStream"]
+__all__ = [
+    "CoGroup",
+    "CoGroupResults",
+    "Connected",
+    "JoinResults",
+    "KeyedStream",
+    "Pair",
+    "Processed",
+    "Side",
+    "Sides",
+    "Source",
+    "Stream",
+    "TaggedSource",
+    "WindowResults",
+    "WindowedSides",
+    "WindowedStream",
+    "WithBroadcast",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -10,12 +11,15 @@ from ..plan import Node, Output
 from ..process import Ctx, Process, Process2, declared, types_of
 from ..record.composite import KeyCount, KeyValue, composite_of
 from ..record.spec import Misfit, Spec, TupleSpec, spec_of
-from ..runtime.keyed import KeyedOperator
+from ..runtime.keyed import Broadcast, KeyedOperator
 from ..runtime.port import Port
 from ..schema import Column, Schema, Type
 from ..state import Value, key_spec_of
 from ..window import Windows
+from .broadcast import WithBroadcast
+from .co_group import CoGroup
 from .hints import checked, column_of
+from .join import Side, side_of
 from .stream import Stream
 from .windowed import WindowedStream
 
@@ -25,7 +29,7 @@ U = TypeVar("U")
 V = TypeVar("V")
 N = TypeVar("N", int, float)
 Out = TypeVar("Out")
-Side = TypeVar("Side")
+SideRecord = TypeVar("SideRecord")
 
 
 def key_of(spec: Spec[Any], indexes: Sequence[int]) -> Spec[Any]:
@@ -54,7 +58,7 @@ def scalar_of_column(column: Column) -> Spec[Any]:
 class Processed(Stream[Out]):
     """The results of a process function."""
 
-    def side_output(self, name: str, record: type[Side]) -> Stream[Side]:
+    def side_output(self, name: str, record: type[SideRecord]) -> Stream[SideRecord]:
         """The records of a side output that the function declares under this name."""
         spec = spec_of(record)
         node = self._node
@@ -85,17 +89,32 @@ class KeyedStream(Generic[K, T]):
         """Handles the stream with state and timers; see ``Process``."""
         key, record, out = types_of(function, Process)
         self._check(name, key, record)
-        return _process(name, [self], function, ["on_record"], out)
+        return add_process(name, [self], function, ["on_record"], out)
 
     def connect(self, other: KeyedStream[K, U]) -> Connected[K, T, U]:
         """This stream and another of the same key, to be handled by one function with common state."""
         return Connected(self, other)
 
+    def connect_broadcast(self, broadcast: Stream[U]) -> WithBroadcast[K, T, U]:
+        """This stream beside another, all of whose records come to every worker; see ``BroadcastProcess``."""
+        return WithBroadcast(self, broadcast)
+
+    def side(self, name: str) -> Side[K, T]:
+        """This stream as a side of a join.
+
+        The name is that of its fields in the plan, and finds what the join keeps of it again when the job changes.
+        """
+        return side_of(name, self._stream, self._key, self._names)
+
+    def co_group(self, other: KeyedStream[K, U], windows: Windows) -> CoGroup[K, T, U]:
+        """This stream and another of the same key, cut into windows together."""
+        return CoGroup(self, other, windows)
+
     def reduce(self, name: str, f: Callable[[T, T], T]) -> Stream[T]:
         """Combines each record with the result so far of its key, and emits the new result."""
         if not callable(f):
             raise JobError(f"operator {name!r}: {f!r} is no function")
-        return _process(name, [self], _Reduce(f), ["on_record"], None)
+        return add_process(name, [self], _Reduce(f), ["on_record"], None)
 
     def count(self, name: str) -> Stream[KeyCount[K]]:
         """Counts the records of each key; every record emits the new count. The host computes it."""
@@ -141,15 +160,19 @@ class KeyedStream(Generic[K, T]):
 
     def _check(self, name: str, key: Any, record: Any) -> None:
         """Refuses a function for another key or other records."""
-        spec, ours = checked(name, record), self._stream._spec
-        if spec is not ours and (spec.columns != ours.columns or type(spec) is not type(ours)):
-            raise JobError(f"operator {name!r}: the function takes {spec.shown}, the stream has {ours.shown}")
+        same_records(name, checked(name, record), self._stream._spec)
         try:
             asked = key_spec_of(key)
         except Misfit as error:
             raise JobError(f"operator {name!r}: {error}") from None
         if cells_of(asked) != cells_of(self._key):
             raise JobError(f"operator {name!r}: the function's key is {asked.shown}, the stream's is {Schema(self._key.columns)}")
+
+
+def same_records(name: str, spec: Spec[Any], ours: Spec[Any]) -> None:
+    """Refuses a function that takes other records than the stream has."""
+    if spec is not ours and (spec.columns != ours.columns or type(spec) is not type(ours)):
+        raise JobError(f"operator {name!r}: the function takes {spec.shown}, the stream has {ours.shown}")
 
 
 def cells_of(spec: Spec[Any]) -> list[tuple[Type, bool]]:
@@ -185,13 +208,22 @@ class Connected(Generic[K, T, U]):
         key, first, second, out = types_of(function, Process2)
         self._first._check(name, key, first)
         self._second._check(name, key, second)
-        return _process(name, [self._first, self._second], function, ["on_first", "on_second"], out)
+        return add_process(name, [self._first, self._second], function, ["on_first", "on_second"], out)
 
 
-def _process(
-    name: str, inputs: Sequence[KeyedStream[Any, Any]], function: Any, handlers: Sequence[str], out: Any
+def add_process(
+    name: str,
+    inputs: Sequence[KeyedStream[Any, Any]],
+    function: Any,
+    handlers: Sequence[str],
+    out: Any,
+    broadcast: Stream[Any] | None = None,
+    apply: bool = False,
 ) -> Processed[Any]:
-    """Adds a process function with these inputs; without ``out`` it gives the records it takes."""
+    """Adds a process function with these inputs and perhaps a broadcast one; without ``out`` it gives the records it takes.
+
+    With ``apply`` each broadcast record is applied to every key.
+    """
     first = inputs[0]
     graph = first._stream._graph
     id, call = graph.next_id, graph.call
@@ -209,21 +241,24 @@ def _process(
         first._key,
         [[keyed._stream._schema.index(column) for column in keyed._names] for keyed in inputs],
         sides,
+        None if broadcast is None else Broadcast(broadcast._spec, bound.on_broadcast, bound.on_key),
     )
     details: dict[str, Any] = {"keys": [keyed._names for keyed in inputs]}
-    if found.slots.tables:
-        details["state"] = [table.in_plan for table in found.slots.tables]
+    if found.pieces:
+        details["state"] = [piece.table.in_plan for piece in found.pieces]
     if found.timers:
         details["timers"] = [{"name": n, "domain": timer.domain} for n, timer in zip(found.timer_names, found.timers)]
     _check_names(name, [table.name for table in found.slots.tables], "pieces of state")
     _check_names(name, found.timer_names, "timers")
-    node = Node(
-        name,
-        {"process": details},
-        [keyed._stream._input(keyed=True) for keyed in inputs],
-        [Output(spec.schema, spec)],
-        operator=operator,
-    )
+    reads = [keyed._stream._input(keyed=bool(keyed._names)) for keyed in inputs]
+    if broadcast is not None:
+        details["broadcast"] = {"state": [piece.table.in_plan for piece in found.shared], "apply": apply}
+        reads.append(dataclasses.replace(broadcast._input(), partition="broadcast"))
+        if not first._names and (found.pieces or found.timers):
+            raise JobError(f"operator {name!r}: records without a key have no state but the broadcast one, and no timers")
+    elif found.shared:
+        raise JobError(f"operator {name!r} declares broadcast state, but no stream is broadcast to it: use connect_broadcast")
+    node = Node(name, {"process": details}, reads, [Output(spec.schema, spec)], operator=operator)
     stream: Processed[Any] = Processed(graph, graph.add(node), "out", spec, spec.schema)
     for side_name, _, side_spec in found.sides:
         stream._add_output(side_name, side_spec)
@@ -253,7 +288,7 @@ class _Reduce(Process[Any, Any, Any]):
         piece = Value.declared("so-far", (spec,), touched)
         slots = Slots([piece.table])
         slots.touched = touched
-        return Declared(slots, {"so_far": piece})
+        return Declared(slots, {"so_far": piece}, [piece])
 
     def on_record(self, ctx: Ctx[Any, Any], record: Any) -> None:
         before = self.so_far.get()

@@ -29,6 +29,7 @@ from .hints import checked, column_of, given, given_many, hints_of
 
 if TYPE_CHECKING:
     from ..job import Graph
+    from .broadcast import WithBroadcast
     from .keyed import KeyedStream
     from .windowed import WindowedStream
 
@@ -158,6 +159,13 @@ class Stream(Generic[T]):
     def global_(self) -> Stream[T]:
         """Sends all records to the first worker."""
         return self._partitioned("global")
+
+    def connect_broadcast(self, broadcast: Stream[Side]) -> WithBroadcast[tuple[()], T, Side]:
+        """This stream, without a key, beside another, all of whose records come to every worker; see ``BroadcastProcess``."""
+        from .broadcast import WithBroadcast
+        from .keyed import KeyedStream
+
+        return WithBroadcast(KeyedStream(self, EMPTY, []), broadcast)
 
     def window_all(self, windows: Windows) -> WindowedStream[tuple[()], T]:
         """Windows over all records, in one place. Partition by a key where you can: this does not run in parallel."""

@@ -195,7 +195,7 @@ class WindowedStream(Generic[K, T]):
         """Adds a window that the component computes."""
         graph = self._stream._graph
         port = Port(graph.next_id, 0, spec, spec.schema, graph.call)
-        operator = WindowOperator(graph.next_id, port, graph.call, compute, table, self._stream._spec, self._key)
+        operator = WindowOperator(graph.next_id, port, graph.call, compute, [table], [self._stream._spec], self._key)
         return self._add(name, "guest", table, Output(spec.schema, spec), operator)
 
     def _add(

@@ -11,18 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..job import Job
-from ..plan import DEAD_LETTER, FORWARD, LATE, MAIN, Node
+from ..plan import DEAD_LETTER, FORWARD, LATE, LATE_SIDE, MAIN, Node
 from ..record.composite import DeadLetter
 from ..record.spec import Spec, spec_of
 from ..runtime import Instance, Level, Moment, Outcome
 from ..runtime.keyed import TIMER
 from ..runtime.windowed import BOUNDS
-from ..schema import Schema
+from ..schema import Column, Schema
+from .joins import GREATEST, JOINS, LEAST, Joins
 from .keeping import Acc, Bounds, Keeping, Key, Open, assign, field_of, is_late, is_record, touch
 from .rows import Row, decoded, encoded, order, row_of
 
-LEAST, GREATEST = -(1 << 63), (1 << 63) - 1
+SHARED: Bounds = (LEAST, LEAST)
+"""In place of a window: the slot of what all keys share."""
 _STATELESS = ("map", "filter", "flat-map", "key-by", "timestamps")
+_WINDOWS = ("window", "window-join", "co-group")
 
 
 class Recorder:
@@ -53,6 +56,7 @@ class Engine:
         self.instance, _ = Instance.plan(job, arguments, self.host)
         self.nodes: list[Node] = self.instance.graph.nodes
         self.keeping = [Keeping() for _ in self.nodes]
+        self.joins = Joins(self)
         self.watermarks = [LEAST] * len(self.nodes)
         self.now = 0
         self.collected: dict[tuple[int, str], list[Row]] = {}
@@ -103,12 +107,19 @@ class Engine:
         """The columns of a port, and its records."""
         if port == LATE:
             return self.input(id, 0)
+        for index, side in enumerate(self._sides(id)):
+            if port == f"{LATE_SIDE}{side['name']}":
+                return self.input(id, index)
         if port == DEAD_LETTER:
             return spec_of(DeadLetter).schema, spec_of(DeadLetter)
         for output in self.nodes[id].outputs:
             if output.name == port:
                 return output.schema, output.spec
         raise LookupError(f"operator {self.nodes[id].name!r} has no output {port!r}")
+
+    def _sides(self, id: int) -> list[dict[str, Any]]:
+        sides: list[dict[str, Any]] = self.nodes[id].details.get("sides", [])
+        return sides
 
     def input(self, id: int, index: int) -> tuple[Schema, Spec[Any]]:
         """The columns that an input reads, and its records."""
@@ -138,9 +149,12 @@ class Engine:
             self.carry(id, MAIN, rows)
         elif kind == "rolling":
             self._roll(id, rows)
-        elif kind == "window":
+        elif kind in _WINDOWS:
             for row in rows:
-                self._window(id, row)
+                self._window(id, index, row)
+        elif kind in JOINS:
+            for row in rows:
+                self.joins.accept(id, index, row)
         elif kind == "process":
             self._process(id, index, rows)
         else:
@@ -187,34 +201,60 @@ class Engine:
             times = [watermark(node.kind["timestamps"], row.time) for row in rows]
             self.watermarks[id] = max([self.watermarks[id], *times])
 
-    def _key(self, names: Sequence[str], schema: Schema, row: Row) -> Key:
+    def key(self, names: Sequence[str], schema: Schema, row: Row) -> Key:
+        """The key of a row, by the names of its columns."""
         return tuple(row.values[schema.index(name)] for name in names)
 
     def _process(self, id: int, index: int, rows: list[Row]) -> None:
         schema, _ = self.input(id, index)
-        names = self.nodes[id].details["keys"][index]
-        slots = [self.keeping[id].slots.slot((self._key(names, schema, row), None)) for row in rows]
-        outcome = self.instance.process(id, index, self._at(id), encoded(rows, schema), [], slots)
+        keys = self.nodes[id].details["keys"]
+        names = keys[index] if index < len(keys) else []
+        slots = [self._slot(id, self.key(names, schema, row)) for row in rows] if names else []
+        outcome = self.instance.process(id, index, self._at(id), encoded(rows, schema), [], [*slots, *self._shared(id)])
+        refused = [failure.row for failure in outcome.failures if failure.operator == id]
         self._settle(id, outcome, rows)
+        if index == len(keys) and self.nodes[id].details["broadcast"]["apply"]:
+            for row in (row for at, row in enumerate(rows) if at not in refused):
+                self._apply(id, index, row)
         self._fire_timers(id)
+
+    def _slot(self, id: int, key: Key, window: Bounds | None = None) -> int:
+        return self.keeping[id].slots.slot((key, window))
+
+    def _shared(self, id: int) -> list[int]:
+        """The slot of what all keys share, where there is any."""
+        return [self._slot(id, (), SHARED)] if "broadcast" in self.nodes[id].details else []
+
+    def _apply(self, id: int, index: int, row: Row) -> None:
+        """Applies a broadcast row to every key that has state or a timer."""
+        keeping, columns = self.keeping[id], self._key_columns(id)
+        timed = [key for _, _, key in keeping.timers.all()]
+        for key in sorted({*keeping.slots.keys(), *timed}, key=order):
+            block, keys = encoded([row], self.input(id, index)[0]), encoded([Row(row.time, key)], Schema(tuple(columns)))
+            outcome = self.instance.apply(id, index, self._at(id), block, keys, [self._slot(id, key), *self._shared(id)])
+            self._settle(id, outcome, [row])
+
+    def _key_columns(self, id: int) -> list[Column]:
+        """The columns of the key of a process function."""
+        schema, _ = self.input(id, 0)
+        return [schema.columns[schema.index(name)] for name in self.nodes[id].details["keys"][0]]
 
     def _fire_timers(self, id: int) -> None:
         node = self.nodes[id]
         if node.kind_name != "process":
             return
         timers = node.details.get("timers", [])
-        schema, _ = self.input(id, 0)
-        keys = [schema.columns[schema.index(name)] for name in node.details["keys"][0]]
+        keys = self._key_columns(id)
 
         def limit(timer: int) -> int:
             return self.watermarks[id] if timers[timer]["domain"] == "event" else self.now
 
         while (due := self.keeping[id].timers.due(limit)) is not None:
             time, timer, key = due
-            slot = self.keeping[id].slots.slot((key, None))
+            slots = [self._slot(id, key), *self._shared(id)]
             rows = [Row(time, (*key, timer))]
             block = encoded(rows, Schema((*keys, TIMER)))
-            self._settle(id, self.instance.on_timer(id, self._at(id), block, [slot]), rows)
+            self._settle(id, self.instance.on_timer(id, self._at(id), block, slots), rows)
 
     def _roll(self, id: int, rows: list[Row]) -> None:
         schema, _ = self.input(id, 0)
@@ -223,28 +263,34 @@ class Engine:
         field = field_of(aggregate)
         column = None if field is None else schema.index(field)
         for row in rows:
-            key = self._key(details["key"], schema, row)
+            key = self.key(details["key"], schema, row)
             acc = self.keeping[id].rolling.setdefault(key, Acc())
             acc.add(aggregate, column, row)
             head = () if is_record(aggregate) else key
             self.carry(id, MAIN, [Row(row.time, (*head, *acc.result(aggregate)))])
 
-    def _window(self, id: int, row: Row) -> None:
+    def _window_key(self, id: int, index: int) -> list[str]:
+        """The fields of the key of an input of a window."""
+        names: list[str] = self._sides(id)[index]["key"] if self._sides(id) else self.nodes[id].details["key"]
+        return names
+
+    def _window(self, id: int, index: int, row: Row) -> None:
         details = self.nodes[id].details
         event = details["domain"] == "event"
         time, clock = (row.time, self.watermarks[id]) if event else (self.now, self.now)
-        key = self._key(details["key"], self.input(id, 0)[0], row)
+        key = self.key(self._window_key(id, index), self.input(id, index)[0], row)
         windows = assign(details["assigner"], time)
         session = "session" in details["assigner"]
         if session:
             windows = [self._cover(id, key, window) for window in windows]
         ours = [window for window in windows if not event or not is_late(window, details["lateness-ms"], clock)]
         if windows and not ours:
-            self.carry(id, LATE, [row])
+            sides = self._sides(id)
+            self.carry(id, f"{LATE_SIDE}{sides[index]['name']}" if sides else LATE, [row])
         for window in ours:
             if session:
                 self._merge_sessions(id, key, window)
-            self._add_to_window(id, key, window, row)
+            self._add_to_window(id, key, window, index, row)
             if window[1] - 1 <= clock:
                 self._fire(id, window, key)
 
@@ -264,28 +310,32 @@ class Engine:
         for part in sorted(inside):
             merged = keeping.windows.pop((part, key))
             whole = keeping.windows.setdefault((window, key), Open())
+            whole.rows.extend(merged.rows)
             aggregate = self._aggregate(id)
             if aggregate is not None:
                 whole.acc.merge(aggregate, merged.acc)
+            if self.nodes[id].operator is None:
                 continue
-            source, target = keeping.slots.slot((key, part)), keeping.slots.slot((key, window))
+            source, target = self._slot(id, key, part), self._slot(id, key, window)
             self.instance.merge(id, [target], [source])
             self._drop(id, [source])
 
-    def _add_to_window(self, id: int, key: Key, window: Bounds, row: Row) -> None:
-        schema, _ = self.input(id, 0)
+    def _add_to_window(self, id: int, key: Key, window: Bounds, index: int, row: Row) -> None:
+        schema, _ = self.input(id, index)
         aggregate = self._aggregate(id)
         window_open = self.keeping[id].windows.setdefault((window, key), Open())
         if aggregate is not None:
             field = field_of(aggregate)
             window_open.acc.add(aggregate, None if field is None else schema.index(field), row)
-            return
-        slot = self.keeping[id].slots.slot((key, window))
-        self._settle(id, self.instance.process(id, 0, self._at(id), encoded([row], schema), [0], [slot]), [row])
+        elif self.nodes[id].operator is None:
+            window_open.rows.append((index, row))
+        else:
+            slot, block = self._slot(id, key, window), encoded([row], schema)
+            self._settle(id, self.instance.process(id, index, self._at(id), block, [0], [slot]), [row])
 
     def _aggregate(self, id: int) -> Any:
         """What a window's host computes; ``None`` where the job does."""
-        compute = self.nodes[id].details["compute"]
+        compute = self.nodes[id].details.get("compute", "guest")
         return None if compute == "guest" else compute["host"]
 
     def _fire(self, id: int, window: Bounds, key: Key) -> None:
@@ -297,16 +347,19 @@ class Engine:
             head = () if is_record(aggregate) else key
             self.carry(id, MAIN, [Row(time, (*head, *window, *fired.acc.result(aggregate)))])
             return
-        slot = self.keeping[id].slots.slot((key, window))
+        if self.nodes[id].operator is None:
+            self.joins.window(id, window, fired.rows)
+            return
+        slot = self._slot(id, key, window)
         schema, _ = self.input(id, 0)
-        keys = [schema.columns[schema.index(name)] for name in self.nodes[id].details["key"]]
+        keys = [schema.columns[schema.index(name)] for name in self._window_key(id, 0)]
         rows = [Row(time, (*key, *window, firing))]
         block = encoded(rows, Schema((*keys, *BOUNDS)))
         self._settle(id, self.instance.fire(id, self._at(id), block, [0, 1], [slot]), rows)
 
     def _close_windows(self, id: int) -> None:
         """Fires and removes windows whose time has come."""
-        if self.nodes[id].kind_name != "window":
+        if self.nodes[id].kind_name not in _WINDOWS:
             return
         details, windows = self.nodes[id].details, self.keeping[id].windows
         clock = self.watermarks[id] if details["domain"] == "event" else self.now
@@ -315,8 +368,8 @@ class Engine:
             self._fire(id, window, key)
         for window, key in [place for place in windows if is_late(place[0], details["lateness-ms"], clock)]:
             del windows[window, key]
-            if self._aggregate(id) is None:
-                self._drop(id, [self.keeping[id].slots.slot((key, window))])
+            if self.nodes[id].operator is not None:
+                self._drop(id, [self._slot(id, key, window)])
 
     def watermark(self, id: int, watermark: int) -> None:
         """Raises an operator's watermark and, unless it runs alone, that of all behind it."""
@@ -347,6 +400,7 @@ class Engine:
     def _release(self, id: int) -> None:
         self._fire_timers(id)
         self._close_windows(id)
+        self.joins.release(id)
 
     def timers(self, id: int) -> list[tuple[str, int]]:
         """The timers of an operator: name and time."""

@@ -48,6 +48,10 @@ class Slots:
         assert place is not None
         return place[0]
 
+    def keys(self) -> list[Key]:
+        """The keys that have a slot, whatever their windows."""
+        return [key for key, bounds in self._numbers if bounds is None]
+
     def all(self) -> list[int]:
         """All slots in use."""
         return list(self._numbers.values())
@@ -136,6 +140,18 @@ class Open:
 
     fired: int = 0
     acc: Acc = field(default_factory=Acc)
+    rows: list[tuple[int, Row]] = field(default_factory=list)
+    """Of a join: the records with their inputs."""
+
+
+@dataclass
+class Held:
+    """A record of a join that may find somebody yet."""
+
+    key: Key
+    side: int
+    row: Row
+    matched: bool = False
 
 
 @dataclass
@@ -146,6 +162,10 @@ class Keeping:
     timers: Timers = field(default_factory=Timers)
     rolling: dict[Key, Acc] = field(default_factory=dict)
     windows: dict[tuple[Bounds, Key], Open] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    """Records of a join, in the order of arrival."""
+    latest: dict[Key, list[Row | None]] = field(default_factory=dict)
+    """The last record of each side of a join, by key."""
 
 
 def assign(assigner: dict[str, dict[str, int]], time: int) -> list[Bounds]:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from ..job import Job
 from ..plan import MAIN
 from ..record.spec import Spec, spec_of
-from .engine import GREATEST, LEAST, Engine, watermark
+from .engine import Engine, watermark
+from .joins import GREATEST, LEAST
 from .lines import parsed, written
 from .rows import Row, records_of, row_of
 
