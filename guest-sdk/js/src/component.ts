@@ -6,7 +6,7 @@
 import "./component/console.js";
 import "./component/clock.js";
 
-import { emit, log, reportFailure } from "tidemill:job/host@0.1.0";
+import { emit, log, reportFailure } from "tidemill:job/host@0.2.0";
 
 import { flushConsole } from "./component/console.js";
 import { traced } from "./component/trace.js";
@@ -30,8 +30,13 @@ export interface Operators {
   onTimer(chain: number, watermark: number, now: number, block: Uint8Array, slots: number[]): Outcome;
   fire(chain: number, watermark: number, now: number, block: Uint8Array, offsets: number[], slots: number[]): Outcome;
   merge(operator: number, targets: number[], sources: number[]): void;
+  trigger(operator: number): never;
+  purge(operator: number, slots: number[]): void;
+  apply(chain: number, input: number, watermark: number, now: number, block: Uint8Array, keys: Uint8Array, slots: number[]): Outcome;
+  watermark(operator: number): never;
   exportState(operator: number, slots: number[]): Uint8Array;
   importState(operator: number, slots: number[], block: Uint8Array): void;
+  migrateState(operator: number): never;
   dropState(operator: number, slots: number[]): void;
 }
 
@@ -39,6 +44,10 @@ const imports: Host = { log, emit, reportFailure };
 
 function at(watermark: number, now: number): Moment {
   return { watermark: heardTime(watermark), now: heardTime(now) };
+}
+
+function unasked(what: string): never {
+  throw new Error(`the host asks for ${what}, which has none of its own`);
 }
 
 /** The exports for a job. */
@@ -77,6 +86,11 @@ export function component(job: JobFunction): Operators {
     onTimer: (chain, watermark, now, block, slots) => run(() => instance.onTimer(chain, at(watermark, now), block, slots)),
     fire: (chain, watermark, now, block, offsets, slots) => run(() => instance.fire(chain, at(watermark, now), block, offsets, slots)),
     merge: (operator, targets, sources) => run(() => instance.merge(operator, targets, sources)),
+    trigger: (operator) => run(() => unasked(`a trigger of operator ${operator}`)),
+    // All that a slot of a window holds is what was gathered: no trigger is the component's.
+    purge: (operator, slots) => run(() => instance.dropState(operator, slots)),
+    apply: (chain, _input, watermark, now, block, keys, slots) => run(() => instance.apply(chain, at(watermark, now), block, keys, slots)),
+    watermark: (operator) => run(() => unasked(`a watermark of operator ${operator}`)),
     exportState: (operator, slots) => run(() => instance.exportState(operator, slots)),
     importState: (operator, slots, block) => {
       try {
@@ -84,6 +98,9 @@ export function component(job: JobFunction): Operators {
       } catch (error) {
         throw error instanceof Error ? error.message : String(error);
       }
+    },
+    migrateState: (operator) => {
+      throw `operator ${operator} does not say that it migrates state`;
     },
     dropState: (operator, slots) => run(() => instance.dropState(operator, slots)),
   };

@@ -13,10 +13,13 @@ export type { OnError } from "./plan.js";
 export {
   eventTimer,
   processingTimer,
+  type BroadcastContext,
+  type BroadcastFunction,
   type Context,
   type Emit,
   type ProcessFunction,
   type ProcessFunction2,
+  type SharingContext,
   type TimerDeclaration,
   type TimerEvent,
   type TimerRef,
@@ -48,23 +51,32 @@ export {
   type WindowRecord,
   type WindowValue,
 } from "./record/index.js";
-export { listState, mapState, valueState, type ListRef, type MapRef, type StateDeclaration, type ValueRef } from "./state.js";
+export { listState, mapState, valueState, type ListRef, type MapRef, type Reading, type StateDeclaration, type ValueRef } from "./state.js";
 export {
   csv,
   jsonLines,
   text,
+  type CoGroup,
+  type CoGroupResults,
   type Connected,
   type Fold,
   type Format,
+  type Interval,
+  type Joinable,
+  type JoinResults,
   type KeyedStream,
   type KeyField,
   type KeyOf,
+  type Pair,
   type Processed,
+  type Side,
   type Source,
   type Stream,
   type TaggedSource,
+  type WindowedSides,
   type WindowedStream,
   type WindowResults,
+  type WithBroadcast,
 } from "./stream/index.js";
 export { days, hours, millis, minutes, monotonic, outOfOrder, seconds, type Watermarks } from "./time.js";
 export { session, sliding, tumbling, type Window, type Windows } from "./window.js";

@@ -9,11 +9,15 @@ import type { Schema } from "./schema.js";
 import { schemaText } from "./schema.js";
 
 /** The version of the contract this SDK speaks. */
-export const CONTRACT = "0.1.0";
+export const CONTRACT = "0.2.0";
 /** The port that every operator has. */
 export const MAIN = "out";
 /** The implied port of windows for records that came too late. */
 export const LATE = "late";
+/** The implied ports of joins for records that came too late begin with it; the name of the side follows. */
+export const LATE_SIDE = "late-";
+/** The ports of joins for records that found nobody begin with it. */
+export const UNMATCHED = "unmatched-";
 /** The implied port of operators whose policy is `dead-letter`. */
 export const DEAD_LETTER = "dead-letter";
 
@@ -79,6 +83,40 @@ export interface ProcessKind {
   readonly keys: readonly (readonly string[])[];
   readonly state: readonly PlanState[];
   readonly timers: readonly PlanTimer[];
+  readonly broadcast: { readonly state: readonly PlanState[]; readonly apply: boolean } | undefined;
+}
+
+/** One input of a join. */
+export interface PlanSide {
+  readonly name: string;
+  readonly key: readonly string[];
+  /** Whether there is no result without it; said only where there is. */
+  readonly required?: false;
+}
+
+/** The sides of a join, as the plan writes them. */
+export interface JoinKind {
+  readonly sides: readonly PlanSide[];
+}
+
+/** A join by distance in time. */
+export interface IntervalJoinKind extends JoinKind {
+  readonly "lower-ms": number;
+  readonly "upper-ms": number;
+  readonly "lower-exclusive"?: true;
+  readonly "upper-exclusive"?: true;
+}
+
+/** A join in windows. */
+export interface WindowJoinKind extends JoinKind {
+  readonly assigner: Assigner;
+  readonly domain: Domain;
+  readonly "lateness-ms": number;
+}
+
+/** A co-group. */
+export interface CoGroupKind extends WindowJoinKind {
+  readonly state: readonly PlanState[];
 }
 
 /** A window. */
@@ -102,6 +140,11 @@ export type Kind =
   | { readonly timestamps: PlanWatermarks }
   | { readonly process: ProcessKind }
   | { readonly window: WindowKind }
+  | { readonly "window-join": WindowJoinKind }
+  | { readonly "interval-join": IntervalJoinKind }
+  | { readonly "keyed-join": JoinKind }
+  | { readonly "temporal-join": JoinKind }
+  | { readonly "co-group": CoGroupKind }
   | { readonly rolling: { readonly key: readonly string[]; readonly aggregate: HostAggregate } }
   | { readonly sink: Binding };
 
@@ -147,14 +190,23 @@ function kindDocument(kind: Kind): unknown {
     return { sink: compact({ binding, default: url, format }) };
   }
   if ("process" in kind) {
-    const { keys, state, timers } = kind.process;
-    return { process: { keys, ...compact({ state: state.map(stateDocument), timers }) } };
+    const { keys, state, timers, broadcast } = kind.process;
+    const shared = broadcast && { state: broadcast.state.map(stateDocument), apply: broadcast.apply };
+    return { process: { keys, ...compact({ state: state.map(stateDocument), timers, broadcast: shared }) } };
   }
   if ("window" in kind) {
     const { key, assigner, domain, latenessMs, compute, state } = kind.window;
     return { window: { key, assigner, domain, "lateness-ms": latenessMs, compute, ...compact({ state: state.map(stateDocument) }) } };
   }
+  if ("co-group" in kind) return { "co-group": { ...kind["co-group"], state: kind["co-group"].state.map(stateDocument) } };
   return kind;
+}
+
+/** The sides of a join or a co-group; none of anything else. */
+export function sidesOf(kind: Kind): readonly PlanSide[] {
+  if (typeof kind === "string") return [];
+  const found = Object.values(kind)[0] as Partial<JoinKind> | string;
+  return typeof found === "object" && found.sides !== undefined ? found.sides : [];
 }
 
 function stateDocument(state: PlanState): unknown {

@@ -19,7 +19,7 @@
 
 import type { Domain } from "./plan.js";
 import type { RecordType } from "./record/type.js";
-import type { Handles, States } from "./state.js";
+import type { Handles, Readings, States } from "./state.js";
 
 /** A timer as it is declared. */
 export interface TimerDeclaration {
@@ -121,4 +121,54 @@ export interface ProcessFunction2<K, First, Second, Out, S extends States, T ext
   onFirst(ctx: Context<K, Out, S, T, O>, record: First): void;
   /** Handles a record of the second stream. */
   onSecond(ctx: Context<K, Out, S, T, O>, record: Second): void;
+}
+
+/** What a function beside a broadcast stream sees: a context that can also read what all keys share. */
+export interface SharingContext<K, Out, B extends States, S extends States, T extends Timers, O extends Sides> extends Context<
+  K,
+  Out,
+  S,
+  T,
+  O
+> {
+  /** What all keys share, to read. */
+  readonly shared: Readings<B>;
+}
+
+/** What a record of a broadcast stream sees: what all keys share, to change, and no key. What it emits is emitted on every worker. */
+export interface BroadcastContext<Out, B extends States, O extends Sides> extends Pick<
+  Context<null, Out, {}, {}, O>,
+  "time" | "watermark" | "now" | "sides" | "emit" | "emitAt"
+> {
+  /** What all keys share, to change. */
+  readonly shared: Handles<B>;
+}
+
+/**
+ * A function over a stream, keyed or not, and a broadcast one, of which every worker gets every record. Only `onBroadcast` can change
+ * what is shared, so every worker comes to the same. In which order records of the two streams meet is not said.
+ */
+export interface BroadcastFunction<
+  K,
+  In,
+  Broadcast,
+  Out,
+  B extends States,
+  S extends States,
+  T extends Timers,
+  O extends Sides,
+> extends Omit<Declarations<K, Out, S, T, O>, "onTimer"> {
+  /** What all keys share: state that is kept once. */
+  readonly shared: B;
+  /** Handles a record of the stream. */
+  onRecord(ctx: SharingContext<K, Out, B, S, T, O>, record: In): void;
+  /** Handles a record of the broadcast stream. It runs on every worker. */
+  onBroadcast(ctx: BroadcastContext<Out, B, O>, record: Broadcast): void;
+  /**
+   * Applies a record of the broadcast stream to a key that has state or a timer, each key once, after `onBroadcast`, unless that
+   * refused it. Where it is not given, no key is gone through.
+   */
+  onKey?(ctx: SharingContext<K, Out, B, S, T, O>, record: Broadcast): void;
+  /** Handles a timer that is due. */
+  onTimer?(ctx: SharingContext<K, Out, B, S, T, O>, event: TimerEvent<keyof T & string>): void;
 }

@@ -22,6 +22,19 @@ export type States = Readonly<Record<string, StateDeclaration<unknown>>>;
 /** What a context offers for declared state. */
 export type Handles<S extends States> = { readonly [K in keyof S]: S[K] extends StateDeclaration<infer H> ? H : never };
 
+/** What a piece of state offers that is there to read only. */
+export type Reading<H> =
+  H extends ValueRef<infer T>
+    ? Pick<ValueRef<T>, "get" | "getOr">
+    : H extends MapRef<infer K, infer V>
+      ? Pick<MapRef<K, V>, "get" | "has" | "size" | "entries" | "keys" | "values" | typeof Symbol.iterator>
+      : H extends ListRef<infer T>
+        ? Pick<ListRef<T>, "get" | "length" | typeof Symbol.iterator>
+        : never;
+
+/** What a context offers to read of declared state. */
+export type Readings<S extends States> = { readonly [K in keyof S]: S[K] extends StateDeclaration<infer H> ? Reading<H> : never };
+
 /** A value per key: a record, or nothing. */
 export function valueState<T>(type: RecordType<T>): StateDeclaration<ValueRef<T>> {
   return {

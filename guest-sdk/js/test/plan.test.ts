@@ -62,7 +62,7 @@ test("a windowed job says what it is", () => {
       .sink("averages", csv());
   });
   assert.deepEqual(plan(averages), {
-    contract: "0.1.0",
+    contract: "0.2.0",
     name: "averages",
     operators: [
       {

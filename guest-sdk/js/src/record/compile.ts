@@ -13,7 +13,10 @@ import type { Shape } from "./shape.js";
 /** The columns of a shape in order, with what it calls them. */
 interface Leaf {
   readonly kind: CellKind;
+  /** Whether its column may lack a value. */
   readonly optional: boolean;
+  /** Whether it may do so where the record that it is a part of is there. */
+  readonly nullable: boolean;
   /** The field as messages name it. */
   readonly label: string;
 }
@@ -30,10 +33,12 @@ export interface Picked {
   readonly state?: boolean;
 }
 
-function leaves(shape: Shape, label: string, into: Leaf[]): Leaf[] {
-  if (shape.kind === "cell") into.push({ kind: shape.cell, optional: shape.optional, label });
-  else if (shape.kind === "object") shape.fields.forEach((field) => leaves(field.shape, `field ${JSON.stringify(field.name)}`, into));
-  else shape.items.forEach((item, index) => leaves(item, `item ${index}`, into));
+function leaves(shape: Shape, label: string, into: Leaf[], absent = false): Leaf[] {
+  if (shape.kind === "cell") into.push({ kind: shape.cell, optional: shape.optional || absent, nullable: shape.optional, label });
+  else if (shape.kind === "maybe") leaves(shape.of, label, into, true);
+  else if (shape.kind === "object")
+    shape.fields.forEach((field) => leaves(field.shape, `field ${JSON.stringify(field.name)}`, into, absent));
+  else shape.items.forEach((item, index) => leaves(item, `item ${index}`, into, absent));
   return into;
 }
 
@@ -42,13 +47,21 @@ export function leavesOf(shape: Shape): readonly Leaf[] {
   return leaves(shape, "the value", []);
 }
 
-/** An expression for a shape whose leaves are given by `leaf`. */
-function build(shape: Shape, leaf: () => string): string {
-  if (shape.kind === "cell") return leaf();
+/** How the parts of a shape are written. */
+interface Parts {
+  leaf(): string;
+  /** A part that may be absent; `present` writes it as if it were there. */
+  maybe(present: () => string): string;
+}
+
+/** An expression for a shape. */
+function build(shape: Shape, parts: Parts): string {
+  if (shape.kind === "cell") return parts.leaf();
+  if (shape.kind === "maybe") return parts.maybe(() => build(shape.of, parts));
   if (shape.kind === "object") {
-    return `{${shape.fields.map((field) => `${JSON.stringify(field.name)}: ${build(field.shape, leaf)}`).join(", ")}}`;
+    return `{${shape.fields.map((field) => `${JSON.stringify(field.name)}: ${build(field.shape, parts)}`).join(", ")}}`;
   }
-  return shape.items.length === 0 ? "null" : `[${shape.items.map((item) => build(item, leaf)).join(", ")}]`;
+  return shape.items.length === 0 ? "null" : `[${shape.items.map((item) => build(item, parts)).join(", ")}]`;
 }
 
 const bit = (handle: string): string => `(${handle}[r >> 3] >> (r & 7) & 1) === 1`;
@@ -58,10 +71,18 @@ export function compileReader<T>(shape: Shape): (block: Block, picked: Picked) =
   const all = leavesOf(shape);
   const names = all.flatMap((leaf, i) => (leaf.optional ? [`h${i}`, `v${i}`] : [`h${i}`]));
   let next = 0;
-  const value = build(shape, () => {
-    const i = next++;
-    const read = all[i]!.kind.read(`h${i}`);
-    return all[i]!.optional ? `(${bit(`v${i}`)} ? ${read} : null)` : read;
+  const value = build(shape, {
+    leaf: () => {
+      const i = next++;
+      const read = all[i]!.kind.read(`h${i}`);
+      return all[i]!.nullable ? `(${bit(`v${i}`)} ? ${read} : null)` : read;
+    },
+    maybe: (present) => {
+      const first = next;
+      const read = present();
+      const some = Array.from({ length: next - first }, (_, index) => bit(`v${first + index}`));
+      return `(${some.join(" || ")} ? ${read} : null)`;
+    },
   });
   const source = `"use strict"; return (r) => { let n; return ${value}; };`;
   const make = new Function("tooLarge", ...names, source) as (...handles: unknown[]) => RowReader<T>;
@@ -100,14 +121,29 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
-/** The statements that take a value apart into `x0`, `x1`, … and refuse what does not fit. */
-function takeApart(shape: Shape, value: string, all: readonly Leaf[], counter: { leaf: number; name: number }, out: string[]): void {
+/** What has been counted of a shape: its leaves, the names of its parts, and the parts that may be absent. */
+interface Counter {
+  leaf: number;
+  name: number;
+  maybe: number;
+}
+
+/** The statements that take a value apart into `x0`, `x1`, … and refuse what does not fit; `m0`, `m1`, … tell what is there. */
+function takeApart(shape: Shape, value: string, all: readonly Leaf[], counter: Counter, out: string[]): void {
+  if (shape.kind === "maybe") {
+    const name = `m${counter.maybe++}`;
+    out.push(`var ${name} = ${value} !== null && ${value} !== undefined; if (${name}) {`);
+    takeApart(shape.of, value, all, counter, out);
+    out.push("}");
+    return;
+  }
   if (shape.kind === "cell") {
     const i = counter.leaf++;
-    const { kind, optional, label } = all[i]!;
-    out.push(`const x${i} = ${value};`);
+    const { kind, nullable, label } = all[i]!;
+    // What is behind the block of a part that may be absent finds these as well, which a `const` would not let it.
+    out.push(`var x${i} = ${value};`);
     const wrong = kind.wrong(`x${i}`).replace("HELPER", `helpers[${i}]`);
-    const condition = optional ? `x${i} !== null && x${i} !== undefined && (${wrong})` : wrong;
+    const condition = nullable ? `x${i} !== null && x${i} !== undefined && (${wrong})` : wrong;
     out.push(`if (${condition}) support.fail(${JSON.stringify(label)}, ${JSON.stringify(kind.takes)}, x${i});`);
     return;
   }
@@ -143,7 +179,7 @@ const NONE = new Uint8Array(0);
 export function compileWriter<T>(shape: Shape): () => RecordWriter<T> {
   const all = leavesOf(shape);
   const statements: string[] = [];
-  takeApart(shape, "record", all, { leaf: 0, name: 0 }, statements);
+  takeApart(shape, "record", all, { leaf: 0, name: 0, maybe: 0 }, statements);
   const absent: string[] = [];
   const sizes: string[] = [];
   all.forEach(({ kind, optional }, i) => {
@@ -178,13 +214,20 @@ writer.pushAbsent = () => { ${absent.join(" ")} };`;
 export function compileCopy<T>(shape: Shape): (value: T) => T {
   const all = leavesOf(shape);
   const statements: string[] = [];
-  takeApart(shape, "record", all, { leaf: 0, name: 0 }, statements);
+  takeApart(shape, "record", all, { leaf: 0, name: 0, maybe: 0 }, statements);
   let next = 0;
-  const value = build(shape, () => {
-    const i = next++;
-    const { kind, optional } = all[i]!;
-    const copy = kind.copy(`x${i}`, `helpers[${i}]`);
-    return optional ? `(x${i} === null || x${i} === undefined ? null : ${copy})` : copy;
+  let maybes = 0;
+  const value = build(shape, {
+    leaf: () => {
+      const i = next++;
+      const { kind, nullable } = all[i]!;
+      const copy = kind.copy(`x${i}`, `helpers[${i}]`);
+      return nullable ? `(x${i} === null || x${i} === undefined ? null : ${copy})` : copy;
+    },
+    maybe: (present) => {
+      const name = `m${maybes++}`;
+      return `(${name} ? ${present()} : null)`;
+    },
   });
   const source = `"use strict"; return (record) => { ${statements.join("\n")} return (${value}); };`;
   const helpers = all.map((leaf) => leaf.kind.helpers);
@@ -195,7 +238,7 @@ export function compileCopy<T>(shape: Shape): (value: T) => T {
 export function compileCheck<T>(shape: Shape): (value: T) => void {
   const all = leavesOf(shape);
   const statements: string[] = [];
-  takeApart(shape, "record", all, { leaf: 0, name: 0 }, statements);
+  takeApart(shape, "record", all, { leaf: 0, name: 0, maybe: 0 }, statements);
   const helpers = all.map((leaf) => leaf.kind.helpers);
   const source = `"use strict"; return (record) => { ${statements.join("\n")} };`;
   return (new Function("helpers", "support", source) as (...args: unknown[]) => (value: T) => void)(helpers, support);

@@ -37,6 +37,10 @@ function compareShape(shape: Shape): Compare {
       return 0;
     };
   }
+  if (shape.kind === "maybe") {
+    const present = compareShape(shape.of) as (a: unknown, b: unknown) => number;
+    return (a: unknown, b: unknown) => (a === null || b === null ? Number(a !== null) - Number(b !== null) : present(a, b));
+  }
   if (shape.kind === "object") {
     const parts = shape.fields.map((field) => [field.name, compareShape(field.shape)] as [string, (a: unknown, b: unknown) => number]);
     return (a: Record<string, unknown>, b: Record<string, unknown>) => {

@@ -2,8 +2,8 @@
 
 import type { CellKind } from "./cell.js";
 
-/** A single value, an object of named parts, or an array of parts. */
-export type Shape = CellShape | ObjectShape | ArrayShape;
+/** A single value, an object of named parts, an array of parts, or one of these that may be absent as a whole. */
+export type Shape = CellShape | ObjectShape | ArrayShape | MaybeShape;
 
 /** A single value. */
 export interface CellShape {
@@ -22,4 +22,10 @@ export interface ObjectShape {
 export interface ArrayShape {
   readonly kind: "array";
   readonly items: readonly Shape[];
+}
+
+/** A shape whose value is `null` where all of its columns are absent. */
+export interface MaybeShape {
+  readonly kind: "maybe";
+  readonly of: Shape;
 }

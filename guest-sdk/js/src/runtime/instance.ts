@@ -59,6 +59,14 @@ export class Instance {
     return this.#run(chain, block, (head, parsed, exits) => head.process(input, at, parsed, rows, slots, exits));
   }
 
+  /** Applies the one record of a block to keys, one per row of `keys`. */
+  apply(chain: number, at: Moment, block: Uint8Array, keys: Uint8Array, slots: readonly number[]): Outcome {
+    return this.#run(chain, keys, (head, parsed, exits) => {
+      if (head.apply === undefined) throw new Error("the host applied a record of an input that the job does not broadcast");
+      return head.apply(at, new Block(block), parsed, slots, exits);
+    });
+  }
+
   /** Fires timers, one per row. */
   onTimer(chain: number, at: Moment, block: Uint8Array, slots: readonly number[]): Outcome {
     return this.#run(chain, block, (head, parsed, exits) => {

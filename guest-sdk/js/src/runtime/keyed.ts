@@ -27,6 +27,19 @@ export interface Keyed {
   readonly sideNames: readonly string[];
   readonly handles: Readonly<Record<string, unknown>>;
   onTimer(ctx: unknown, event: TimerEvent): unknown;
+  /** The input behind those with keys, all of whose records come to every worker. */
+  readonly broadcast: Broadcast | undefined;
+}
+
+/** What the runtime needs of a broadcast input. */
+export interface Broadcast {
+  readonly type: RecordType<unknown>;
+  /** What all keys share. */
+  readonly handles: Readonly<Record<string, unknown>>;
+  /** Where it is: one slot, which only broadcast records change. */
+  readonly cursor: Cursor;
+  onBroadcast(ctx: unknown, record: unknown): unknown;
+  onKey(ctx: unknown, record: unknown): unknown;
 }
 
 /** The operator of a process function. */
@@ -47,8 +60,10 @@ export class KeyedOperator implements GuestOperator {
 
   head(down: Down): Head {
     const sides = this.ports.slice(1);
-    const context = new RunningContext(this.#id, this.#call, this.slots.cursor, down.push as Push<unknown>, this.#function, sides);
-    return new KeyedHead(this.#id, this.#function, this.slots, down.ports, context);
+    const { handles, timerNames } = this.#function;
+    const context = (state: Readonly<Record<string, unknown>>, timers: readonly string[]): RunningContext =>
+      new RunningContext(this.#id, this.#call, this.slots.cursor, down.push as Push<unknown>, this.#function, sides, state, timers);
+    return new KeyedHead(this.#id, this.#function, this.slots, down.ports, context(handles, timerNames), context({}, []));
   }
 }
 
@@ -64,16 +79,27 @@ class RunningContext {
   watermark = 0;
   now = 0;
   readonly state: Readonly<Record<string, unknown>>;
+  readonly shared: Readonly<Record<string, unknown>>;
   readonly timers: Readonly<Record<string, TimerRef>>;
   readonly sides: Readonly<Record<string, Emit<unknown>>>;
   readonly #operator: number;
   readonly #push: Push<unknown>;
 
-  constructor(operator: number, call: Call, cursor: Cursor, push: Push<unknown>, keyed: Keyed, sides: readonly Port[]) {
+  constructor(
+    operator: number,
+    call: Call,
+    cursor: Cursor,
+    push: Push<unknown>,
+    keyed: Keyed,
+    sides: readonly Port[],
+    state: Readonly<Record<string, unknown>>,
+    timers: readonly string[],
+  ) {
     this.#operator = operator;
     this.#push = push;
-    this.state = keyed.handles;
-    this.timers = Object.fromEntries(keyed.timerNames.map((name, index) => [name, new RunningTimer(call, cursor, index)]));
+    this.state = state;
+    this.shared = keyed.broadcast?.handles ?? {};
+    this.timers = Object.fromEntries(timers.map((name, index) => [name, new RunningTimer(call, cursor, index)]));
     this.sides = Object.fromEntries(
       keyed.sideNames.map((name, index) => {
         const sidePush = sides[index]!.push as Push<unknown>;
@@ -136,6 +162,18 @@ class RunningTimer implements TimerRef {
   }
 }
 
+const noKey = (): never => {
+  throw new Error("a broadcast record has no key");
+};
+
+/** What a call is about, where it is not the keys of its rows. */
+interface Running {
+  readonly cursor?: Cursor;
+  readonly context?: RunningContext;
+  /** All entries are of the one record of the call. */
+  readonly ofOne?: boolean;
+}
+
 /** Slots of a call that have been told already. */
 const LISTED = 128;
 
@@ -145,24 +183,61 @@ class KeyedHead implements Head {
   readonly #slots: Slots;
   readonly #behind: readonly Port[];
   readonly #context: RunningContext;
+  /** What broadcast records are given: they have no key, and so neither state of one nor timers. */
+  readonly #keyless: RunningContext;
   /** What the records of the current call did to each slot; all zero between calls. */
   readonly #seen: number[] = [];
 
-  constructor(id: number, keyed: Keyed, slots: Slots, behind: readonly Port[], context: RunningContext) {
+  constructor(id: number, keyed: Keyed, slots: Slots, behind: readonly Port[], context: RunningContext, keyless: RunningContext) {
     this.#id = id;
     this.#function = keyed;
     this.#slots = slots;
     this.#behind = behind;
     this.#context = context;
+    this.#keyless = keyless;
   }
 
   process(input: number, at: Moment, block: Block, rows: readonly number[], slots: readonly number[], exits: Exits): Outcome {
-    const { type, key, handle } = this.#function.inputs[input]!;
+    const { broadcast, inputs, keyType } = this.#function;
+    const of = inputs[input];
+    const entries = this.#keyed(slots);
+    const shared = (): number[] => Array.from({ length: block.rows }, () => slots.at(-1)!);
+    if (of === undefined && broadcast !== undefined) return this.#onBroadcast(at, block, shared(), exits, broadcast);
+    const { type, key, handle } = of!;
     const read = type.open(block);
     const context = this.#context;
-    return this.#run(at, block, key, rows, slots, exits, (row) => {
+    // Records without a key reach what is shared and nothing else.
+    const reached = broadcast !== undefined && keyType.schema.length === 0 ? shared() : entries;
+    return this.#run(at, block, key, rows, reached, exits, (row) => {
       answered(handle(context, read(row)));
     });
+  }
+
+  #onBroadcast(at: Moment, block: Block, entries: readonly number[], exits: Exits, { type, cursor, onBroadcast }: Broadcast): Outcome {
+    const read = type.open(block);
+    const context = this.#keyless;
+    cursor.locked = undefined;
+    const body = (row: number): void => answered(onBroadcast(context, read(row)));
+    return this.#run(at, block, undefined, [], entries, exits, body, { cursor, context });
+  }
+
+  apply(at: Moment, record: Block, keys: Block, slots: readonly number[], exits: Exits): Outcome {
+    const { type, onKey } = this.#function.broadcast!;
+    const read = type.open(record);
+    const context = this.#context;
+    const columns = this.#function.keyType.schema.map((_, index) => index);
+    const body = (): void => answered(onKey(context, read(0)));
+    return this.#run(at, keys, columns, [], this.#keyed(slots), exits, body, { ofOne: true });
+  }
+
+  /** The slots of keys; that of what all keys share stands behind them, and is there to read. */
+  #keyed(slots: readonly number[]): readonly number[] {
+    const { broadcast } = this.#function;
+    if (broadcast === undefined) return slots;
+    this.#slots.reserve(slots.slice(-1));
+    broadcast.cursor.slot = slots.at(-1)!;
+    broadcast.cursor.locked = "what is shared is changed in onBroadcast only";
+    return slots.slice(0, -1);
   }
 
   onTimer(at: Moment, block: Block, slots: readonly number[], exits: Exits): Outcome {
@@ -170,7 +245,7 @@ class KeyedHead implements Head {
     const keys = Array.from({ length: count }, (_, index) => index);
     const timers = i32.open(block, { columns: [count] });
     const context = this.#context;
-    return this.#run(at, block, keys, [], slots, exits, (row) => {
+    return this.#run(at, block, keys, [], this.#keyed(slots), exits, (row) => {
       const event = { name: this.#function.timerNames[timers(row)]!, time: context.time };
       answered(this.#function.onTimer(context, event));
     });
@@ -179,16 +254,17 @@ class KeyedHead implements Head {
   #run(
     at: Moment,
     block: Block,
-    keys: readonly number[],
+    keys: readonly number[] | undefined,
     rows: readonly number[],
     entries: readonly number[],
     exits: Exits,
     body: (row: number) => void,
+    { cursor = this.#slots.cursor, context = this.#context, ofOne = false }: Running = {},
   ): Outcome {
-    const [context, slots, seen, { call }] = [this.#context, this.#slots, this.#seen, exits];
-    const [id, behind, { cursor }, { undoes }, { times }] = [this.#id, this.#behind, slots, call, block];
+    const [slots, seen, { call }] = [this.#slots, this.#seen, exits];
+    const [id, behind, { undoes }, { times }] = [this.#id, this.#behind, call, block];
     slots.reserve(entries);
-    context.key_ = this.#function.keyType.open(block, { columns: keys });
+    context.key_ = keys === undefined ? noKey : this.#function.keyType.open(block, { columns: keys });
     context.watermark = at.watermark;
     context.now = at.now;
     call.timers = [];
@@ -197,7 +273,8 @@ class KeyedHead implements Head {
     for (let i = 0; i < entries.length; i++) {
       const row = rows.length === 0 ? i : rows[i]!;
       const slot = entries[i]!;
-      call.row = context.row = row;
+      context.row = row;
+      call.row = ofOne ? 0 : row;
       call.operator = id;
       cursor.slot = slot;
       cursor.flags = 0;

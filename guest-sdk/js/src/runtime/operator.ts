@@ -35,6 +35,8 @@ export interface GuestOperator {
 export interface Head {
   /** Processes records; entry `i` of `slots` belongs to row `rows[i]`, or row `i`. */
   process(input: number, at: Moment, block: Block, rows: readonly number[], slots: readonly number[], exits: Exits): Outcome;
+  /** Applies the one record of a block to keys, one per row of `keys`. */
+  apply?(at: Moment, record: Block, keys: Block, slots: readonly number[], exits: Exits): Outcome;
   /** Fires timers. */
   onTimer?(at: Moment, block: Block, slots: readonly number[], exits: Exits): Outcome;
   /** Fires windows. */

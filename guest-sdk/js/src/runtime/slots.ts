@@ -24,6 +24,8 @@ export class Cursor {
   slot = 0;
   flags = 0;
   undo = false;
+  /** What keeps the slot from being changed now, if anything does. */
+  locked: string | undefined;
 }
 
 /** One declared piece of state, for all slots. */
@@ -54,6 +56,7 @@ export abstract class Table<V> {
   /** About to change what the slot in hand holds. */
   change(flags: number): void {
     const { cursor } = this;
+    if (cursor.locked !== undefined) throw new Error(cursor.locked);
     cursor.flags |= flags | CHANGED;
     if (!cursor.undo || this.#copied) return;
     this.#copied = true;

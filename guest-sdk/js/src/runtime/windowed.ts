@@ -12,22 +12,21 @@ import { plainOutcome, type Moment, type Outcome } from "./host.js";
 import { answered } from "./keyed.js";
 import type { Down, Exits, GuestOperator, Head } from "./operator.js";
 import type { Port } from "./port.js";
-import type { Slots, ValueTable } from "./slots.js";
+import type { Slots, Table } from "./slots.js";
 
 /** What is computed in a window. An accumulator that is not there yet is undefined. */
 export interface Compute<In, Acc> {
   readonly keyType: RecordType<unknown>;
-  readonly acc: RecordType<Acc>;
-  /** Opens what it needs of a record. */
-  open(block: Block): RowReader<In>;
+  /** Opens what it needs of a record of an input. */
+  open(block: Block, input: number): RowReader<In>;
   /** The accumulator with a record added; it may be changed in place. */
   add(acc: Acc | undefined, record: In): Acc;
   /** `into` with what `from` holds; `into` may be changed, `from` may not. */
   merge(into: Acc | undefined, from: Acc): Acc;
   /** A copy that later changes do not reach. */
   copy(acc: Acc): Acc;
-  /** Emits the results. */
-  finish(window: Window<unknown>, acc: Acc, out: Emit<unknown>): unknown;
+  /** Emits the results of what there is of each input. */
+  finish(window: Window<unknown>, accs: readonly (Acc | undefined)[], out: Emit<unknown>): unknown;
 }
 
 /** The operator of a window. */
@@ -36,9 +35,10 @@ export class WindowOperator<In, Acc> implements GuestOperator {
   readonly slots: Slots;
   readonly #id: number;
   readonly #compute: Compute<In, Acc>;
-  readonly #accs: ValueTable<Acc>;
+  /** What is kept of each input. */
+  readonly #accs: readonly Table<Acc>[];
 
-  constructor(id: number, compute: Compute<In, Acc>, ports: readonly Port[], accs: ValueTable<Acc>, slots: Slots) {
+  constructor(id: number, compute: Compute<In, Acc>, ports: readonly Port[], accs: readonly Table<Acc>[], slots: Slots) {
     this.#id = id;
     this.#compute = compute;
     this.ports = ports;
@@ -52,23 +52,24 @@ export class WindowOperator<In, Acc> implements GuestOperator {
 
   merge(target: number, source: number): void {
     this.slots.reserve([target, source]);
-    const { entries } = this.#accs;
-    const from = entries[source];
-    if (from === undefined) return;
-    entries[source] = undefined;
-    entries[target] = entries[target] === undefined ? from : this.#compute.merge(entries[target], from);
+    for (const { entries } of this.#accs) {
+      const from = entries[source];
+      if (from === undefined) continue;
+      entries[source] = undefined;
+      entries[target] = entries[target] === undefined ? from : this.#compute.merge(entries[target], from);
+    }
   }
 }
 
 class WindowHead<In, Acc> implements Head {
   readonly #id: number;
   readonly #compute: Compute<In, Acc>;
-  readonly #accs: ValueTable<Acc>;
+  readonly #accs: readonly Table<Acc>[];
   readonly #slots: Slots;
   readonly #push: Push<unknown>;
   readonly #behind: readonly Port[];
 
-  constructor(id: number, compute: Compute<In, Acc>, accs: ValueTable<Acc>, slots: Slots, down: Down) {
+  constructor(id: number, compute: Compute<In, Acc>, accs: readonly Table<Acc>[], slots: Slots, down: Down) {
     this.#id = id;
     this.#compute = compute;
     this.#accs = accs;
@@ -77,17 +78,17 @@ class WindowHead<In, Acc> implements Head {
     this.#behind = down.ports;
   }
 
-  process(_input: number, _at: Moment, block: Block, rows: readonly number[], slots: readonly number[], exits: Exits): Outcome {
+  process(input: number, _at: Moment, block: Block, rows: readonly number[], slots: readonly number[], exits: Exits): Outcome {
     this.#slots.reserve(slots);
-    const [id, behind, compute, { entries }, { call }] = [this.#id, this.#behind, this.#compute, this.#accs, exits];
-    const read = compute.open(block);
+    const [id, behind, compute, { entries }, { call }] = [this.#id, this.#behind, this.#compute, this.#accs[input]!, exits];
+    const read = compute.open(block, input);
     for (let i = 0; i < slots.length;) {
       const row = rows.length === 0 ? i : rows[i]!;
       let end = i + 1;
       while (end < rows.length && rows[end] === row) end++;
       call.row = row;
       call.operator = id;
-      const before = call.undoes ? this.#copies(slots, i, end) : undefined;
+      const before = call.undoes ? this.#copies(entries, slots, i, end) : undefined;
       const failures = call.failures.length;
       try {
         const record = read(row);
@@ -106,9 +107,9 @@ class WindowHead<In, Acc> implements Head {
   }
 
   /** Copies of the accumulators of some slots. */
-  #copies(slots: readonly number[], from: number, end: number): (Acc | undefined)[] {
+  #copies(entries: readonly (Acc | undefined)[], slots: readonly number[], from: number, end: number): (Acc | undefined)[] {
     return slots.slice(from, end).map((slot) => {
-      const acc = this.#accs.entries[slot];
+      const acc = entries[slot];
       return acc === undefined ? undefined : this.#compute.copy(acc);
     });
   }
@@ -132,10 +133,10 @@ class WindowHead<In, Acc> implements Head {
       const marks = call.marks(behind);
       const failures = call.failures.length;
       try {
-        const acc = this.#merged(slots, offsets[row]!, offsets[row + 1]!);
-        if (acc !== undefined) {
+        const accs = this.#accs.map(({ entries }) => this.#merged(entries, slots, offsets[row]!, offsets[row + 1]!));
+        if (accs.some((acc) => acc !== undefined)) {
           const window = { key: key(row), start: start(row), end: end(row), firing: firing(row) };
-          answered(this.#compute.finish(window, acc, out));
+          answered(this.#compute.finish(window, accs, out));
         }
       } catch (error) {
         call.refuse(error, id, behind, marks, failures, call.timers.length);
@@ -146,8 +147,7 @@ class WindowHead<In, Acc> implements Head {
   }
 
   /** The accumulators of some slots as one, all of which stay as they are. */
-  #merged(slots: readonly number[], from: number, end: number): Acc | undefined {
-    const { entries } = this.#accs;
+  #merged(entries: readonly (Acc | undefined)[], slots: readonly number[], from: number, end: number): Acc | undefined {
     let merged: Acc | undefined;
     let own = false;
     for (let i = from; i < end; i++) {

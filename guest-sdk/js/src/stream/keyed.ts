@@ -5,12 +5,15 @@ import type { Declarations, ProcessFunction, ProcessFunction2, Sides, Timers } f
 import type { NumberField } from "../aggregate.js";
 import { f64, i64, bigint64, keyCount, keyValue, type KeyCount, type KeyValue } from "../record/index.js";
 import type { Any, FieldName, RecordType } from "../record/type.js";
-import { KeyedOperator, type Keyed, type KeyedInput } from "../runtime/keyed.js";
+import { KeyedOperator, type Broadcast, type Keyed, type KeyedInput } from "../runtime/keyed.js";
 import { Port } from "../runtime/port.js";
 import { Cursor, Slots, type Table } from "../runtime/slots.js";
 import type { Column, Schema } from "../schema.js";
 import { valueState, type StateDeclaration, type States, type ValueRef } from "../state.js";
 import type { Windows } from "../window.js";
+import { WithBroadcast } from "./broadcast.js";
+import { CoGroup } from "./co-group.js";
+import { partOf, Side } from "./join.js";
 import { Stream } from "./stream.js";
 import { WindowedStream } from "./windowed.js";
 
@@ -41,6 +44,24 @@ export class KeyedStream<K, T> {
     f: ProcessFunction<K, T, Out, S, W, O>,
   ): Processed<Out, O> {
     return addProcess(name, f, [this], [(ctx, record) => f.onRecord(ctx as never, record as T)]);
+  }
+
+  /** This stream beside another, all of whose records come to every worker: see {@link BroadcastFunction}. */
+  connectBroadcast<B>(broadcast: Stream<B>): WithBroadcast<K, T, B> {
+    return new WithBroadcast(this, broadcast);
+  }
+
+  /**
+   * This stream as a side of a join. The name is that of its record in a result, and finds what the join keeps of it again when the
+   * job changes.
+   */
+  side<const N extends string>(name: N): Side<K, { [P in N]: T }, { [P in N]: T }> {
+    return new Side([partOf(name, this as unknown as KeyedStream<unknown, unknown>)]);
+  }
+
+  /** This stream and another of the same key, cut into windows together: a window holds the records of both. */
+  coGroup<U>(other: KeyedStream<K, U>, windows: Windows): CoGroup<K, T, U> {
+    return new CoGroup(this, other, windows);
   }
 
   /** This stream and another of the same key, to be handled by one function with common state. */
@@ -164,22 +185,36 @@ export class Processed<Out, O extends Sides> extends Stream<Out> {
       this.graph.errors.push(`operator ${JSON.stringify(node.plan.name)} declares no side output ${JSON.stringify(name)}`);
     }
     const side = (type ?? this.type) as RecordType<never>;
-    return new Stream(this.graph, this.operator, name, side, side.schema);
+    return new Stream(this.graph, this.operator, name, side, side.schema) as never;
   }
 }
 
-/** Adds a process function with these inputs. */
-function addProcess<K, Out, S extends States, W extends Timers, O extends Sides>(
+/** A broadcast input about to be added. */
+export interface Beside {
+  readonly stream: Stream<unknown>;
+  readonly shared: States;
+  readonly onBroadcast: Broadcast["onBroadcast"];
+  readonly onKey: Broadcast["onKey"] | undefined;
+}
+
+/** Adds a process function with these inputs, and perhaps a broadcast one behind them. */
+export function addProcess<K, Out, S extends States, W extends Timers, O extends Sides>(
   name: string,
   f: Declarations<K, Out, S, W, O>,
   streams: readonly KeyedStream<K, unknown>[],
   handlers: readonly KeyedInput["handle"][],
+  beside?: Beside,
 ): Processed<Out, O> {
   const { stream: first, keyType } = streams[0]!;
   const { graph } = first;
   const cursor = new Cursor();
   const pieces = Object.entries(f.state ?? {}).map(([piece, declaration]) => ({ piece, ...declaration.make(cursor) }));
+  const sharedCursor = new Cursor();
+  const shared = Object.entries(beside?.shared ?? {}).map(([piece, declaration]) => ({ piece, ...declaration.make(sharedCursor) }));
   const sides = Object.entries(f.sides ?? {});
+  if (beside !== undefined && streams[0]!.key.length === 0 && pieces.length + Object.keys(f.timers ?? {}).length > 0) {
+    graph.errors.push(`process ${JSON.stringify(name)}: records without a key have no state but what is shared, and no timers`);
+  }
   const inputs = streams.map(({ stream, key }, index): KeyedInput => {
     const indexes = key.map((column) => stream.schema.findIndex(({ name: other }) => other === column));
     return { type: stream.type, key: indexes, handle: handlers[index]! };
@@ -191,11 +226,19 @@ function addProcess<K, Out, S extends States, W extends Timers, O extends Sides>
     sideNames: sides.map(([side]) => side),
     handles: Object.fromEntries(pieces.map(({ piece, handle }) => [piece, handle])),
     onTimer: (ctx, event) => f.onTimer?.(ctx as never, event as never),
+    broadcast: beside && {
+      type: beside.stream.type,
+      handles: Object.fromEntries(shared.map(({ piece, handle }) => [piece, handle])),
+      cursor: sharedCursor,
+      onBroadcast: beside.onBroadcast,
+      onKey: (ctx, record) => beside.onKey?.(ctx, record),
+    },
   };
   const { id, port } = first.next(f.out, f.out.schema);
   const ports = [port, ...sides.map(([, type], index) => new Port(id, index + 1, type, type.schema, graph.call))] as unknown as Port[];
+  // The columns of what is shared stand behind those of the keys' state.
   const slots = new Slots(
-    pieces.map(({ piece, table }): [string, Table<unknown>] => [piece, table]),
+    [...pieces, ...shared].map(({ piece, table }): [string, Table<unknown>] => [piece, table]),
     cursor,
   );
   const kind = {
@@ -203,9 +246,11 @@ function addProcess<K, Out, S extends States, W extends Timers, O extends Sides>
       keys: streams.map(({ key }) => key),
       state: pieces.map(({ piece, table }) => table.declare(piece)),
       timers: Object.entries(f.timers ?? {}).map(([timer, { domain }]) => ({ name: timer, domain })),
+      broadcast: beside && { state: shared.map(({ piece, table }) => table.declare(piece)), apply: beside.onKey !== undefined },
     },
   };
-  const planInputs: Input[] = streams.map(({ stream }) => stream.keyedInput());
+  const planInputs: Input[] = streams.map(({ stream, key }) => (key.length > 0 ? stream.keyedInput() : stream.input()));
+  if (beside !== undefined) planInputs.push({ ...beside.stream.input(), partition: "broadcast" });
   const guest = new KeyedOperator(id, graph.call, keyed, ports, slots);
   graph.add(first.guestNode(name, kind, f.out, f.out.schema, guest, planInputs));
   const processed = new Processed<Out, O>(graph, id, MAIN, f.out, f.out.schema);

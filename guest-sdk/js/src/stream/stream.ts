@@ -21,6 +21,7 @@ import type { Schema } from "../schema.js";
 import type { Watermarks } from "../time.js";
 import type { Windows } from "../window.js";
 import type { Format } from "./format.js";
+import type { WithBroadcast } from "./broadcast.js";
 import { KeyedStream } from "./keyed.js";
 import type { WindowedStream } from "./windowed.js";
 
@@ -190,6 +191,11 @@ export class Stream<T> {
   /** Sends all records to the first worker. */
   global(): Stream<T> {
     return this.#partitioned("global");
+  }
+
+  /** This stream, without a key, beside another, all of whose records come to every worker: see {@link BroadcastFunction}. */
+  connectBroadcast<B>(broadcast: Stream<B>): WithBroadcast<null, T, B> {
+    return new KeyedStream(this, [], noKey).connectBroadcast(broadcast);
   }
 
   /** Windows over all records, in one place. Partition by a key where you can: this does not run in parallel. */

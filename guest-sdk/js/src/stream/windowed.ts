@@ -117,7 +117,7 @@ export class WindowedStream<K, T> {
       const { first, type: field } = type.field(over.field);
       const aggregate = over.over(field);
       const open = (block: Block): RowReader<unknown> => field.open(block, { columns: [first] });
-      return this.#compute(name, out, accumulating(this.#keyed.keyType, aggregate, open, finish as never));
+      return this.#compute(name, out, accumulating(this.#keyed.keyType, aggregate, open, finish as never), aggregate.acc);
     }
     const aggregate = given as Aggregate<T, unknown, unknown>;
     const checked = { ...bound(aggregate), add: (acc: unknown, record: T) => checkedBy(aggregate.acc, aggregate.add(acc, record)) };
@@ -125,6 +125,7 @@ export class WindowedStream<K, T> {
       name,
       out,
       accumulating(this.#keyed.keyType, checked, (block) => type.open(block), finish as never),
+      checked.acc,
     );
   }
 
@@ -143,15 +144,19 @@ export class WindowedStream<K, T> {
   reduce(name: string, f: (a: Readonly<T>, b: T) => T): WindowResults<T, T> {
     const { type } = this.#keyed.stream;
     const combine = (a: T | undefined, b: T): T => (a === undefined ? b : checkedBy(type, f(a, b)));
-    return this.#compute(name, type, {
-      keyType: this.#keyed.keyType as RecordType<unknown>,
-      acc: type,
-      open: (block) => type.open(block),
-      add: combine,
-      merge: combine,
-      copy: (acc) => acc,
-      finish: (_window, acc, out) => out.emit(acc),
-    });
+    return this.#compute(
+      name,
+      type,
+      {
+        keyType: this.#keyed.keyType as RecordType<unknown>,
+        open: (block) => type.open(block),
+        add: combine,
+        merge: combine,
+        copy: (acc) => acc,
+        finish: (_window, [acc], out) => out.emit(acc),
+      },
+      type,
+    );
   }
 
   /**
@@ -164,25 +169,10 @@ export class WindowedStream<K, T> {
     f: (window: Window<K>, records: readonly T[], out: Emit<Out>) => Iterable<NoInfer<Out>> | void,
   ): WindowResults<Out, T> {
     const { type } = this.#keyed.stream;
-    const compute: Compute<T, T[]> = {
-      keyType: this.#keyed.keyType as RecordType<unknown>,
-      acc: list(type) as unknown as RecordType<T[]>,
-      open: (block) => type.open(block),
-      add: (acc, record) => {
-        if (acc === undefined) return [record];
-        acc.push(record);
-        return acc;
-      },
-      merge: (into, from) => (into === undefined ? from.slice() : into.concat(from)),
-      copy: (acc) => acc.slice(),
-      finish: (window, acc, emit) => {
-        // Windows may share records, and a function may sort what it is given.
-        const results = f(window as Window<K>, acc.slice(), emit as Emit<Out>);
-        if (!isIterable(results)) return results;
-        for (const result of results) emit.emit(result);
-      },
-    };
-    return this.#compute(name, out, compute, "list");
+    const compute = gathering(this.#keyed.keyType, [type], (window, [records], emit) =>
+      f(window as Window<K>, records as T[], emit as Emit<Out>),
+    );
+    return this.#compute(name, out, compute as Compute<T, T[]>, list(type) as unknown as RecordType<T[]>, "list");
   }
 
   /** Counts the records of each window. The host computes it. */
@@ -238,14 +228,15 @@ export class WindowedStream<K, T> {
     name: string,
     type: RecordType<Out>,
     compute: Compute<In, Acc>,
+    acc: RecordType<Acc>,
     kind: "accumulator" | "list" = "accumulator",
   ): WindowResults<Out, T> {
     const { stream } = this.#keyed;
     const { id, port } = stream.next(type, type.schema);
     const cursor = new Cursor();
-    const accs = new ValueTable(cursor, compute.acc, kind);
+    const accs = new ValueTable(cursor, acc, kind);
     const slots = new Slots([[ACC, accs as unknown as Table<unknown>]], cursor);
-    const guest = new WindowOperator(id, compute, [port] as unknown as Port[], accs, slots);
+    const guest = new WindowOperator(id, compute, [port] as unknown as Port[], [accs], slots);
     return this.#add(name, "guest", [accs.declare(ACC)], type, type.schema, guest);
   }
 
@@ -266,13 +257,42 @@ export class WindowedStream<K, T> {
 }
 
 /** The columns of a window. */
-const BOUNDS: readonly Column[] = [
+export const BOUNDS: readonly Column[] = [
   { name: "start", type: "i64", optional: false },
   { name: "end", type: "i64", optional: false },
 ];
 
 function isIterable<T>(value: Iterable<T> | void): value is Iterable<T> {
   return value !== undefined && typeof value[Symbol.iterator] === "function";
+}
+
+/** Keeps the records of each input until a window fires. */
+export function gathering(
+  keyType: RecordType<unknown>,
+  types: readonly RecordType<unknown>[],
+  f: (window: Window<unknown>, records: readonly unknown[][], out: Emit<unknown>) => Iterable<unknown> | void,
+): Compute<unknown, unknown[]> {
+  return {
+    keyType,
+    open: (block, input) => types[input]!.open(block),
+    add: (acc, record) => {
+      if (acc === undefined) return [record];
+      acc.push(record);
+      return acc;
+    },
+    merge: (into, from) => (into === undefined ? from.slice() : into.concat(from)),
+    copy: (acc) => acc.slice(),
+    finish: (window, accs, out) => {
+      // Windows may share records, and a function may sort what it is given.
+      const results = f(
+        window,
+        accs.map((acc) => acc?.slice() ?? []),
+        out,
+      );
+      if (!isIterable(results)) return results;
+      for (const result of results) out.emit(result);
+    },
+  };
 }
 
 /** An aggregate whose methods can be taken apart from it. */
@@ -300,12 +320,11 @@ function accumulating<K, In, Acc>(
 ): Compute<In, Acc> {
   return {
     keyType: keyType as RecordType<unknown>,
-    acc: aggregate.acc,
     open,
     add: (acc, record) => aggregate.add(acc === undefined ? aggregate.start() : acc, record),
     merge: (into, from) => aggregate.merge(into === undefined ? aggregate.start() : into, from),
     copy: (acc) => aggregate.acc.copy(acc),
-    finish: (window, acc, out) => finish(window, aggregate.finish(acc), out),
+    finish: (window, [acc], out) => finish(window, aggregate.finish(acc!), out),
   };
 }
 

@@ -8,7 +8,17 @@
 
 import { shownTime, TIME_MIN } from "../int64.js";
 import type { JobFunction, Node } from "../job.js";
-import { DEAD_LETTER, LATE, MAIN, type HostAggregate, type Operator, type PlanWatermarks } from "../plan.js";
+import {
+  DEAD_LETTER,
+  LATE,
+  LATE_SIDE,
+  MAIN,
+  sidesOf,
+  type HostAggregate,
+  type Operator,
+  type PlanWatermarks,
+  type ProcessKind,
+} from "../plan.js";
 import { DeadLetter } from "../record/index.js";
 import type { RecordType } from "../record/type.js";
 import type { Host, Level, Moment, Outcome } from "../runtime/host.js";
@@ -18,7 +28,8 @@ import { addRow, EMPTY, fieldOf, isRecord, resultOf, type Acc } from "./aggregat
 import { SlotNumbers, TimerSet, type Key } from "./keyed.js";
 import { keyText } from "./key.js";
 import { decodeRows, encodeRows, rowOf, type Row } from "./row.js";
-import { WindowKeeper } from "./windows.js";
+import { JoinKeeper } from "./joins.js";
+import { WindowKeeper, windowsOf } from "./windows.js";
 
 /** What an instance says to its host. */
 export class Recorder implements Host {
@@ -51,7 +62,13 @@ interface Keeping {
   readonly timers: TimerSet;
   readonly rolling: Map<string, Acc>;
   readonly windows: WindowKeeper | undefined;
+  readonly joins: JoinKeeper | undefined;
 }
+
+/** In place of a window: the slot of what all keys share. */
+const SHARED = "shared";
+const NOBODY: Key = { values: [], text: "" };
+const JOINS = ["interval-join", "keyed-join", "temporal-join"];
 
 /** A running job. */
 export class Engine {
@@ -72,9 +89,10 @@ export class Engine {
     this.#only = only === undefined ? undefined : this.find(only);
     this.#watermarks = this.nodes.map(() => -Infinity);
     this.#keeping = this.nodes.map(({ plan, guest }, id) => {
-      const windowed = typeof plan.kind === "object" && "window" in plan.kind;
-      const windows = windowed ? new WindowKeeper(this, id, plan.kind.window, guest !== undefined) : undefined;
-      return { slots: new SlotNumbers(), timers: new TimerSet(), rolling: new Map(), windows };
+      const spec = windowsOf(plan);
+      const windows = spec === undefined ? undefined : new WindowKeeper(this, id, spec, guest !== undefined);
+      const joins = JOINS.includes(Object.keys(plan.kind)[0]!) ? new JoinKeeper(this, id) : undefined;
+      return { slots: new SlotNumbers(), timers: new TimerSet(), rolling: new Map(), windows, joins };
     });
     this.#link();
   }
@@ -130,6 +148,8 @@ export class Engine {
   /** The schema of a port. */
   schema(id: number, port: string): Schema {
     if (port === LATE) return this.inputSchema(id, 0);
+    const side = this.#lateSide(id, port);
+    if (side >= 0) return this.inputSchema(id, side);
     if (port === DEAD_LETTER) return DeadLetter.schema;
     const output = this.plan(id).outputs.find(({ name }) => name === port);
     if (output === undefined) throw new Error(`operator ${JSON.stringify(this.plan(id).name)} has no output ${JSON.stringify(port)}`);
@@ -139,9 +159,15 @@ export class Engine {
   /** The record type of a port. */
   type(id: number, port: string): RecordType<unknown> {
     if (port === DEAD_LETTER) return DeadLetter;
-    if (port !== LATE) return this.nodes[id]!.records.get(port)!;
-    const input = this.plan(id).inputs[0]!;
+    const side = port === LATE ? 0 : this.#lateSide(id, port);
+    if (side < 0) return this.nodes[id]!.records.get(port)!;
+    const input = this.plan(id).inputs[side]!;
     return this.type(this.find(input.from), input.port);
+  }
+
+  /** The side of a join whose late records a port has. */
+  #lateSide(id: number, port: string): number {
+    return sidesOf(this.plan(id).kind).findIndex(({ name }) => port === `${LATE_SIDE}${name}`);
   }
 
   inputSchema(id: number, input: number): Schema {
@@ -180,8 +206,12 @@ export class Engine {
     } else if ("source" in kind) throw new Error(`${JSON.stringify(name)} is a source: it has no input`);
     else if ("sink" in kind) this.#collect(id, MAIN, rows);
     else if ("rolling" in kind) this.#roll(id, kind.rolling.key, kind.rolling.aggregate, rows);
-    else if ("window" in kind) rows.forEach((row) => this.#keeping[id]!.windows!.add(row));
-    else this.#process(id, input, kind.process.keys[input]!, rows);
+    else if ("process" in kind) this.#process(id, input, kind.process, rows);
+    else
+      for (const row of rows) {
+        this.#keeping[id]!.windows?.add(row, input);
+        this.#keeping[id]!.joins?.add(input, row);
+      }
   }
 
   /** The watermark and clock of an operator. */
@@ -240,23 +270,56 @@ export class Engine {
     return { values, text };
   }
 
-  #process(id: number, input: number, names: readonly string[], rows: readonly Row[]): void {
+  #process(id: number, input: number, { keys, broadcast }: ProcessKind, rows: readonly Row[]): void {
     const schema = this.inputSchema(id, input);
-    const slots = rows.map((row) => this.slots(id).slot(this.key(names, schema, row)));
-    this.settle(id, this.instance.process(id, input, this.moment(id), encodeRows(rows, schema), [], slots), rows);
+    const names = keys[input] ?? [];
+    const slots = names.length === 0 ? [] : rows.map((row) => this.slots(id).slot(this.key(names, schema, row)));
+    slots.push(...this.#shared(id, broadcast));
+    const outcome = this.instance.process(id, input, this.moment(id), encodeRows(rows, schema), [], slots);
+    const refused = outcome.failures.filter(({ operator }) => operator === id).map(({ row }) => row);
+    this.settle(id, outcome, rows);
+    if (input === keys.length && broadcast?.apply === true) {
+      rows.filter((_, index) => !refused.includes(index)).forEach((row) => this.#apply(id, input, broadcast, row));
+    }
     this.#fireTimers(id);
+  }
+
+  /** The slot of what all keys share, where there is any. */
+  #shared(id: number, broadcast: ProcessKind["broadcast"]): number[] {
+    return broadcast === undefined ? [] : [this.slots(id).slot(NOBODY, SHARED)];
+  }
+
+  /** Applies a broadcast row to every key that has state or a timer. */
+  #apply(id: number, input: number, broadcast: ProcessKind["broadcast"], row: Row): void {
+    const keys = new Map<string, Key>();
+    for (const { key, bounds } of this.slots(id).keys()) if (bounds !== SHARED) keys.set(key.text, key);
+    for (const { key } of this.#keeping[id]!.timers.all()) keys.set(key.text, key);
+    for (const [, key] of [...keys].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const record = encodeRows([row], this.inputSchema(id, input));
+      const named = encodeRows([{ time: row.time, values: key.values }], this.#keySchema(id));
+      const slots = [this.slots(id).slot(key), ...this.#shared(id, broadcast)];
+      this.settle(id, this.instance.apply(id, this.moment(id), record, named, slots), [row]);
+    }
+  }
+
+  /** The columns of the key of a process function. */
+  #keySchema(id: number): Schema {
+    const { kind } = this.plan(id);
+    const input = this.inputSchema(id, 0);
+    const names = typeof kind === "object" && "process" in kind ? kind.process.keys[0]! : [];
+    return names.map((name) => input[columnIndex(input, name)]!);
   }
 
   #fireTimers(id: number): void {
     const { kind } = this.plan(id);
     if (typeof kind === "string" || !("process" in kind)) return;
-    const { keys, timers } = kind.process;
-    const input = this.inputSchema(id, 0);
-    const schema = [...keys[0]!.map((name) => input[columnIndex(input, name)]!), { name: "$timer", type: "i32" as const, optional: false }];
+    const { timers, broadcast } = kind.process;
+    const schema = [...this.#keySchema(id), { name: "$timer", type: "i32" as const, optional: false }];
     const limit = (timer: number): number => (timers[timer]!.domain === "event" ? this.#watermarks[id]! : this.now);
     for (let due = this.#keeping[id]!.timers.due(limit); due !== undefined; due = this.#keeping[id]!.timers.due(limit)) {
       const rows = [{ time: due.time, values: [...due.key.values, due.timer] }];
-      const outcome = this.instance.onTimer(id, this.moment(id), encodeRows(rows, schema), [this.slots(id).slot(due.key)]);
+      const slots = [this.slots(id).slot(due.key), ...this.#shared(id, broadcast)];
+      const outcome = this.instance.onTimer(id, this.moment(id), encodeRows(rows, schema), slots);
       this.settle(id, outcome, rows);
     }
   }
@@ -304,6 +367,7 @@ export class Engine {
   #release(id: number): void {
     this.#fireTimers(id);
     this.#keeping[id]!.windows?.close();
+    this.#keeping[id]!.joins?.release();
   }
 
   /** The timers of an operator: name and time. */

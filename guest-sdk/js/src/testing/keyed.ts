@@ -40,6 +40,14 @@ export class SlotNumbers {
     return this.#places[slot]!.key;
   }
 
+  /** The keys that have a slot, and what tells it apart from other slots of the key. */
+  keys(): { readonly key: Key; readonly bounds: string }[] {
+    return this.#places.flatMap((found) => {
+      if (found === undefined) return [];
+      return [{ key: found.key, bounds: found.place.slice(found.key.text.length + 1) }];
+    });
+  }
+
   /** All slots in use. */
   all(): number[] {
     return [...this.#numbers.values()];

@@ -1,10 +1,11 @@
 /** The windows of one operator, as the kit's host keeps them. */
 
 import { shownTime } from "../int64.js";
-import { LATE, MAIN, type HostAggregate, type WindowKind } from "../plan.js";
+import { LATE, LATE_SIDE, MAIN, sidesOf, type HostAggregate, type Operator, type WindowKind } from "../plan.js";
 import type { Column } from "../schema.js";
 import { addRow, EMPTY, fieldOf, isRecord, mergeAccs, resultOf, type Acc } from "./aggregate.js";
 import { columnIndex, type Engine } from "./engine.js";
+import { joinWindow } from "./joins.js";
 import type { Key } from "./keyed.js";
 import { encodeRows, type Row } from "./row.js";
 import { assign, isLate, touch, type Span } from "./window.js";
@@ -15,6 +16,18 @@ interface Open {
   readonly key: Key;
   fired: number;
   acc: Acc;
+  /** Of a join: the records with their inputs. */
+  readonly rows: (readonly [number, Row])[];
+}
+
+/** The windows that an operator has, whatever computes them; none of most. */
+export function windowsOf({ kind }: Operator): WindowKind | undefined {
+  if (typeof kind === "string") return undefined;
+  if ("window" in kind) return kind.window;
+  const join = "window-join" in kind ? kind["window-join"] : "co-group" in kind ? kind["co-group"] : undefined;
+  if (join === undefined) return undefined;
+  const { assigner, domain, "lateness-ms": latenessMs } = join;
+  return { key: join.sides[0]!.key, assigner, domain, latenessMs, compute: "guest", state: [] };
 }
 
 const boundsOf = (span: Span): string => `${span.start}:${span.end}`;
@@ -46,22 +59,24 @@ export class WindowKeeper {
   }
 
   /** Adds a row to its windows, or hands it on as late. */
-  add(row: Row): void {
+  add(row: Row, input: number): void {
     const engine = this.#engine;
-    const { assigner, domain, latenessMs, key: names } = this.#spec;
+    const { assigner, domain, latenessMs } = this.#spec;
+    const side = sidesOf(engine.plan(this.#id).kind)[input];
+    const names = side?.key ?? this.#spec.key;
     const time = domain === "event" ? shownTime(row.time) : engine.now;
     if (!Number.isFinite(time)) throw new Error(`${engine.plan(this.#id).name} is a window in event time, but a record has none`);
-    const key = engine.key(names, engine.inputSchema(this.#id, 0), row);
+    const key = engine.key(names, engine.inputSchema(this.#id, input), row);
     const session = "session" in assigner;
     const assigned = assign(assigner, time).map((span) => (session ? this.#cover(key, span) : span));
     const spans = assigned.filter((span) => domain === "processing" || !isLate(span, latenessMs, this.#clock));
     if (spans.length === 0 && assigned.length > 0) {
-      engine.carry(this.#id, LATE, [row]);
+      engine.carry(this.#id, side === undefined ? LATE : `${LATE_SIDE}${side.name}`, [row]);
       return;
     }
     for (const span of spans) {
       if (session) this.#mergeSessions(key, span);
-      this.#put(key, span, row);
+      this.#put(key, span, row, input);
       if (span.end - 1 <= this.#clock) this.#fire(this.#window(key, span));
     }
   }
@@ -82,6 +97,7 @@ export class WindowKeeper {
       this.#open.delete(place);
       const whole = this.#window(key, span);
       if (this.#aggregate !== undefined) whole.acc = mergeAccs(whole.acc, this.#aggregate, part.acc);
+      whole.rows.push(...part.rows);
       if (!this.#guest) continue;
       const slots = this.#engine.slots(this.#id);
       const source = slots.slot(key, boundsOf(part.span));
@@ -92,14 +108,14 @@ export class WindowKeeper {
 
   #window(key: Key, span: Span): Open {
     const place = `${key.text}@${boundsOf(span)}`;
-    const open = this.#open.get(place) ?? { span, key, fired: 0, acc: EMPTY };
+    const open = this.#open.get(place) ?? { span, key, fired: 0, acc: EMPTY, rows: [] };
     this.#open.set(place, open);
     return open;
   }
 
-  #put(key: Key, span: Span, row: Row): void {
+  #put(key: Key, span: Span, row: Row, input: number): void {
     const engine = this.#engine;
-    const schema = engine.inputSchema(this.#id, 0);
+    const schema = engine.inputSchema(this.#id, input);
     const open = this.#window(key, span);
     const aggregate = this.#aggregate;
     if (aggregate !== undefined) {
@@ -107,8 +123,12 @@ export class WindowKeeper {
       open.acc = addRow(open.acc, aggregate, field === undefined ? -1 : columnIndex(schema, field), row);
       return;
     }
+    if (!this.#guest) {
+      open.rows.push([input, row]);
+      return;
+    }
     const slot = engine.slots(this.#id).slot(key, boundsOf(span));
-    const outcome = engine.instance.process(this.#id, 0, engine.moment(this.#id), encodeRows([row], schema), [0], [slot]);
+    const outcome = engine.instance.process(this.#id, input, engine.moment(this.#id), encodeRows([row], schema), [0], [slot]);
     engine.settle(this.#id, outcome, [row]);
   }
 
@@ -125,6 +145,10 @@ export class WindowKeeper {
       const integer = field !== undefined && input[columnIndex(input, field)]!.type === "i32";
       const head = isRecord(aggregate) ? [] : key.values;
       engine.carry(this.#id, MAIN, [{ time, values: [...head, ...bounds, ...resultOf(open.acc, aggregate, integer)] }]);
+      return;
+    }
+    if (!this.#guest) {
+      joinWindow(engine, this.#id, bounds, time, open.rows);
       return;
     }
     const slot = engine.slots(this.#id).slot(key, boundsOf(span));

@@ -5,8 +5,10 @@
 
 import { defineJob, JobError, type JobFunction } from "tidemill";
 
+import { broadcast } from "./cases/broadcast.js";
 import { errors } from "./cases/errors.js";
 import { keyedCount, map } from "./cases/figures.js";
+import { joins } from "./cases/joins.js";
 import { sessions } from "./cases/sessions.js";
 import { sideOutputs } from "./cases/side-outputs.js";
 import { state } from "./cases/state.js";
@@ -17,6 +19,8 @@ const CASES: Readonly<Record<string, JobFunction>> = {
   "side-outputs": sideOutputs,
   errors,
   state,
+  joins,
+  broadcast,
   map,
   "keyed-count": keyedCount,
 };
