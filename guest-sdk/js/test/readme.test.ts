@@ -22,7 +22,7 @@ test("every block of code in the README is one that is run here", () => {
   assert.equal(readme.match(/^```ts$/gm)?.length, blocks.length);
   assert.deepEqual(
     blocks.map(({ path }) => path),
-    ["src/job.ts", "test/job.test.ts", "src/visits.ts"],
+    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/payments.ts"],
   );
   for (const { path, code } of blocks) {
     mkdirSync(dirname(join(FOLDER, path)), { recursive: true });
@@ -37,7 +37,7 @@ test("the README's types fit", () => {
 });
 
 test("the README's jobs make plans", async () => {
-  for (const path of ["src/job.ts", "src/visits.ts"]) {
+  for (const path of ["src/job.ts", "src/visits.ts", "src/payments.ts"]) {
     const { default: job } = (await import(pathToFileURL(join(FOLDER, path)).href)) as { default: JobFunction };
     assert.ok(JSON.parse(planOf(job)).operators.length >= 3, path);
   }
