@@ -119,12 +119,29 @@ const JOBS: Record<string, JobFunction> = {
       .source("lines", Line, text())
       .map("loud", Line, (line) => line)
       .sink("out", text()),
+  "an interval join": (job) => pair(job).within("j", { from: -5, to: 10, toExclusive: true }).sink("out", out()),
+  "a keyed join with an optional side": (job) => {
+    const { o, p } = sides(job);
+    o.join(p.optional()).latest("j").sink("out", out());
+  },
+  "a temporal join": (job) => pair(job).asOf("j").sink("out", out()),
   "a diamond": (job) => {
     const source = readings(job);
     const [cold, warm] = [source.filter("cold", ({ celsius }) => celsius < 0), source.filter("warm", ({ celsius }) => celsius >= 0)];
     cold.union("both", warm).sink("out", out());
   },
 };
+
+function sides(job: Job) {
+  const orders = job.source("orders", record({ id: i64, item: string, at: i64 }), jsonLines()).eventTime("at", monotonic());
+  const payments = job.source("payments", record({ order: i64, cents: i64, at: i64 }), jsonLines()).eventTime("at", monotonic());
+  return { o: orders.keyBy("id").side("o"), p: payments.keyBy("order").side("p") };
+}
+
+function pair(job: Job) {
+  const { o, p } = sides(job);
+  return o.join(p);
+}
 
 /** Every default written out, so that leaving one out and stating it are the same. */
 function stated(operator: any): unknown {
