@@ -9,8 +9,9 @@
 // # Records
 //
 // A record is a struct of exported fields. A field is bool, int32, int64, int, float64, string or []byte; a pointer to one of these where
-// the value may be absent; a slice of records; or anything at all with the option json, which makes JSON of it. A column is called as the
-// field's name in snake case, or as its tag says:
+// the value may be absent; a struct of these, whose columns are called field.column, or a pointer to one, which is nil where all of them
+// are absent; a slice of records; or anything at all with the option json, which makes JSON of it. A column is called as the field's name
+// in snake case, or as its tag says:
 //
 //	type Trade struct {
 //		Symbol    string  `tidemill:"symbol"`

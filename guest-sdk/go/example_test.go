@@ -114,3 +114,80 @@ func TestTheReadmeShowsThisCode(t *testing.T) {
 		_, rest, found = strings.Cut(rest, "```go\n")
 	}
 }
+
+func status(row PaidOrder) string {
+	if row.Payment == nil {
+		return row.Order.Item + ": not paid"
+	}
+	return fmt.Sprintf("%s: %d", row.Order.Item, row.Payment.Cents)
+}
+
+// PaidOrder is an order and what was paid for it, where somebody did.
+type PaidOrder struct {
+	Order   Order
+	Payment *Payment // nil where nobody paid: so a left join
+}
+
+func paidOrders(job *tidemill.Job) error {
+	orders := tidemill.KeyBy[int64](tidemill.Source[Order](job, "orders", tidemill.JSON()).EventTime("at", tidemill.Monotonic()), "id")
+	payments := tidemill.KeyBy[int64](tidemill.Source[Payment](job, "payments", tidemill.JSON()).EventTime("at", tidemill.Monotonic()), "order")
+	paid := tidemill.IntervalJoin[PaidOrder]("paid", tidemill.Within(0, 30*time.Second), orders, payments)
+	tidemill.Map(paid, "status", status).Sink("statuses", tidemill.JSON())
+	tidemill.Unmatched[Payment](paid, "payment").Sink("orphans", tidemill.JSON())
+	return nil
+}
+
+// A join gives a struct with a field for each side; one that is a pointer may be nil.
+func ExampleIntervalJoin() {
+	test := tidemilltest.Start(&testing.T{}, paidOrders)
+	test.Push("orders", Order{ID: 1, Item: "tea", At: 1_000}, Order{ID: 2, Item: "milk", At: 2_000})
+	test.Push("payments", Payment{Order: 2, Cents: 150, At: 3_000}, Payment{Order: 3, Cents: 90, At: 4_000})
+	fmt.Println(tidemilltest.Sink[string](test, "statuses"))
+	test.Finish()
+	fmt.Println(tidemilltest.Sink[string](test, "statuses"), len(tidemilltest.Sink[Payment](test, "orphans")))
+	// Output:
+	// [milk: 150]
+	// [tea: not paid] 1
+}
+
+// Limit of a user's visits.
+type Limit struct {
+	User   string
+	Visits int64
+}
+
+// limited tells users who visit more often than their limit says.
+type limited struct {
+	count  *tidemill.ValueState[int64]
+	limits *tidemill.BroadcastMap[string, int64]
+}
+
+func (l *limited) OnRecord(ctx *tidemill.Context[string, Visits], _ Visit) error {
+	l.count.Update(func(count *int64) { *count++ })
+	if limit, found := l.limits.Get(ctx.Key()); found && l.count.Or(0) > limit {
+		ctx.Emit(Visits{User: ctx.Key(), Count: l.count.Or(0)})
+	}
+	return nil
+}
+
+func (l *limited) OnBroadcast(ctx *tidemill.BroadcastContext[Visits], limit Limit) error {
+	l.limits.Change(ctx).Set(limit.User, limit.Visits)
+	return nil
+}
+
+// Only broadcast records change what is shared, on every worker.
+func ExampleProcessBroadcast() {
+	test := tidemilltest.Start(&testing.T{}, func(job *tidemill.Job) error {
+		visits := tidemill.KeyBy[string](tidemill.Source[Visit](job, "visits", tidemill.JSON()), "user")
+		limits := tidemill.Source[Limit](job, "limits", tidemill.JSON())
+		tidemill.ProcessBroadcast(visits, limits, "limited", func(d *tidemill.Declare) *limited {
+			return &limited{count: tidemill.NewValue[int64](d, "count"), limits: tidemill.NewBroadcastMap[string, int64](d, "limits")}
+		}).Sink("above", tidemill.JSON())
+		return nil
+	})
+	test.Push("visits", Visit{User: "ann"})
+	test.Push("limits", Limit{User: "ann", Visits: 1})
+	test.Push("visits", Visit{User: "ann"})
+	fmt.Println(test.SinkLines("above"))
+	// Output: [{"user":"ann","count":2}]
+}

@@ -78,7 +78,7 @@ func TestAWindowedJobSaysWhatItIs(t *testing.T) {
 			return Average{Sensor: w.Key().Symbol, Celsius: mean}
 		}).Sink("averages", tidemill.CSV())
 		return nil
-	}), `{"contract": "0.1.0", "name": "averages", "operators": [
+	}), `{"contract": "0.2.0", "name": "averages", "operators": [
 		{"name": "trades",
 		 "kind": {"source": {"binding": "trades", "default": "stdin:", "format": "json", "time": "tradeTime", "watermarks": {"bounded": {"ms": 2000}}}},
 		 "outputs": [{"schema": "`+trade+`"}]},
@@ -183,8 +183,15 @@ type timed struct{}
 func (*timed) OnRecord(*tidemill.Context[string, int64], Trade) error              { return nil }
 func (*timed) OnTimer(*tidemill.Context[string, int64], tidemill.TimerEvent) error { return nil }
 
+// chained holds itself.
+type chained struct {
+	N    int64
+	Next *chained
+}
+
 func TestWhatIsWrongWithAJobIsSaidInItsWords(t *testing.T) {
-	type nested struct{ Inner struct{ A int64 } }
+	type nested struct{ Inner struct{ a int64 } }
+	type void struct{ None *struct{} }
 	type twice struct {
 		A int64
 		B int64 `tidemill:"a"`
@@ -209,11 +216,14 @@ func TestWhatIsWrongWithAJobIsSaidInItsWords(t *testing.T) {
 		}, []string{`variant "v" is asked for twice`}},
 		"records": {func(job *tidemill.Job) {
 			tidemill.Source[nested](job, "a", tidemill.JSON())
+			tidemill.Source[chained](job, "e", tidemill.JSON())
+			tidemill.Source[void](job, "f", tidemill.JSON())
+			_ = nested{}.Inner.a
 			tidemill.Source[twice](job, "b", tidemill.JSON())
 			tidemill.Source[hidden](job, "c", tidemill.JSON())
 			tidemill.Source[map[string]int64](job, "d", tidemill.JSON())
 			_ = hidden{}.a
-		}, []string{"field Inner: struct { A int64 } is no column", `two columns called "a"`, "field a is not exported", "map[string]int64 is no column"}},
+		}, []string{"field Inner: field a is not exported", "holds records of its own type", "field None: struct {} has no columns", `two columns called "a"`, "field a is not exported", "map[string]int64 is no column"}},
 		"keys": {func(job *tidemill.Job) {
 			trades := tidemill.Source[Trade](job, "trades", tidemill.JSON())
 			tidemill.KeyBy[int64](trades, "symbol")

@@ -3,6 +3,7 @@ package tidemill
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/plan"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/record"
@@ -72,8 +73,12 @@ type Declare struct {
 	now      *int64
 	states   []plan.State
 	tables   []runtime.Table
-	timers   []plan.Timer
-	sides    []side
+	// shared is the cursor of broadcast state.
+	shared       *runtime.Cursor
+	sharedStates []plan.State
+	sharedTables []runtime.Table
+	timers       []plan.Timer
+	sides        []side
 }
 
 // side is a declared side output.
@@ -119,19 +124,18 @@ func (t *Timer) Clear() { t.cursor.Timer(t.call, t.index, runtime.ClearTimers, 0
 
 // Side is a declared side output.
 type Side[S any] struct {
-	push   runtime.Push[S]
-	cursor *runtime.Cursor
-	time   *int64
-	out    S
+	push    runtime.Push[S]
+	declare *Declare
+	out     S
 }
 
 // Emit hands on a record at the time of the record or timer in hand.
 func (s *Side[S]) Emit(record S) {
-	if !s.cursor.Active() {
+	if d := s.declare; !d.cursor.Active() && !d.shared.Active() {
 		panic("a side output takes records only while the function that declared it handles a record or a timer")
 	}
 	s.out = record
-	s.push(&s.out, *s.time)
+	s.push(&s.out, *s.declare.now)
 }
 
 // NewSide declares an output beside the main one; [SideOutput] of the same name gives the stream of its records.
@@ -139,7 +143,7 @@ func NewSide[S any](d *Declare, name string) *Side[S] {
 	layout := layoutOf[S](d.graph)
 	port := runtime.NewPort[S](d.graph.call, d.operator, uint32(len(d.sides)+1), layout, layout.Schema)
 	d.sides = append(d.sides, side{port: port, add: func() { addOutput[S](d.graph, d.operator, name, layout) }})
-	return &Side[S]{push: port.Push(), cursor: d.cursor, time: d.now}
+	return &Side[S]{push: port.Push(), declare: d}
 }
 
 // Process handles the stream with state and timers: a function makes the [ProcessFunction] from what it declares.
@@ -179,8 +183,10 @@ func newProcess[K, Out any](g *graph, name string, key *record.Layout) *process[
 	layout := layoutOf[Out](g)
 	body := &plan.Process{}
 	return &process[K, Out]{
-		graph:    g,
-		declare:  &Declare{graph: g, operator: id, name: name, cursor: &runtime.Cursor{}, now: &inner.Time},
+		graph: g,
+		declare: &Declare{
+			graph: g, operator: id, name: name, cursor: &runtime.Cursor{}, shared: runtime.NewSharedCursor(), now: &inner.Time,
+		},
 		context:  &Context[K, Out]{inner: inner},
 		layout:   layout,
 		body:     body,
@@ -213,7 +219,13 @@ func (p *process[K, Out]) finish(function any) *Stream[Out] {
 		return timers.OnTimer(p.context, TimerEvent{timer: timer, Time: time})
 	}
 	p.body.State, p.body.Timers = d.states, d.timers
-	p.guest.Slots = runtime.NewSlots(d.cursor, d.states, d.tables)
+	p.guest.Slots = runtime.NewSlots(d.cursor, slices.Concat(d.states, d.sharedStates), slices.Concat(d.tables, d.sharedTables))
+	if p.body.Broadcast != nil {
+		p.body.Broadcast.State = append(p.body.Broadcast.State, d.sharedStates...)
+		p.guest.Slots.Share(d.shared)
+	} else if len(d.sharedStates) > 0 {
+		p.graph.fault("operator %q declares broadcast state, but no stream is broadcast to it: see ProcessBroadcast", p.operator.Name)
+	}
 	for _, side := range d.sides {
 		p.guest.Sides = append(p.guest.Sides, side.port)
 	}

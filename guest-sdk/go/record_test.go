@@ -40,10 +40,19 @@ type everything struct {
 	HTTPCode  int32
 	Meta      map[string][]int `tidemill:",json"`
 	Skipped   func()           `tidemill:"-"`
+	Inner     inner
+	Other     *inner `tidemill:"there"`
+}
+
+// inner has a struct that may be absent, and is one itself.
+type inner struct {
+	N     int64
+	Place *place
 }
 
 const everythingSchema = "building:string,room:i32?,type:bool,small:i32?,large:i64,native:i64,warm:f64,raw:bytes,maybe_raw:bytes?,name:string?," +
-	"maybe_flag:bool?,maybe_f64:f64?,maybe_i64:i64?,items:bytes,maybe_many:bytes?,http_code:i32,meta:bytes"
+	"maybe_flag:bool?,maybe_f64:f64?,maybe_i64:i64?,items:bytes,maybe_many:bytes?,http_code:i32,meta:bytes,inner.n:i64,inner.place.building:string?,inner.place.room:i32?," +
+	"there.n:i64?,there.place.building:string?,there.place.room:i32?"
 
 func maybe[T any](random *rand.Rand, value T) *T {
 	if random.IntN(3) == 0 {
@@ -68,7 +77,11 @@ func randomEverything(random *rand.Rand) everything {
 	if len(items) == 0 {
 		items = nil
 	}
+	in := func() inner {
+		return inner{random.Int64(), maybe(random, place{Building: randomText(random), Room: maybe(random, random.Int32())})}
+	}
 	return everything{
+		Inner: in(), Other: maybe(random, in()),
 		place: place{Building: randomText(random), Room: maybe(random, int32(random.Uint32()))},
 		Type:  random.IntN(2) == 0, Small: maybe(random, int32(random.Uint32())), Large: int64(random.Uint64()), Native: int(random.Uint64()),
 		Warm: celsius(random.NormFloat64()), Raw: []byte(randomText(random)), MaybeRaw: maybe(random, []byte(randomText(random))),
@@ -159,7 +172,8 @@ func TestACloneSharesNothing(t *testing.T) {
 		if !reflect.DeepEqual(cloned, given) {
 			t.Fatalf("the clone of\n%+v is\n%+v", given, cloned)
 		}
-		if len(given.Items) > 0 && &given.Items[0] == &cloned.Items[0] || given.Small != nil && given.Small == cloned.Small ||
+		if given.Other != nil && (given.Other == cloned.Other || given.Other.Place != nil && given.Other.Place == cloned.Other.Place) ||
+			len(given.Items) > 0 && &given.Items[0] == &cloned.Items[0] || given.Small != nil && given.Small == cloned.Small ||
 			len(given.Raw) > 0 && &given.Raw[0] == &cloned.Raw[0] ||
 			len(given.Building) > 0 && unsafe.StringData(given.Building) == unsafe.StringData(cloned.Building) {
 			t.Fatal("the clone shares memory")

@@ -103,6 +103,11 @@ func equal[T comparable](t *testing.T, what string, got []T, want ...T) {
 	}
 }
 
+func is[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	equal(t, what, []T{got}, want)
+}
+
 func failures(outcome *runtime.Outcome) []string {
 	var out []string
 	for _, f := range outcome.Failures {

@@ -10,7 +10,9 @@ import (
 type Windows struct {
 	assigner plan.Assigner
 	domain   string
-	err      error
+	// latenessMs is for how long a window is kept after its end.
+	latenessMs int64
+	err        error
 }
 
 func newWindows(assigner plan.Assigner, err error) Windows {
@@ -54,6 +56,16 @@ func (w Windows) Offset(by time.Duration) Windows {
 		sliding.OffsetMs = ms
 		w.assigner.Sliding = &sliding
 	}
+	return w
+}
+
+// AllowedLateness keeps a window for this long after its end: a late record until then lets it fire again.
+func (w Windows) AllowedLateness(span time.Duration) Windows {
+	ms, err := millis("the allowed lateness", span)
+	if w.err == nil {
+		w.err = err
+	}
+	w.latenessMs = ms
 	return w
 }
 

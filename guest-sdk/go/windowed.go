@@ -13,9 +13,8 @@ import (
 // WindowedStream is a keyed stream cut into windows. A window exists from its first record on; its results leave when the watermark passes
 // its end, with the window's last millisecond as event time.
 type WindowedStream[K, T any] struct {
-	keyed      *KeyedStream[K, T]
-	windows    Windows
-	latenessMs int64
+	keyed   *KeyedStream[K, T]
+	windows Windows
 }
 
 // WindowCount is how many records a key has in a window: what [WindowedStream.Count] gives.
@@ -55,7 +54,7 @@ func (w *WindowedStream[K, T]) AllowedLateness(span time.Duration) *WindowedStre
 	ms, err := millis("the allowed lateness", span)
 	w.keyed.stream.graph.check(err)
 	copied := *w
-	copied.latenessMs = ms
+	copied.windows.latenessMs = ms
 	return &copied
 }
 
@@ -89,6 +88,11 @@ func schemaOf(g *graph, input plan.Input) schema.Schema {
 		}
 		if input.PortName() == plan.Late {
 			return schemaOf(g, node.Plan.Inputs[0])
+		}
+		for i, side := range node.Plan.Kind.Sides() {
+			if input.PortName() == plan.LateSide+side.Name {
+				return schemaOf(g, node.Plan.Inputs[i])
+			}
 		}
 		for _, output := range node.Plan.Outputs {
 			if output.PortName() == input.PortName() {
@@ -164,11 +168,7 @@ func guestWindow[K, T, Acc, Out any](
 	id := g.nextID()
 	layout := layoutOf[Out](g)
 	inHand := runtime.NewWindow[K, Out](w.keyed.key)
-	emitter := &Emitter[Out]{call: g.call, id: id, down: func(out *Out, _ int64) { inHand.Emit(out) }}
-	key := inHand.Key
-	done(func() Window[K] {
-		return Window[K]{Start: inHand.Start, End: inHand.End, Firing: int(inHand.Firing), key: key}
-	}, emitter)
+	done(seen(g, id, inHand))
 	states := []plan.State{compute.Table().Declare(acc)}
 	guest := &runtime.Windowed[K, T, Acc, Out]{
 		Call: g.call, ID: id, In: w.keyed.stream.layout, Key: w.keyed.key, Keeps: keeps[Acc](), Compute: compute, Window: inHand,
@@ -176,6 +176,15 @@ func guestWindow[K, T, Acc, Out any](
 		Slots: runtime.NewSlots(&runtime.Cursor{}, states, []runtime.Table{compute.Table()}),
 	}
 	return addWindow[Out](w, name, plan.Compute{}, states, guest, layout, layout.Schema)
+}
+
+// seen is how a function sees the window in hand, and where its results go.
+func seen[K, Out any](g *graph, id uint32, inHand *runtime.Window[K, Out]) (func() Window[K], *Emitter[Out]) {
+	key := inHand.Key
+	window := func() Window[K] {
+		return Window[K]{Start: inHand.Start, End: inHand.End, Firing: int(inHand.Firing), key: key}
+	}
+	return window, &Emitter[Out]{call: g.call, id: id, down: func(out *Out, _ int64) { inHand.Emit(out) }}
 }
 
 // keeps says whether an accumulator may hold memory of the records it was made of.
@@ -250,7 +259,7 @@ func addWindow[Out, K, T any](
 		fields = []string{}
 	}
 	body := &plan.Window{
-		Key: fields, Assigner: w.windows.assigner, Domain: w.windows.domain, LatenessMs: w.latenessMs, Compute: compute, State: states,
+		Key: fields, Assigner: w.windows.assigner, Domain: w.windows.domain, LatenessMs: w.windows.latenessMs, Compute: compute, State: states,
 	}
 	operator := &plan.Operator{Name: name, Kind: plan.Kind{Window: body}, Inputs: []plan.Input{w.keyed.stream.keyedInput()}}
 	stream := added[Out](g, operator, guest, layout, columns)

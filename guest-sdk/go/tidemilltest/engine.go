@@ -36,10 +36,14 @@ func (r *recorder) ReportFailure(operator, row uint32, message string) {
 
 // keeping is what the host keeps of one operator.
 type keeping struct {
-	slots     slots
-	timers    timers
-	rolling   map[string]*aggregated
-	windows   []*window
+	slots   slots
+	timers  timers
+	rolling map[string]*aggregated
+	windows []*window
+	// held are records of a join that may find somebody yet, in the order of arrival.
+	held []*held
+	// latest has the last record of each side of a join, by key.
+	latest    map[string][]*cells.Row
 	watermark int64
 	// greatest event time of a source.
 	greatest int64
@@ -157,6 +161,11 @@ func (e *engine) schema(id int, port string) schema.Schema {
 	case plan.DeadLetter:
 		return deadLetter
 	}
+	for i, side := range e.plan(id).Kind.Sides() {
+		if port == plan.LateSide+side.Name {
+			return e.inputSchema(id, i)
+		}
+	}
 	for _, output := range e.plan(id).Outputs {
 		if output.PortName() == port {
 			return schema.Schema(output.Schema)
@@ -205,9 +214,13 @@ func (e *engine) accept(id, input int, rows []cells.Row) {
 		e.carry(id, plan.Main, rows)
 	case kind.Rolling != nil:
 		e.roll(id, rows)
-	case kind.Window != nil:
+	case e.spec(id) != nil:
 		for _, row := range rows {
-			e.window(id, row)
+			e.window(id, input, row)
+		}
+	case kind.Join != nil:
+		for _, row := range rows {
+			e.join(id, input, row)
 		}
 	case kind.Process != nil:
 		e.process(id, input, rows)
@@ -315,12 +328,12 @@ func (e *engine) setNow(now int64) {
 func (e *engine) release(id int) {
 	e.fireTimers(id)
 	e.closeWindows(id)
+	e.releaseJoin(id)
 }
 
 // restart exports the state of an operator, drops it and loads it again: what a restart does.
 func (e *engine) restart(id int) {
-	kind := e.plan(id).Kind
-	if e.instance.Nodes[id].Guest == nil || kind.Process == nil && kind.Window == nil {
+	if e.instance.Nodes[id].Guest == nil || e.instance.Nodes[id].Guest.State() == nil {
 		return
 	}
 	slots := e.keeping[id].slots.all()

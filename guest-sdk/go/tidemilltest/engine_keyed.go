@@ -2,6 +2,7 @@ package tidemilltest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/cells"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/plan"
@@ -36,14 +37,63 @@ func keySchema(fields []string, columns schema.Schema, others ...schema.Column) 
 
 func (e *engine) process(id, input int, rows []cells.Row) {
 	columns := e.inputSchema(id, input)
-	fields := e.plan(id).Kind.Process.Keys[input]
-	slots := make([]uint32, len(rows))
-	for i, row := range rows {
-		slots[i] = e.keeping[id].slots.slot(place{key: keyOf(fields, columns, row)})
+	process := e.plan(id).Kind.Process
+	var slots []uint32
+	if input < len(process.Keys) && len(process.Keys[input]) > 0 {
+		for _, row := range rows {
+			slots = append(slots, e.keeping[id].slots.slot(place{key: keyOf(process.Keys[input], columns, row)}))
+		}
 	}
 	text := cells.Encode(rows, columns)
-	e.settle(id, e.instance.Process(uint32(id), uint32(input), e.at(id), text, nil, slots), rows)
+	outcome := e.instance.Process(uint32(id), uint32(input), e.at(id), text, nil, e.withShared(id, slots...))
+	refused := map[uint32]bool{}
+	for _, failure := range outcome.Failures {
+		refused[failure.Row] = refused[failure.Row] || failure.Operator == uint32(id)
+	}
+	e.settle(id, outcome, rows)
+	if input == len(process.Keys) && process.Broadcast.Apply {
+		for i, row := range rows {
+			if !refused[uint32(i)] {
+				e.apply(id, input, row)
+			}
+		}
+	}
 	e.fireTimers(id)
+}
+
+// shared is the place of what all keys share.
+var shared = place{windowed: true}
+
+// withShared puts the slot of what all keys share behind those of keys, where there is one.
+func (e *engine) withShared(id int, slots ...uint32) []uint32 {
+	if e.plan(id).Kind.Process.Broadcast == nil {
+		return slots
+	}
+	return append(slots, e.keeping[id].slots.slot(shared))
+}
+
+// apply applies a broadcast row to every key that has state or a timer.
+func (e *engine) apply(id, input int, row cells.Row) {
+	keeping := &e.keeping[id]
+	var keys [][]any
+	for _, slot := range keeping.slots.all() {
+		if place := keeping.slots.places[slot]; !place.windowed {
+			keys = append(keys, place.key)
+		}
+	}
+	for _, timer := range keeping.timers.set {
+		keys = append(keys, timer.key)
+	}
+	slices.SortFunc(keys, cells.CompareAll)
+	keys = slices.CompactFunc(keys, func(a, b []any) bool { return cells.CompareAll(a, b) == 0 })
+	columns := keySchema(e.plan(id).Kind.Process.Keys[0], e.inputSchema(id, 0))
+	rows := []cells.Row{row}
+	for _, key := range keys {
+		named := cells.Encode([]cells.Row{{Time: row.Time, Cells: key}}, columns)
+		text := cells.Encode(rows, e.inputSchema(id, input))
+		slots := e.withShared(id, keeping.slots.slot(place{key: key}))
+		e.settle(id, e.instance.Apply(uint32(id), uint32(input), e.at(id), text, named, slots), rows)
+	}
 }
 
 func (e *engine) fireTimers(id int) {
@@ -65,7 +115,7 @@ func (e *engine) fireTimers(id int) {
 		}
 		slot := e.keeping[id].slots.slot(place{key: due.key})
 		rows := []cells.Row{{Time: due.time, Cells: append(due.key[:len(due.key):len(due.key)], int32(due.index))}}
-		e.settle(id, e.instance.OnTimer(uint32(id), e.at(id), cells.Encode(rows, columns), []uint32{slot}), rows)
+		e.settle(id, e.instance.OnTimer(uint32(id), e.at(id), cells.Encode(rows, columns), e.withShared(id, slot)), rows)
 	}
 }
 

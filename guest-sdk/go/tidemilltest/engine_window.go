@@ -15,6 +15,45 @@ type window struct {
 	key   []any
 	fired int32
 	acc   aggregated
+	// rows of a join in windows.
+	rows []joined
+}
+
+// spec is what a plan says of an operator's windows: those of a join or a co-group have one key for each input.
+type spec struct {
+	*plan.Window
+	sides []plan.Side
+}
+
+// spec has the windows of an operator, or is nil.
+func (e *engine) spec(id int) *spec {
+	kind := e.plan(id).Kind
+	switch {
+	case kind.Window != nil:
+		return &spec{Window: kind.Window}
+	case kind.Join != nil && kind.Join.Assigner != nil:
+		join := kind.Join
+		window := &plan.Window{Key: join.Sides[0].Key, Assigner: *join.Assigner, Domain: join.Domain, LatenessMs: join.LatenessMs}
+		return &spec{Window: window, sides: join.Sides}
+	default:
+		return nil
+	}
+}
+
+// key has the fields of the key of an input.
+func (s *spec) key(input int) []string {
+	if s.sides == nil {
+		return s.Key
+	}
+	return s.sides[input].Key
+}
+
+// late is the port for late records of an input.
+func (s *spec) late(input int) string {
+	if s.sides == nil {
+		return plan.Late
+	}
+	return plan.LateSide + s.sides[input].Name
 }
 
 func (w *window) place() place { return place{key: w.key, windowed: true, start: w.start, end: w.end} }
@@ -36,19 +75,19 @@ func (e *engine) open(id int, key []any, at bounds) *window {
 
 // clock is what drives the windows of an operator.
 func (e *engine) clock(id int) int64 {
-	if e.plan(id).Kind.Window.Domain == plan.Processing {
+	if e.spec(id).Domain == plan.Processing {
 		return e.now
 	}
 	return e.keeping[id].watermark
 }
 
-func (e *engine) window(id int, row cells.Row) {
-	spec := e.plan(id).Kind.Window
+func (e *engine) window(id, input int, row cells.Row) {
+	spec := e.spec(id)
 	clock, time := e.clock(id), row.Time
 	if spec.Domain == plan.Processing {
 		time = e.now
 	}
-	key := keyOf(spec.Key, e.inputSchema(id, 0), row)
+	key := keyOf(spec.key(input), e.inputSchema(id, input), row)
 	assigned := assign(spec.Assigner, time)
 	if spec.Assigner.Session != nil {
 		assigned[0] = e.cover(id, key, assigned[0])
@@ -56,7 +95,7 @@ func (e *engine) window(id int, row cells.Row) {
 	before := len(assigned)
 	assigned = slices.DeleteFunc(assigned, func(b bounds) bool { return spec.Domain != plan.Processing && b.late(spec.LatenessMs, clock) })
 	if len(assigned) == 0 && before > 0 {
-		e.carry(id, plan.Late, []cells.Row{row})
+		e.carry(id, spec.late(input), []cells.Row{row})
 		return
 	}
 	for _, at := range assigned {
@@ -64,7 +103,7 @@ func (e *engine) window(id int, row cells.Row) {
 			e.mergeSessions(id, key, at)
 		}
 		opened := e.open(id, key, at)
-		e.addTo(id, opened, row)
+		e.addTo(id, opened, input, row)
 		if at.end-1 <= clock {
 			e.fire(id, opened)
 		}
@@ -98,11 +137,14 @@ func (e *engine) mergeSessions(id int, key []any, at bounds) {
 		}
 		return inside
 	})
-	aggregate := e.plan(id).Kind.Window.Compute.Host
+	aggregate := e.spec(id).Compute.Host
 	for _, part := range parts {
 		whole := e.open(id, key, at)
+		whole.rows = append(whole.rows, part.rows...)
 		if aggregate != nil {
 			whole.acc.merge(*aggregate, part.acc)
+		}
+		if e.instance.Nodes[id].Guest == nil {
 			continue
 		}
 		source, target := keeping.slots.slot(part.place()), keeping.slots.slot(whole.place())
@@ -116,9 +158,9 @@ func (e *engine) drop(id int, slot uint32) {
 	e.keeping[id].slots.forget(slot)
 }
 
-func (e *engine) addTo(id int, to *window, row cells.Row) {
-	columns := e.inputSchema(id, 0)
-	if aggregate := e.plan(id).Kind.Window.Compute.Host; aggregate != nil {
+func (e *engine) addTo(id int, to *window, input int, row cells.Row) {
+	columns := e.inputSchema(id, input)
+	if aggregate := e.spec(id).Compute.Host; aggregate != nil {
 		column := -1
 		if aggregate.Field != "" {
 			column = index(columns, aggregate.Field)
@@ -126,15 +168,19 @@ func (e *engine) addTo(id int, to *window, row cells.Row) {
 		to.acc.add(*aggregate, column, row)
 		return
 	}
+	if e.instance.Nodes[id].Guest == nil {
+		to.rows = append(to.rows, joined{side: input, row: row})
+		return
+	}
 	slot := e.keeping[id].slots.slot(to.place())
 	rows := []cells.Row{row}
-	e.settle(id, e.instance.Process(uint32(id), 0, e.at(id), cells.Encode(rows, columns), []uint32{0}, []uint32{slot}), rows)
+	e.settle(id, e.instance.Process(uint32(id), uint32(input), e.at(id), cells.Encode(rows, columns), []uint32{0}, []uint32{slot}), rows)
 }
 
 func (e *engine) fire(id int, w *window) {
 	firing := w.fired
 	w.fired++
-	spec := e.plan(id).Kind.Window
+	spec := e.spec(id)
 	if aggregate := spec.Compute.Host; aggregate != nil {
 		var result []any
 		if !aggregate.Whole() {
@@ -142,6 +188,10 @@ func (e *engine) fire(id int, w *window) {
 		}
 		result = append(append(result, w.start, w.end), w.acc.result(*aggregate)...)
 		e.carry(id, plan.Main, []cells.Row{{Time: w.end - 1, Cells: result}})
+		return
+	}
+	if e.instance.Nodes[id].Guest == nil {
+		e.joinWindow(id, w)
 		return
 	}
 	columns := keySchema(spec.Key, e.inputSchema(id, 0), schema.Column{Name: "$start", Type: schema.I64},
@@ -154,7 +204,7 @@ func (e *engine) fire(id int, w *window) {
 
 // closeWindows fires and removes windows whose time has come.
 func (e *engine) closeWindows(id int) {
-	spec := e.plan(id).Kind.Window
+	spec := e.spec(id)
 	if spec == nil {
 		return
 	}
@@ -174,7 +224,7 @@ func (e *engine) closeWindows(id int) {
 		return late
 	})
 	for _, w := range over {
-		if spec.Compute.Host == nil {
+		if e.instance.Nodes[id].Guest != nil {
 			e.drop(id, keeping.slots.slot(w.place()))
 		}
 	}

@@ -93,19 +93,44 @@ func (o *Operator) Restart() { o.engine.restart(o.id) }
 // piece is a piece of state of a key: its block, and the columns of it.
 func (o *Operator) piece(key any, name string) (block.Block, int, plan.State, bool) {
 	o.t.Helper()
+	process := o.process()
+	columns := keySchema(process.Keys[0], o.engine.inputSchema(o.id, 0))
+	row := rowOf(o.t, "the key of operator \""+o.engine.plan(o.id).Name+"\"", key, 0, columns)
+	return o.pieceAt(place{key: row.Cells}, name, process.State, 0)
+}
+
+// sharedPiece is a piece of state that all keys share.
+func (o *Operator) sharedPiece(name string) (block.Block, int, plan.State, bool) {
+	o.t.Helper()
+	process := o.process()
+	if process.Broadcast == nil {
+		o.t.Fatalf("nothing is broadcast to operator %q", o.engine.plan(o.id).Name)
+	}
+	first := 0
+	for _, state := range process.State {
+		first += len(state.Schema)
+	}
+	return o.pieceAt(shared, name, process.Broadcast.State, first)
+}
+
+func (o *Operator) process() *plan.Process {
+	o.t.Helper()
 	process := o.engine.plan(o.id).Kind.Process
 	if process == nil {
 		o.t.Fatalf("operator %q is no process function", o.engine.plan(o.id).Name)
 	}
-	columns := keySchema(process.Keys[0], o.engine.inputSchema(o.id, 0))
-	row := rowOf(o.t, "the key of operator \""+o.engine.plan(o.id).Name+"\"", key, 0, columns)
-	first := 0
-	for _, state := range process.State {
+	return process
+}
+
+// pieceAt finds a piece of state at a place; the columns of these states begin at a column of an export.
+func (o *Operator) pieceAt(at place, name string, states []plan.State, first int) (block.Block, int, plan.State, bool) {
+	o.t.Helper()
+	for _, state := range states {
 		if state.Name != name {
 			first += len(state.Schema)
 			continue
 		}
-		slot, found := o.engine.keeping[o.id].slots.lookup(place{key: row.Cells})
+		slot, found := o.engine.keeping[o.id].slots.lookup(at)
 		if !found {
 			return block.Block{}, 0, state, false
 		}
@@ -115,7 +140,7 @@ func (o *Operator) piece(key any, name string) (block.Block, int, plan.State, bo
 		}
 		return b, first, state, true
 	}
-	o.t.Fatalf("operator %q declares no state %q", o.engine.plan(o.id).Name, name)
+	o.t.Fatalf("operator %q declares no such state %q", o.engine.plan(o.id).Name, name)
 	return block.Block{}, 0, plan.State{}, false
 }
 
@@ -136,9 +161,32 @@ func ValueOf[T any](o *Operator, key any, name string) (value T, found bool) {
 	if !found {
 		return value, false
 	}
+	return valueIn[T](o, b, first, state)
+}
+
+// SharedValueOf looks at a declared value that all keys share, and whether there is one.
+func SharedValueOf[T any](o *Operator, name string) (value T, found bool) {
+	o.t.Helper()
+	b, first, state, found := o.sharedPiece(name)
+	if !found {
+		return value, false
+	}
+	return valueIn[T](o, b, first, state)
+}
+
+// SharedMapOf looks at a declared map that all keys share: its entries, in the order of their keys.
+func SharedMapOf[K, V any](o *Operator, name string) []Entry[K, V] {
+	o.t.Helper()
+	entries, _ := SharedValueOf[[]Entry[K, V]](o, name)
+	return entries
+}
+
+// valueIn reads a piece of state out of an export of one slot.
+func valueIn[T any](o *Operator, b block.Block, first int, state plan.State) (value T, found bool) {
+	o.t.Helper()
 	reader := record.NewReader[T](layoutOf[T](o.t), true)
 	if err := reader.Open(b, record.Source{First: first, State: true}); err != nil {
-		o.t.Fatalf("state %q has the columns %s: %v", name, schema.Schema(state.Schema), err)
+		o.t.Fatalf("state %q has the columns %s: %v", state.Name, schema.Schema(state.Schema), err)
 	}
 	if !reader.Any(0) {
 		return value, false

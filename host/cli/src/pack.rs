@@ -3,12 +3,15 @@
 use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata, metadata};
 use wit_parser::Resolve;
 
-/// The contract, packed with modules that do not carry it themselves (C, Go, Zig, AssemblyScript without bindings).
-const CONTRACT_WIT: &str = include_str!("../../../wit/tidemill-job@0.1.0/job.wit");
-/// Answers WASI of the first generation inside of the component, for modules of compilers that have no other target.
+/// The contracts by version, the newest first: the one that a module exports is packed with it where the module does not carry it
+/// itself (C, Go, Zig, AssemblyScript without bindings).
+const CONTRACTS: [(&str, &str); 2] = [
+    ("0.2.0", include_str!("../../../wit/tidemill-job@0.2.0/job.wit")),
+    ("0.1.0", include_str!("../../../wit/tidemill-job@0.1.0/job.wit")),
+];
+/// Answers WASI of the first generation inside of the component, for modules of compilers that have no other target. It imports the
+/// newest contract.
 const WASI_STUB: &str = include_str!("wasi-stub.wat");
-/// What the stub imports.
-const WASI_STUB_WIT: &str = "package tidemill:stub; world stub { import tidemill:job/host@0.1.0; }";
 /// The module that the stub stands for.
 const WASI: &str = "wasi_snapshot_preview1";
 /// How a core module begins: magic, version 1, layer 0.
@@ -49,13 +52,17 @@ pub(crate) fn component(core: &[u8]) -> Result<Vec<u8>, Unpackable> {
         // The encoder names the adapter whose function is missing or of another type.
         if text.contains(WASI) { Unpackable::Wasi } else { Unpackable::Unfit(text) }
     };
+    let contract = contract_of(core);
     let (stripped, _) = metadata::decode(core).map_err(|e| unfit(&e))?;
     let mut module = core.to_vec();
     if stripped.is_none() {
-        describe(&mut module, None, "job").map_err(|e| unfit(&e))?;
+        describe(&mut module, contract, None, "job").map_err(|e| unfit(&e))?;
     }
-    let mut stub = wat::parse_str(WASI_STUB).map_err(|e| unfit(&e))?;
-    describe(&mut stub, Some(WASI_STUB_WIT), "stub").map_err(|e| unfit(&e))?;
+    let (version, _) = contract;
+    let text = WASI_STUB.replace(&host_of(CONTRACTS[0].0), &host_of(version));
+    let mut stub = wat::parse_str(text).map_err(|e| unfit(&e))?;
+    let imports = format!("package tidemill:stub; world stub {{ import {}; }}", host_of(version));
+    describe(&mut stub, contract, Some(&imports), "stub").map_err(|e| unfit(&e))?;
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).map_err(|e| unfit(&e))?;
     // Left out of the component where the module imports nothing of it.
@@ -67,10 +74,24 @@ pub(crate) fn component(core: &[u8]) -> Result<Vec<u8>, Unpackable> {
     }
 }
 
+/// The contract that a module exports, or the newest.
+fn contract_of(core: &[u8]) -> (&'static str, &'static str) {
+    // The names of exports stand in a module as they are.
+    let exports = |version: &str| {
+        let name = format!("tidemill:job/operators@{version}#");
+        core.windows(name.len()).any(|bytes| bytes == name.as_bytes())
+    };
+    CONTRACTS.into_iter().find(|(version, _)| exports(version)).unwrap_or(CONTRACTS[0])
+}
+
+fn host_of(version: &str) -> String {
+    format!("tidemill:job/host@{version}")
+}
+
 /// Writes a world of the contract, or of a package beside it, into a module.
-fn describe(module: &mut Vec<u8>, beside: Option<&str>, world: &str) -> Result<(), String> {
+fn describe(module: &mut Vec<u8>, (_, contract): (&str, &str), beside: Option<&str>, world: &str) -> Result<(), String> {
     let mut resolve = Resolve::default();
-    let mut package = resolve.push_str("job.wit", CONTRACT_WIT).map_err(|e| format!("{e:#}"))?;
+    let mut package = resolve.push_str("job.wit", contract).map_err(|e| format!("{e:#}"))?;
     if let Some(text) = beside {
         package = resolve.push_str("beside.wit", text).map_err(|e| format!("{e:#}"))?;
     }
@@ -94,8 +115,8 @@ mod tests {
         assert!(why.contains("tidemill:job/operators"), "{why}");
     }
 
-    /// A job of which every call traps, with one more import.
-    fn job(import: &str) -> Vec<u8> {
+    /// A job of a contract of which every call traps, with one more import.
+    fn job_of(version: &str, import: &str) -> Vec<u8> {
         let exports = [
             ("plan", "i32 i32", "i32"),
             ("link", "i32 i32 i32", ""),
@@ -107,23 +128,39 @@ mod tests {
             ("import-state", "i32 i32 i32 i32 i32", "i32"),
             ("drop-state", "i32 i32 i32", ""),
         ];
+        let since = [
+            ("trigger", "i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32", "i32"),
+            ("purge", "i32 i32 i32", ""),
+            ("apply", "i32 i32 i64 i64 i32 i32 i32 i32 i32 i32", "i32"),
+            ("watermark", "i32 i32 i64 i32 i32", "i32"),
+            ("migrate-state", "i32 i32 i32 i32 i32", "i32"),
+        ];
         let function = |(name, params, result): &(&str, &str, &str)| {
             let result = if result.is_empty() { String::new() } else { format!("(result {result})") };
-            format!("(func (export \"tidemill:job/operators@0.1.0#{name}\") (param {params}) {result} unreachable)")
+            format!("(func (export \"tidemill:job/operators@{version}#{name}\") (param {params}) {result} unreachable)")
         };
-        let functions: String = exports.iter().map(function).collect();
+        let since = if version == "0.1.0" { &since[..0] } else { &since };
+        let functions: String = exports.iter().chain(since).map(function).collect();
         let realloc = "(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) unreachable)";
         let text = format!("(module {import} (memory (export \"memory\") 1) {realloc} {functions})");
         wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    fn job(import: &str) -> Vec<u8> {
+        job_of(CONTRACTS[0].0, import)
+    }
+
     #[test]
-    fn wasi_is_answered_inside_of_the_component() {
-        let core = job("(import \"wasi_snapshot_preview1\" \"fd_write\" (func (param i32 i32 i32 i32) (result i32)))");
-        let component = component(&core).unwrap_or_else(|why| panic!("{why:?}"));
-        let Ok(DecodedWasm::Component(resolve, world)) = wit_component::decode(&component) else { panic!("not a component") };
-        let imports: Vec<String> = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key)).collect();
-        assert!(!imports.is_empty() && imports.iter().all(|import| import.starts_with("tidemill:job/")), "{imports:?}");
+    fn wasi_is_answered_inside_of_the_component_which_speaks_one_contract() {
+        for (version, _) in CONTRACTS {
+            let core = job_of(version, "(import \"wasi_snapshot_preview1\" \"fd_write\" (func (param i32 i32 i32 i32) (result i32)))");
+            let component = component(&core).unwrap_or_else(|why| panic!("{why:?}"));
+            let Ok(DecodedWasm::Component(resolve, world)) = wit_component::decode(&component) else { panic!("not a component") };
+            let world = &resolve.worlds[world];
+            let names: Vec<String> = world.imports.keys().chain(world.exports.keys()).map(|key| resolve.name_world_key(key)).collect();
+            assert!(names.contains(&host_of(version)), "{names:?}");
+            assert!(names.iter().all(|name| name.starts_with("tidemill:job/") && name.ends_with(version)), "{names:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 ;; runtime such as Go's may call from within `cabi_realloc`, and takes its memory to be contiguous.
 (module
   (import "env" "memory" (memory 0))
-  (import "tidemill:job/host@0.1.0" "log" (func $log (param $level i32) (param $operator i32) (param $text i32) (param $length i32)))
+  (import "tidemill:job/host@0.2.0" "log" (func $log (param $level i32) (param $operator i32) (param $text i32) (param $length i32)))
 
   ;; The greatest u32: the job as a whole.
   (global $job i32 (i32.const -1))

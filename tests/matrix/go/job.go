@@ -14,6 +14,8 @@ var cases = map[string]func(*tidemill.Job){
 	"side-outputs": sideOutputs,
 	"errors":       deadLetters,
 	"state":        state,
+	"joins":        joins,
+	"broadcast":    broadcast,
 	"map":          figureMap,
 	"keyed-count":  figureKeyedCount,
 }

@@ -10,9 +10,11 @@ use anyhow::{Context, Result, bail};
 use super::{deliver, kept, output, pack, projects};
 use crate::process;
 use crate::setup::go;
-use crate::workspace::{CONTRACT, Workspace};
+use crate::workspace::Workspace;
 
 const SDK: &str = "guest-sdk/go";
+/// The SDK's copy of the contract, by which its projects are packed.
+const WIT: &str = "guest-sdk/go/wit";
 
 /// As `tidemill build` compiles: names stay for the trace of a trap, paths of this machine do not.
 const FLAGS: [&str; 4] = ["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w"];
@@ -21,7 +23,7 @@ const FLAGS: [&str; 4] = ["build", "-buildmode=c-shared", "-trimpath", "-ldflags
 pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let Some(compiler) = go::compiler(workspace) else { bail!("no Go compiler: run `cargo xtask setup --lang go`") };
     let recipe = format!("{} {} {}", go::version(&compiler)?, FLAGS.join(" "), pack::STUB);
-    let wit = workspace.root().join(CONTRACT);
+    let wit = workspace.root().join(WIT);
     let mut outputs = Vec::new();
     for (name, source) in projects(workspace, "go", "go.mod")? {
         let begun = Instant::now();

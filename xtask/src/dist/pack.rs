@@ -8,10 +8,10 @@ use wit_parser::Resolve;
 
 use crate::workspace::WORLD;
 
-/// Answers WASI of the first generation inside of the component, as `tidemill build` does it.
+/// Answers WASI of the first generation inside of the component, as `tidemill build` does it, by the newest contract.
 pub(super) const STUB: &str = include_str!("../../../host/cli/src/wasi-stub.wat");
 /// What the stub imports.
-const STUB_WIT: &str = "package tidemill:stub; world stub { import tidemill:job/host@0.1.0; }";
+const STUB_WIT: &str = "package tidemill:stub; world stub { import tidemill:job/host@0.2.0; }";
 
 /// A component of a module that carries its world in a custom section, as bindings made by wit-bindgen do.
 pub(super) fn component(module: &[u8]) -> Result<Vec<u8>> {

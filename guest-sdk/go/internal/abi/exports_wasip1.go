@@ -61,7 +61,7 @@ func guard() {
 	done()
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#plan
+//go:wasmexport tidemill:job/operators@0.2.0#plan
 func exportPlan(arguments unsafe.Pointer, count uint32) unsafe.Pointer {
 	defer guard()
 	given := make([]runtime.Argument, count)
@@ -91,13 +91,13 @@ func answer(tag uint32) unsafe.Pointer {
 	return unsafe.Pointer(&results)
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#link
+//go:wasmexport tidemill:job/operators@0.2.0#link
 func exportLink(chain uint32, members unsafe.Pointer, count uint32) {
 	defer guard()
 	instance.Link(chain, list[uint32](members, count))
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#process
+//go:wasmexport tidemill:job/operators@0.2.0#process
 func exportProcess(chain, input uint32, watermark, now int64, block unsafe.Pointer, length uint32, rows unsafe.Pointer, rowCount uint32,
 	slots unsafe.Pointer, slotCount uint32,
 ) unsafe.Pointer {
@@ -106,7 +106,7 @@ func exportProcess(chain, input uint32, watermark, now int64, block unsafe.Point
 	return outcome(instance.Process(chain, input, at, list[byte](block, length), list[uint32](rows, rowCount), list[uint32](slots, slotCount)))
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#on-timer
+//go:wasmexport tidemill:job/operators@0.2.0#on-timer
 func exportOnTimer(chain uint32, watermark, now int64, block unsafe.Pointer, length uint32, slots unsafe.Pointer, slotCount uint32,
 ) unsafe.Pointer {
 	defer guard()
@@ -114,13 +114,22 @@ func exportOnTimer(chain uint32, watermark, now int64, block unsafe.Pointer, len
 	return outcome(instance.OnTimer(chain, at, list[byte](block, length), list[uint32](slots, slotCount)))
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#fire
+//go:wasmexport tidemill:job/operators@0.2.0#fire
 func exportFire(chain uint32, watermark, now int64, block unsafe.Pointer, length uint32, offsets unsafe.Pointer, offsetCount uint32,
 	slots unsafe.Pointer, slotCount uint32,
 ) unsafe.Pointer {
 	defer guard()
 	at := runtime.Moment{Watermark: watermark, Now: now}
 	return outcome(instance.Fire(chain, at, list[byte](block, length), list[uint32](offsets, offsetCount), list[uint32](slots, slotCount)))
+}
+
+//go:wasmexport tidemill:job/operators@0.2.0#apply
+func exportApply(chain, input uint32, watermark, now int64, block unsafe.Pointer, length uint32, keys unsafe.Pointer, keysLength uint32,
+	slots unsafe.Pointer, slotCount uint32,
+) unsafe.Pointer {
+	defer guard()
+	at := runtime.Moment{Watermark: watermark, Now: now}
+	return outcome(instance.Apply(chain, input, at, list[byte](block, length), list[byte](keys, keysLength), list[uint32](slots, slotCount)))
 }
 
 // outcome lays out what a call did.
@@ -144,13 +153,43 @@ func outcome(o *runtime.Outcome) unsafe.Pointer {
 	return unsafe.Pointer(&results)
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#merge
+//go:wasmexport tidemill:job/operators@0.2.0#merge
 func exportMerge(operator uint32, targets unsafe.Pointer, targetCount uint32, sources unsafe.Pointer, sourceCount uint32) {
 	defer guard()
 	instance.Merge(operator, list[uint32](targets, targetCount), list[uint32](sources, sourceCount))
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#export-state
+// exportTrigger never answers. The canonical ABI passes what does not fit into sixteen parameters in memory; these fit.
+//
+//go:wasmexport tidemill:job/operators@0.2.0#trigger
+func exportTrigger(operator, _ uint32, _, _ int64, _ unsafe.Pointer, _ uint32, _ unsafe.Pointer, _ uint32, _ unsafe.Pointer, _ uint32,
+	_ unsafe.Pointer, _ uint32,
+) unsafe.Pointer {
+	defer guard()
+	instance.Trigger(operator)
+	return nil
+}
+
+//go:wasmexport tidemill:job/operators@0.2.0#purge
+func exportPurge(operator uint32, slots unsafe.Pointer, count uint32) {
+	defer guard()
+	instance.Purge(operator, list[uint32](slots, count))
+}
+
+//go:wasmexport tidemill:job/operators@0.2.0#watermark
+func exportWatermark(operator, _ uint32, _ int64, _ unsafe.Pointer, _ uint32) unsafe.Pointer {
+	defer guard()
+	instance.Watermark(operator)
+	return nil
+}
+
+//go:wasmexport tidemill:job/operators@0.2.0#migrate-state
+func migrateState(operator uint32, _ unsafe.Pointer, _ uint32, _ unsafe.Pointer, _ uint32) unsafe.Pointer {
+	defer guard()
+	return failed(instance.MigrateState(operator).Error())
+}
+
+//go:wasmexport tidemill:job/operators@0.2.0#export-state
 func exportState(operator uint32, slots unsafe.Pointer, count uint32) unsafe.Pointer {
 	defer guard()
 	block := instance.ExportState(operator, list[uint32](slots, count))
@@ -158,7 +197,7 @@ func exportState(operator uint32, slots unsafe.Pointer, count uint32) unsafe.Poi
 	return unsafe.Pointer(&results)
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#import-state
+//go:wasmexport tidemill:job/operators@0.2.0#import-state
 func importState(operator uint32, slots unsafe.Pointer, count uint32, block unsafe.Pointer, length uint32) unsafe.Pointer {
 	defer guard()
 	if err := instance.ImportState(operator, list[uint32](slots, count), list[byte](block, length)); err != nil {
@@ -168,7 +207,7 @@ func importState(operator uint32, slots unsafe.Pointer, count uint32, block unsa
 	return unsafe.Pointer(&results)
 }
 
-//go:wasmexport tidemill:job/operators@0.1.0#drop-state
+//go:wasmexport tidemill:job/operators@0.2.0#drop-state
 func dropState(operator uint32, slots unsafe.Pointer, count uint32) {
 	defer guard()
 	instance.DropState(operator, list[uint32](slots, count))

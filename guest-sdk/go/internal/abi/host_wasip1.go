@@ -8,13 +8,13 @@ import (
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/runtime"
 )
 
-//go:wasmimport tidemill:job/host@0.1.0 log
+//go:wasmimport tidemill:job/host@0.2.0 log
 func hostLog(level, operator uint32, message unsafe.Pointer, length uint32)
 
-//go:wasmimport tidemill:job/host@0.1.0 emit
+//go:wasmimport tidemill:job/host@0.2.0 emit
 func hostEmit(operator, port uint32, block unsafe.Pointer, length uint32)
 
-//go:wasmimport tidemill:job/host@0.1.0 report-failure
+//go:wasmimport tidemill:job/host@0.2.0 report-failure
 func hostReportFailure(operator, row uint32, message unsafe.Pointer, length uint32)
 
 // The adapter that answers WASI inside the component sends what is printed to the log; it keeps unfinished lines at this desk.

@@ -10,13 +10,16 @@ import (
 )
 
 // Contract is the version that this SDK speaks.
-const Contract = "0.1.0"
+const Contract = "0.2.0"
 
 // Names of ports that exist without being listed, or that every operator has.
 const (
 	Main       = "out"
 	Late       = "late"
 	DeadLetter = "dead-letter"
+	// LateSide and Unmatched are what the names of ports of a join begin with; the name of the side follows.
+	LateSide  = "late-"
+	Unmatched = "unmatched-"
 )
 
 // Plan is the document.
@@ -35,6 +38,7 @@ type Operator struct {
 	Outputs     []Output `json:"outputs,omitempty"`
 	Parallelism uint32   `json:"parallelism,omitempty"`
 	OnError     string   `json:"on-error,omitempty"`
+	Chaining    string   `json:"chaining,omitempty"`
 }
 
 // What happens to refused records; the empty text is Fail.
@@ -121,6 +125,8 @@ type Kind struct {
 	Process    *Process
 	Window     *Window
 	Rolling    *Rolling
+	// Join is a join of any kind or a co-group, which Name names.
+	Join *Join
 }
 
 // Kinds that their names describe.
@@ -130,6 +136,15 @@ const (
 	FlatMap = "flat-map"
 	KeyBy   = "key-by"
 	Union   = "union"
+)
+
+// Kinds of joins.
+const (
+	WindowJoin   = "window-join"
+	IntervalJoin = "interval-join"
+	KeyedJoin    = "keyed-join"
+	TemporalJoin = "temporal-join"
+	CoGroup      = "co-group"
 )
 
 // Stateless says whether the guest computes it and keeps nothing between records.
@@ -151,6 +166,8 @@ func (k *Kind) body() (string, any) {
 		return "window", k.Window
 	case k.Rolling != nil:
 		return "rolling", k.Rolling
+	case k.Join != nil:
+		return k.Name, k.Join
 	default:
 		return "", nil
 	}
@@ -180,6 +197,8 @@ func (k *Kind) UnmarshalJSON(text []byte) error {
 			k.Window = new(Window)
 		case "rolling":
 			k.Rolling = new(Rolling)
+		case WindowJoin, IntervalJoin, KeyedJoin, TemporalJoin, CoGroup:
+			k.Name, k.Join = name, new(Join)
 		default:
 			return fmt.Errorf("there is no kind %q", name)
 		}
@@ -275,6 +294,14 @@ type Process struct {
 	Keys   [][]string `json:"keys"`
 	State  []State    `json:"state,omitempty"`
 	Timers []Timer    `json:"timers,omitempty"`
+	// Broadcast is what the inputs behind those with keys feed.
+	Broadcast *Broadcast `json:"broadcast,omitempty"`
+}
+
+// Broadcast is what all keys share.
+type Broadcast struct {
+	State []State `json:"state"`
+	Apply bool    `json:"apply,omitempty"`
 }
 
 // Kinds of state.
@@ -290,6 +317,8 @@ type State struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"`
 	Schema Schema `json:"schema"`
+	// Migrates are the schemas of earlier versions that the job turns into this one.
+	Migrates []Schema `json:"migrates,omitempty"`
 }
 
 // Domains of time.
@@ -302,75 +331,6 @@ const (
 type Timer struct {
 	Name   string `json:"name"`
 	Domain string `json:"domain,omitempty"`
-}
-
-// Window is a stream cut into windows.
-type Window struct {
-	Key        []string `json:"key"`
-	Assigner   Assigner `json:"assigner"`
-	Domain     string   `json:"domain,omitempty"`
-	LatenessMs int64    `json:"lateness-ms"`
-	Compute    Compute  `json:"compute"`
-	State      []State  `json:"state,omitempty"`
-}
-
-// Assigner says which windows a record belongs to: one of its fields is set, or none for `global`.
-type Assigner struct {
-	Tumbling *Tumbling
-	Sliding  *Sliding
-	Session  *Session
-}
-
-// Tumbling windows lie side by side.
-type Tumbling struct {
-	SizeMs   int64 `json:"size_ms"`
-	OffsetMs int64 `json:"offset_ms"`
-}
-
-// Sliding windows overlap.
-type Sliding struct {
-	SizeMs   int64 `json:"size_ms"`
-	SlideMs  int64 `json:"slide_ms"`
-	OffsetMs int64 `json:"offset_ms"`
-}
-
-// Session windows grow while records come.
-type Session struct {
-	GapMs int64 `json:"gap_ms"`
-}
-
-// MarshalJSON writes an object with one entry, or `"global"`.
-func (a Assigner) MarshalJSON() ([]byte, error) {
-	switch {
-	case a.Tumbling != nil:
-		return json.Marshal(map[string]any{"tumbling": a.Tumbling})
-	case a.Sliding != nil:
-		return json.Marshal(map[string]any{"sliding": a.Sliding})
-	case a.Session != nil:
-		return json.Marshal(map[string]any{"session": a.Session})
-	default:
-		return json.Marshal("global")
-	}
-}
-
-// UnmarshalJSON reads the same.
-func (a *Assigner) UnmarshalJSON(text []byte) error {
-	var name string
-	return either(text, &name, func(name string, body json.RawMessage) error {
-		switch name {
-		case "tumbling":
-			a.Tumbling = new(Tumbling)
-			return strict(body, a.Tumbling)
-		case "sliding":
-			a.Sliding = new(Sliding)
-			return strict(body, a.Sliding)
-		case "session":
-			a.Session = new(Session)
-			return strict(body, a.Session)
-		default:
-			return fmt.Errorf("there is no assigner %q", name)
-		}
-	})
 }
 
 // Compute says who computes a window: the guest, or the host by an aggregate.

@@ -5,6 +5,7 @@ package record
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ const (
 
 // cell is one column of a record type.
 type cell struct {
+	// via leads to the struct that has the value: the offsets of pointers to follow, each in what the one before points to.
+	via []uintptr
+	// offset of the value, or of the pointer to it, in that struct.
 	offset   uintptr
 	kind     schema.Type
 	optional bool
@@ -37,6 +41,18 @@ type cell struct {
 	items *Layout
 }
 
+// nullable says whether the column may have no value: where there is none, or no struct that would have it.
+func (c *cell) nullable() bool { return c.optional || len(c.via) > 0 }
+
+// part is a struct of a record that may be absent as a whole.
+type part struct {
+	// offset of the pointer to it.
+	offset uintptr
+	// first of the columns of the record that are its own.
+	first  int
+	layout *Layout
+}
+
 // Layout has what is known of a record type.
 type Layout struct {
 	// Type is the Go type.
@@ -44,6 +60,9 @@ type Layout struct {
 	// Schema has its columns.
 	Schema schema.Schema
 	cells  []cell
+	parts  []part
+	// outer are the types that this one is found in, itself included, while it is looked at.
+	outer []reflect.Type
 	// Owns says that values hold memory besides their own, such as text.
 	Owns bool
 }
@@ -51,16 +70,20 @@ type Layout struct {
 var layouts sync.Map // reflect.Type -> *Layout
 
 // Of finds the columns of a type.
-func Of[T any]() (*Layout, error) { return of(reflect.TypeFor[T]()) }
+func Of[T any]() (*Layout, error) { return of(reflect.TypeFor[T](), nil) }
 
-func of(typ reflect.Type) (*Layout, error) {
+func of(typ reflect.Type, outer []reflect.Type) (*Layout, error) {
 	if known, ok := layouts.Load(typ); ok {
 		return known.(*Layout), nil
 	}
-	layout := &Layout{Type: typ}
+	if slices.Contains(outer, typ) {
+		return nil, fmt.Errorf("%s holds records of its own type, which columns cannot", typ)
+	}
+	layout := &Layout{Type: typ, outer: append(outer[:len(outer):len(outer)], typ)}
 	if err := layout.top(typ); err != nil {
 		return nil, fmt.Errorf("%s cannot be a record: %w", typ, err)
 	}
+	layout.outer = nil
 	layouts.Store(typ, layout)
 	return layout, nil
 }
@@ -78,7 +101,7 @@ func (l *Layout) Distinct() error {
 // top finds the columns of a type that stands for a whole record: a struct, or a single value as a record of one column.
 func (l *Layout) top(typ reflect.Type) error {
 	if typ.Kind() == reflect.Struct {
-		return l.fields(typ, 0)
+		return l.fields(typ, 0, "")
 	}
 	name := "value"
 	if isList(typ) {
@@ -91,21 +114,21 @@ func isList(typ reflect.Type) bool {
 	return typ.Kind() == reflect.Slice && typ.Elem().Kind() != reflect.Uint8
 }
 
-func (l *Layout) fields(typ reflect.Type, base uintptr) error {
+func (l *Layout) fields(typ reflect.Type, base uintptr, prefix string) error {
 	for i := range typ.NumField() {
 		field := typ.Field(i)
 		name, options, _ := strings.Cut(field.Tag.Get(Tag), ",")
 		if name == "-" {
 			continue
 		}
-		if err := l.field(field, name, options, base+field.Offset); err != nil {
+		if err := l.field(field, name, options, base+field.Offset, prefix); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Layout) field(field reflect.StructField, name, option string, offset uintptr) error {
+func (l *Layout) field(field reflect.StructField, name, option string, offset uintptr, prefix string) error {
 	flatten := option == "flatten" || field.Anonymous && name == "" && field.Type.Kind() == reflect.Struct
 	if flatten {
 		option = ""
@@ -119,15 +142,42 @@ func (l *Layout) field(field reflect.StructField, name, option string, offset ui
 	if name == "" {
 		name = snake(field.Name)
 	}
-	switch {
-	case flatten && field.Type.Kind() == reflect.Struct:
-		return l.fields(field.Type, offset)
-	default:
-		if err := l.add(name, field.Type, offset, option); err != nil {
-			return fmt.Errorf("field %s: %w", field.Name, err)
-		}
-		return nil
+	if flatten && field.Type.Kind() == reflect.Struct {
+		return l.fields(field.Type, offset, prefix)
 	}
+	var err error
+	switch name = prefix + name; {
+	case option == "" && field.Type.Kind() == reflect.Struct:
+		err = l.fields(field.Type, offset, name+".")
+	case option == "" && field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.Struct:
+		err = l.part(name+".", field.Type.Elem(), offset)
+	default:
+		err = l.add(name, field.Type, offset, option)
+	}
+	if err != nil {
+		return fmt.Errorf("field %s: %w", field.Name, err)
+	}
+	return nil
+}
+
+// part adds a struct that may be absent: its columns are, where it is.
+func (l *Layout) part(prefix string, typ reflect.Type, offset uintptr) error {
+	inner, err := of(typ, l.outer)
+	if err != nil {
+		return err
+	}
+	if len(inner.cells) == 0 {
+		return fmt.Errorf("%s has no columns, which would say whether it is there", typ)
+	}
+	l.Owns = true
+	l.parts = append(l.parts, part{offset: offset, first: len(l.cells), layout: inner})
+	for i, cell := range inner.cells {
+		cell.via = append([]uintptr{offset}, cell.via...)
+		l.cells = append(l.cells, cell)
+		column := inner.Schema[i]
+		l.Schema = append(l.Schema, schema.Column{Name: prefix + column.Name, Type: column.Type, Optional: true})
+	}
+	return nil
 }
 
 func (l *Layout) add(name string, typ reflect.Type, offset uintptr, option string) error {
@@ -138,7 +188,7 @@ func (l *Layout) add(name string, typ reflect.Type, offset uintptr, option strin
 	if option != "json" && typ.Kind() == reflect.Pointer {
 		cell.optional, cell.typ = true, typ.Elem()
 	}
-	if err := cell.find(option); err != nil {
+	if err := cell.find(option, l.outer); err != nil {
 		return err
 	}
 	l.Owns = l.Owns || cell.optional || cell.kind == schema.String || cell.kind == schema.Bytes
@@ -148,7 +198,7 @@ func (l *Layout) add(name string, typ reflect.Type, offset uintptr, option strin
 }
 
 // find chooses the type of the column for a Go type.
-func (c *cell) find(option string) error {
+func (c *cell) find(option string, outer []reflect.Type) error {
 	if option == "json" {
 		c.kind, c.form = schema.Bytes, asJSON
 		return nil
@@ -176,12 +226,12 @@ func (c *cell) find(option string) error {
 			return nil
 		}
 		c.form = list
-		items, err := of(c.typ.Elem())
+		items, err := of(c.typ.Elem(), outer)
 		c.items = items
 		return err
 	default:
-		return fmt.Errorf("%s is no column: columns are bool, int32, int64, int, float64, string, []byte, a pointer to one of these for "+
-			"what may be absent, a slice of records, or anything with the tag `%s:\",json\"`", c.typ, Tag)
+		return fmt.Errorf("%s is no column: columns are bool, int32, int64, int, float64, string, []byte, a struct of columns, a pointer to one "+
+			"of these for what may be absent, a slice of records, or anything with the tag `%s:\",json\"`", c.typ, Tag)
 	}
 	return nil
 }
@@ -200,6 +250,33 @@ func snake(name string) string {
 		out.WriteRune(unicode.ToLower(r))
 	}
 	return out.String()
+}
+
+// Field is a field of a struct, with the name of its column.
+type Field struct {
+	// Name of the column, Field that of Go.
+	Name, Field string
+	// Type of it.
+	Type reflect.Type
+}
+
+// FieldsOf are the fields of a struct that have columns, those of an embedded struct as one; another type has none.
+func FieldsOf(typ reflect.Type) (fields []Field) {
+	if typ.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range typ.NumField() {
+		field := typ.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get(Tag), ",")
+		switch name {
+		case "-":
+			continue
+		case "":
+			name = snake(field.Name)
+		}
+		fields = append(fields, Field{Name: name, Field: field.Name, Type: field.Type})
+	}
+	return fields
 }
 
 // Renamed gives the layout other names for its columns, in order.

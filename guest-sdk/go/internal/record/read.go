@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/block"
@@ -32,7 +33,7 @@ func (l *Layout) open(b block.Block, from Source, columns []column) ([]column, e
 		if from.Picked != nil {
 			index = from.Picked[i]
 		}
-		parts, err := b.Expect(index+from.First, cell.kind, cell.optional || from.State)
+		parts, err := b.Expect(index+from.First, cell.kind, cell.nullable() || from.State)
 		if err != nil {
 			return nil, err
 		}
@@ -115,27 +116,42 @@ func (r *Reader[T]) load(row int) {
 	}
 	base := unsafe.Pointer(unsafe.SliceData(r.buffer))
 	stride := r.layout.Type.Size()
-	for i := range r.columns {
-		r.columns[i].read(base, stride, r.from, r.to)
-	}
+	r.layout.read(r.columns, base, stride, r.from, r.to, 0)
 }
 
 // One makes the record of a single row, not to be overwritten.
 func (r *Reader[T]) One(row int) T {
-	for i := range r.columns {
-		r.columns[i].read(unsafe.Pointer(&r.one), 0, row, row+1)
-	}
+	r.layout.read(r.columns, unsafe.Pointer(&r.one), 0, row, row+1, 0)
 	return r.one
 }
 
 // Any says whether a row has a value in any column.
-func (r *Reader[T]) Any(row int) bool {
-	for i := range r.columns {
-		if r.columns[i].Present(row) {
-			return true
+func (r *Reader[T]) Any(row int) bool { return anyPresent(r.columns, row) }
+
+func anyPresent(columns []column, row int) bool {
+	return slices.ContainsFunc(columns, func(c column) bool { return c.Present(row) })
+}
+
+// read puts the values of rows into records that lie `stride` bytes apart, which are reached by so many pointers.
+func (l *Layout) read(columns []column, base unsafe.Pointer, stride uintptr, from, to, pointers int) {
+	for i := range columns {
+		if len(columns[i].cell.via) == pointers {
+			columns[i].read(base, stride, from, to)
 		}
 	}
-	return false
+	for _, part := range l.parts {
+		own := columns[part.first : part.first+len(part.layout.cells)]
+		at := unsafe.Add(base, part.offset)
+		for row := from; row < to; row++ {
+			*(*unsafe.Pointer)(at) = nil
+			if anyPresent(own, row) {
+				value := reflect.New(part.layout.Type).UnsafePointer()
+				part.layout.read(own, value, 0, row, row+1, pointers+1)
+				*(*unsafe.Pointer)(at) = value
+			}
+			at = unsafe.Add(at, stride)
+		}
+	}
 }
 
 // read puts the values of rows into records that lie `stride` bytes apart.
@@ -270,9 +286,7 @@ func (l *Layout) readList(slice reflect.Value, bytes []byte) error {
 		return err
 	}
 	records := reflect.MakeSlice(slice.Type(), b.Rows(), b.Rows())
-	for i := range columns {
-		columns[i].read(records.UnsafePointer(), l.Type.Size(), 0, b.Rows())
-	}
+	l.read(columns, records.UnsafePointer(), l.Type.Size(), 0, b.Rows(), 0)
 	slice.Set(records)
 	return nil
 }

@@ -38,8 +38,20 @@ func CloneAll[T any](layout *Layout, records []T) []T {
 
 // clone replaces the memory that a record shares with the one it was copied from.
 func (l *Layout) clone(record unsafe.Pointer) {
+	for _, part := range l.parts {
+		at := (*unsafe.Pointer)(unsafe.Add(record, part.offset))
+		if *at != nil {
+			value := reflect.New(part.layout.Type)
+			value.Elem().Set(reflect.NewAt(part.layout.Type, *at).Elem())
+			*at = value.UnsafePointer()
+			part.layout.clone(*at)
+		}
+	}
 	for i := range l.cells {
 		cell := &l.cells[i]
+		if len(cell.via) > 0 {
+			continue
+		}
 		at := unsafe.Add(record, cell.offset)
 		if cell.optional {
 			old := *(*unsafe.Pointer)(at)
@@ -92,7 +104,7 @@ func (c *cell) cloneJSON(value reflect.Value) {
 // Comparable says why records of this type cannot be keys, if so: keys have an order that is the same in every language.
 func (l *Layout) Comparable() error {
 	for i, cell := range l.cells {
-		if cell.kind == schema.F64 || cell.form != plain {
+		if cell.kind == schema.F64 || cell.form != plain || len(cell.via) > 0 {
 			return fmt.Errorf("%s cannot be a key: column %q is %s; keys are bool, int32, int64, int, string, []byte, a pointer to one of "+
 				"these, or a struct of them", l.Type, l.Schema[i].Name, cell.typ)
 		}

@@ -32,7 +32,7 @@ func (b *Builder[T]) Copy(from block.Block, picked []uint32) error {
 	times := from.Times()
 	for i := range b.rows.writers {
 		cell := &b.rows.layout.cells[i]
-		column, err := from.Expect(i, cell.kind, cell.optional)
+		column, err := from.Expect(i, cell.kind, cell.nullable())
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ type Rows struct {
 func newRows(layout *Layout, id uint64) Rows {
 	rows := Rows{layout: layout, id: id, writers: make([]block.Writer, len(layout.cells))}
 	for i, cell := range layout.cells {
-		rows.writers[i] = block.NewWriter(cell.kind, cell.optional)
+		rows.writers[i] = block.NewWriter(cell.kind, cell.nullable())
 		if cell.kind.Width() == 0 {
 			rows.texts = append(rows.texts, i)
 		}
@@ -108,16 +108,31 @@ func (r *Rows) finish() []byte {
 }
 
 func (c *cell) write(record unsafe.Pointer, to *block.Writer) {
-	at := unsafe.Add(record, c.offset)
-	if c.optional {
-		at = *(*unsafe.Pointer)(at)
+	if c.nullable() {
+		at := c.reach(record)
 		to.Mark(at != nil)
 		if at == nil {
 			to.Absent()
 			return
 		}
+		c.writeValue(at, to)
+		return
 	}
-	c.writeValue(at, to)
+	c.writeValue(unsafe.Add(record, c.offset), to)
+}
+
+// reach follows the pointers to a value that may be absent, which is nil then.
+func (c *cell) reach(record unsafe.Pointer) unsafe.Pointer {
+	for _, offset := range c.via {
+		if record = *(*unsafe.Pointer)(unsafe.Add(record, offset)); record == nil {
+			return nil
+		}
+	}
+	record = unsafe.Add(record, c.offset)
+	if c.optional {
+		return *(*unsafe.Pointer)(record)
+	}
+	return record
 }
 
 func (c *cell) writeValue(at unsafe.Pointer, to *block.Writer) {
@@ -183,7 +198,7 @@ func (l *Layout) Export(count int, at func(int) unsafe.Pointer) []block.Writer {
 			case record == nil:
 				writers[i].Mark(false)
 				writers[i].Absent()
-			case cell.optional:
+			case cell.nullable():
 				cell.write(record, &writers[i])
 			default:
 				writers[i].Mark(true)
@@ -199,7 +214,7 @@ func BlockOf(value any, time int64) ([]byte, schema.Schema, error) {
 	if value == nil {
 		return nil, nil, errors.New("nil is no record")
 	}
-	layout, err := of(reflect.TypeOf(value))
+	layout, err := of(reflect.TypeOf(value), nil)
 	if err != nil {
 		return nil, nil, err
 	}

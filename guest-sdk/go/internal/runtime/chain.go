@@ -30,6 +30,8 @@ type Head interface {
 	OnTimer(at Moment, b block.Block, slots []uint32)
 	// Fire fires windows.
 	Fire(at Moment, b block.Block, offsets, slots []uint32)
+	// Apply applies the one record of a block to keys, one per row of another.
+	Apply(input uint32, at Moment, b, keys block.Block, slots []uint32)
 }
 
 // noHead answers what a head has no use for.
@@ -41,6 +43,10 @@ func (noHead) OnTimer(Moment, block.Block, []uint32) {
 
 func (noHead) Fire(Moment, block.Block, []uint32, []uint32) {
 	panic("the host fired a window of an operator that has none")
+}
+
+func (noHead) Apply(uint32, Moment, block.Block, block.Block, []uint32) {
+	panic("the host applied a record of an input that the job does not broadcast")
 }
 
 func (noHead) Process(uint32, Moment, block.Block, []uint32, []uint32) {

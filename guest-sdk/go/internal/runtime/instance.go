@@ -42,6 +42,9 @@ func (i *Instance) Link(index uint32, members []uint32) {
 	}
 	if state := operators[0].State(); state != nil {
 		state.at.undo = undo
+		if state.shared != nil {
+			state.shared.undo = undo
+		}
 	}
 	for int(index) >= len(i.chains) {
 		i.chains = append(i.chains, nil)
@@ -63,6 +66,17 @@ func (i *Instance) OnTimer(chain uint32, at Moment, bytes []byte, slots []uint32
 // Fire fires windows, one per row.
 func (i *Instance) Fire(chain uint32, at Moment, bytes []byte, offsets, slots []uint32) *Outcome {
 	return i.run(chain, bytes, func(head Head, b block.Block) { head.Fire(at, b, offsets, slots) })
+}
+
+// Apply applies the one record of a block to keys, one per row of another.
+func (i *Instance) Apply(chain, input uint32, at Moment, bytes, keys []byte, slots []uint32) *Outcome {
+	return i.run(chain, bytes, func(head Head, b block.Block) {
+		named, err := block.Open(keys)
+		if err != nil {
+			panic(wrongBlock(err))
+		}
+		head.Apply(input, at, b, named, slots)
+	})
 }
 
 func (i *Instance) run(index uint32, bytes []byte, body func(Head, block.Block)) *Outcome {
@@ -88,6 +102,26 @@ func (i *Instance) Merge(operator uint32, targets, sources []uint32) {
 	for at, target := range targets {
 		merger.Merge(target, sources[at])
 	}
+}
+
+// Purge empties slots of what their windows have gathered, which is all that they hold: no trigger is the component's.
+func (i *Instance) Purge(operator uint32, slots []uint32) { i.DropState(operator, slots) }
+
+// Trigger is not to be asked.
+func (i *Instance) Trigger(operator uint32) {
+	i.call.Operator = operator
+	panic("the host asked the trigger of a window that has none of its own")
+}
+
+// Watermark is not to be asked for.
+func (i *Instance) Watermark(operator uint32) {
+	i.call.Operator = operator
+	panic("the host asked for a watermark of an operator that makes none of its own")
+}
+
+// MigrateState says that no state of an earlier version is turned into today's.
+func (i *Instance) MigrateState(operator uint32) error {
+	return fmt.Errorf("operator %d does not say that it migrates state", operator)
 }
 
 // ExportState encodes the state of slots as a block; nothing for an operator without state.

@@ -3,6 +3,7 @@ package runtime
 import (
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/block"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/record"
+	"github.com/tidemill/tidemill/guest-sdk/go/internal/schema"
 )
 
 // Input is an input of a process function: records of a type that only it knows.
@@ -26,6 +27,16 @@ func NewInput[T any](layout *record.Layout, keeps bool, function func(T) error) 
 func (i *input[T]) open(b block.Block) error { return i.reader.Open(b, record.Source{}) }
 func (i *input[T]) handle(row int) error     { return i.function(*i.reader.At(row)) }
 
+// Broadcast is the input behind those with keys, all of whose records come to every worker.
+type Broadcast struct {
+	// Input takes its records.
+	Input Input
+	// Applied takes each of them for each key; nil where that is not asked for.
+	Applied Input
+	// Cursor of what all keys share.
+	Cursor *Cursor
+}
+
 // Keyed is the operator of a process function.
 type Keyed[K, Out any] struct {
 	// Call that it reports to.
@@ -35,6 +46,8 @@ type Keyed[K, Out any] struct {
 	// Inputs, and where in each the columns of the key are.
 	Inputs []Input
 	Keys   [][]int
+	// Broadcast is a further input, or nil.
+	Broadcast *Broadcast
 	// Key has the columns of the key.
 	Key *record.Layout
 	// Out is its main output.
@@ -51,6 +64,13 @@ type Keyed[K, Out any] struct {
 
 // Context is what a process function sees besides the record: the runtime's part of it.
 type Context[K, Out any] struct {
+	Emitting[Out]
+	row  int
+	keys *record.Reader[K]
+}
+
+// Emitting is the part of a context that has nothing to do with a key.
+type Emitting[Out any] struct {
 	// Time of the record or timer.
 	Time int64
 	// At is the moment of the call.
@@ -60,20 +80,18 @@ type Context[K, Out any] struct {
 	id   uint32
 	down Push[Out]
 	out  Out
-	row  int
-	keys *record.Reader[K]
 }
 
 // NewContext makes the context of an operator.
 func NewContext[K, Out any](call *Call, id uint32, key *record.Layout) *Context[K, Out] {
-	return &Context[K, Out]{call: call, id: id, keys: record.NewReader[K](key, true)}
+	return &Context[K, Out]{Emitting: Emitting[Out]{call: call, id: id}, keys: record.NewReader[K](key, true)}
 }
 
 // Key is the key of the record or timer in hand.
 func (c *Context[K, Out]) Key() K { return c.keys.One(c.row) }
 
 // Emit hands a record on.
-func (c *Context[K, Out]) Emit(out Out, time int64) {
+func (c *Emitting[Out]) Emit(out Out, time int64) {
 	c.out = out
 	c.down(&c.out, time)
 	c.call.Operator = c.id
@@ -97,19 +115,22 @@ func (o *Keyed[K, Out]) Merge(uint32, uint32) {}
 // Head is the operator as the first of a chain.
 func (o *Keyed[K, Out]) Head(down any, _ bool, exits *Exits) Head {
 	o.Context.down = restore[Out](down)
-	timerKeys := make([]int, len(o.Key.Schema))
-	for i := range timerKeys {
-		timerKeys[i] = i
+	named := make([]int, len(o.Key.Schema))
+	for i := range named {
+		named[i] = i
 	}
-	return &keyedHead[K, Out]{operator: o, exits: exits, timerKeys: timerKeys}
+	return &keyedHead[K, Out]{operator: o, exits: exits, named: named}
 }
 
 // keyedHead gives each record its slot's state and collects timer changes.
 type keyedHead[K, Out any] struct {
 	noHead
-	operator  *Keyed[K, Out]
-	exits     *Exits
-	timerKeys []int
+	operator *Keyed[K, Out]
+	exits    *Exits
+	// named are the columns of the key where they stand first.
+	named []int
+	// cursor is that of what the records of the current call may change.
+	cursor *Cursor
 	// seen is what the records of the current call did to each slot; all zero between calls.
 	seen []uint8
 	// uneven says that some slot of the call may be unchanged or empty now.
@@ -117,66 +138,126 @@ type keyedHead[K, Out any] struct {
 }
 
 func (h *keyedHead[K, Out]) Process(index uint32, at Moment, b block.Block, rows, slots []uint32) {
-	input := h.operator.Inputs[index]
-	if err := input.open(b); err != nil {
-		panic(wrongBlock(err))
+	broadcast := h.operator.Broadcast
+	if broadcast != nil && int(index) == len(h.operator.Inputs) {
+		h.shared(at, b, slots)
+		return
 	}
-	h.begin(at, b, h.operator.Keys[index], slots)
+	input := h.operator.Inputs[index]
+	keyed := h.begin(at, b, h.operator.Keys[index], slots)
+	open(input, b)
 	times := b.Times()
-	for i, slot := range slots {
+	if broadcast != nil && len(h.named) == 0 {
+		// Records without a key have no slot: there is nothing that they could change.
+		for row := range times {
+			h.enter(uint32(row), row, slots[0], times[row])
+			h.leave(slots[0], input.handle(row))
+		}
+		h.seen[slots[0]] = 0
+		h.end()
+		return
+	}
+	for i, slot := range keyed {
 		row := i
 		if len(rows) > 0 {
 			row = int(rows[i])
 		}
-		h.enter(row, slot, times[row])
+		h.enter(uint32(row), row, slot, times[row])
 		h.leave(slot, input.handle(row))
 	}
-	h.finish(slots)
+	h.finish(keyed)
+}
+
+// shared handles records of the broadcast input, which may change what all keys share and nothing else.
+func (h *keyedHead[K, Out]) shared(at Moment, b block.Block, slots []uint32) {
+	broadcast := h.operator.Broadcast
+	h.reserve(at, slots)
+	h.cursor = broadcast.Cursor
+	h.cursor.active = true
+	open(broadcast.Input, b)
+	slot := slots[len(slots)-1]
+	for row, time := range b.Times() {
+		h.enter(uint32(row), row, slot, time)
+		h.leave(slot, broadcast.Input.handle(row))
+	}
+	h.finish(slots[len(slots)-1:])
+}
+
+func (h *keyedHead[K, Out]) Apply(index uint32, at Moment, b, keys block.Block, slots []uint32) {
+	broadcast := h.operator.Broadcast
+	if broadcast == nil || broadcast.Applied == nil || int(index) != len(h.operator.Inputs) {
+		h.noHead.Apply(index, at, b, keys, slots)
+	}
+	keyed := h.begin(at, keys, h.named, slots)
+	open(broadcast.Applied, b)
+	times := keys.Times()
+	for row, slot := range keyed {
+		h.enter(0, row, slot, times[row])
+		h.leave(slot, broadcast.Applied.handle(0))
+	}
+	h.finish(keyed)
 }
 
 func (h *keyedHead[K, Out]) OnTimer(at Moment, b block.Block, slots []uint32) {
-	column := len(h.timerKeys)
-	timers, err := b.Expect(column, 2, false)
+	timers, err := b.Expect(len(h.named), schema.I32, false)
 	if err != nil {
 		panic(wrongBlock(err))
 	}
-	h.begin(at, b, h.timerKeys, slots)
+	keyed := h.begin(at, b, h.named, slots)
 	times := b.Times()
-	for row, slot := range slots {
-		h.enter(row, slot, times[row])
+	for row, slot := range keyed {
+		h.enter(uint32(row), row, slot, times[row])
 		h.leave(slot, h.operator.Timer(uint32(block.View[int32](&timers)[row]), times[row]))
 	}
-	h.finish(slots)
+	h.finish(keyed)
 }
 
-func (h *keyedHead[K, Out]) begin(at Moment, b block.Block, keys []int, slots []uint32) {
-	context := h.operator.Context
-	if err := context.keys.Open(b, record.Source{Picked: keys}); err != nil {
+func open(input Input, b block.Block) {
+	if err := input.open(b); err != nil {
 		panic(wrongBlock(err))
 	}
-	context.At = at
+}
+
+// begin begins a call about keys, whose columns are in a block, and gives their slots: behind them may stand that of what all share.
+func (h *keyedHead[K, Out]) begin(at Moment, b block.Block, keys []int, slots []uint32) []uint32 {
+	if err := h.operator.Context.keys.Open(b, record.Source{Picked: keys}); err != nil {
+		panic(wrongBlock(err))
+	}
+	h.reserve(at, slots)
+	h.cursor = h.operator.Slots.at
+	h.cursor.active = true
+	if h.operator.Broadcast != nil {
+		return slots[:len(slots)-1]
+	}
+	return slots
+}
+
+func (h *keyedHead[K, Out]) reserve(at Moment, slots []uint32) {
+	h.operator.Context.At = at
 	room := h.operator.Slots.reserve(slots)
 	if len(h.seen) < room {
 		h.seen = append(h.seen, make([]uint8, room-len(h.seen))...)
 	}
 	h.uneven = false
-	h.operator.Slots.at.active = true
+	if broadcast := h.operator.Broadcast; broadcast != nil {
+		broadcast.Cursor.slot, broadcast.Cursor.readable = slots[len(slots)-1], true
+	}
 }
 
-// enter begins a record or timer.
-func (h *keyedHead[K, Out]) enter(row int, slot uint32, time int64) {
-	context, cursor := h.operator.Context, h.operator.Slots.at
+// enter begins a record, timer or key: `told` is the row of the call's block that it is about, `row` where its key stands.
+func (h *keyedHead[K, Out]) enter(told uint32, row int, slot uint32, time int64) {
+	context := h.operator.Context
 	context.row, context.Time = row, time
-	cursor.slot, cursor.flags = slot, 0
-	h.exits.row(row)
+	h.cursor.slot, h.cursor.flags = slot, 0
+	h.exits.row(int(told))
 	h.exits.mark()
 	h.exits.timers = len(h.exits.call.Outcome.Timers)
 	h.exits.call.Operator = h.operator.ID
 }
 
-// leave ends a record or timer.
+// leave ends what enter began.
 func (h *keyedHead[K, Out]) leave(slot uint32, err error) {
-	cursor := h.operator.Slots.at
+	cursor := h.cursor
 	switch {
 	case err != nil:
 		h.exits.refuse(h.operator.ID, err)
@@ -196,8 +277,7 @@ func (h *keyedHead[K, Out]) leave(slot uint32, err error) {
 
 // finish lists the slots that are empty or unchanged, each once.
 func (h *keyedHead[K, Out]) finish(slots []uint32) {
-	state := h.operator.Slots
-	state.at.active = false
+	h.end()
 	if h.uneven {
 		outcome := &h.exits.call.Outcome
 		for _, slot := range slots {
@@ -205,7 +285,7 @@ func (h *keyedHead[K, Out]) finish(slots []uint32) {
 			h.seen[slot] = listed
 			switch {
 			case flags == changed || flags&listed != 0:
-			case state.empty(slot):
+			case h.operator.Slots.empty(slot):
 				outcome.Cleared = append(outcome.Cleared, slot)
 			case flags&(changed|cleared) == 0:
 				outcome.Unchanged = append(outcome.Unchanged, slot)
@@ -214,6 +294,14 @@ func (h *keyedHead[K, Out]) finish(slots []uint32) {
 	}
 	for _, slot := range slots {
 		h.seen[slot] = 0
+	}
+}
+
+// end closes what the call could reach.
+func (h *keyedHead[K, Out]) end() {
+	h.cursor.active = false
+	if broadcast := h.operator.Broadcast; broadcast != nil {
+		broadcast.Cursor.readable = false
 	}
 }
 

@@ -24,9 +24,15 @@ type Cursor struct {
 	slot   uint32
 	active bool
 	flags  uint8
+	// shared says that the slot is the one of what all keys share, which may be read whenever `readable` says so.
+	shared   bool
+	readable bool
 	// undo says whether a copy is made before the first change.
 	undo bool
 }
+
+// NewSharedCursor makes the cursor of what all keys share.
+func NewSharedCursor() *Cursor { return &Cursor{shared: true} }
 
 // Slots is the state of one operator: some tables indexed by slot, one per declared piece. Reading and writing costs an index;
 // nothing is hashed and nothing is encoded until the host asks for an export. What a refused record did to its slot is undone from a
@@ -34,6 +40,8 @@ type Cursor struct {
 type Slots struct {
 	at     *Cursor
 	tables []Table
+	// shared is the cursor of what all keys share, whose tables stand behind the others; nil where nothing is.
+	shared *Cursor
 	id     uint64
 	// columns of all tables.
 	writers []block.Writer
@@ -63,6 +71,9 @@ func NewSlots(at *Cursor, states []plan.State, tables []Table) *Slots {
 	}
 	return &Slots{at: at, tables: tables, id: columns.ID()}
 }
+
+// Share says that some of the state is shared by all keys and has this cursor.
+func (s *Slots) Share(shared *Cursor) { s.shared = shared }
 
 // reserve makes room for all of these slots, and says for how many there is.
 func (s *Slots) reserve(slots []uint32) int {
@@ -131,15 +142,22 @@ func (e *entries[S]) reserve(slots int) {
 
 // here is the entry at the cursor.
 func (e *entries[S]) here() *S {
-	if !e.at.active {
+	switch {
+	case e.at.active || e.at.readable:
+		return &e.slots[e.at.slot]
+	case e.at.shared:
+		panic("broadcast state is there only while the function that declared it handles a record or a timer")
+	default:
 		panic("state belongs to a key: it is there only while the function that declared it handles a record or a timer")
 	}
-	return &e.slots[e.at.slot]
 }
 
 // changing notes that the record in flight changes the entry at the cursor; copy makes the copy for undoing.
 func (e *entries[S]) changing(flags uint8, copy func(S) S) *S {
 	entry := e.here()
+	if !e.at.active {
+		panic("broadcast state is changed in OnBroadcast only, so that all workers come to the same")
+	}
 	e.at.flags |= flags | changed
 	if e.at.undo && !e.saved {
 		e.copied, e.saved = copy(*entry), true

@@ -66,6 +66,30 @@ func (w *Window[K, Out]) Key() K { return w.keys.One(w.row) }
 // Emit hands a result on.
 func (w *Window[K, Out]) Emit(out *Out) { w.down(out, w.time) }
 
+// fire goes through windows, one per row: their key has so many columns.
+func (w *Window[K, Out]) fire(exits *Exits, id uint32, keys int, b block.Block, body func(row int)) {
+	if err := w.keys.Open(b, record.Source{}); err != nil {
+		panic(wrongBlock(err))
+	}
+	var bounds [3]block.Column
+	for i, kind := range []schema.Type{schema.I64, schema.I64, schema.I32} {
+		column, err := b.Expect(keys+i, kind, false)
+		if err != nil {
+			panic(wrongBlock(err))
+		}
+		bounds[i] = column
+	}
+	for row, time := range b.Times() {
+		exits.row(row)
+		exits.call.Operator = id
+		w.row, w.time = row, time
+		w.Start, w.End = block.View[int64](&bounds[0])[row], block.View[int64](&bounds[1])[row]
+		w.Firing = block.View[int32](&bounds[2])[row]
+		body(row)
+		exits.end()
+	}
+}
+
 // Ports are its outputs.
 func (o *Windowed[K, T, Acc, Out]) Ports() []AnyPort { return []AnyPort{o.Out} }
 
@@ -114,29 +138,9 @@ func (h *windowedHead[K, T, Acc, Out]) Process(_ uint32, _ Moment, b block.Block
 }
 
 func (h *windowedHead[K, T, Acc, Out]) Fire(_ Moment, b block.Block, offsets, slots []uint32) {
-	window := h.operator.Window
-	keys := len(h.operator.Key.Schema)
-	if err := window.keys.Open(b, record.Source{}); err != nil {
-		panic(wrongBlock(err))
-	}
-	var bounds [3]block.Column
-	for i, kind := range []schema.Type{schema.I64, schema.I64, schema.I32} {
-		column, err := b.Expect(keys+i, kind, false)
-		if err != nil {
-			panic(wrongBlock(err))
-		}
-		bounds[i] = column
-	}
-	h.operator.Slots.reserve(slots)
-	for row, time := range b.Times() {
-		h.exits.row(row)
-		h.exits.call.Operator = h.operator.ID
-		window.row, window.time = row, time
-		window.Start, window.End = block.View[int64](&bounds[0])[row], block.View[int64](&bounds[1])[row]
-		window.Firing = block.View[int32](&bounds[2])[row]
-		h.fire(slots[offsets[row]:offsets[row+1]])
-		h.exits.end()
-	}
+	o := h.operator
+	o.Slots.reserve(slots)
+	o.Window.fire(h.exits, o.ID, len(o.Key.Schema), b, func(row int) { h.fire(slots[offsets[row]:offsets[row+1]]) })
 }
 
 // fire emits the results of the merge of some slots, which stay as they are.
