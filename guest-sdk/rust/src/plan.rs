@@ -351,8 +351,9 @@ pub(crate) struct CoGroup {
     pub(crate) state: Vec<State>,
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Kind {
-    /// The sides of a join or co-group.
+    /// The sides of a join or co-group: for the test kit, which plays the host.
     pub(crate) fn sides(&self) -> &[Side] {
         match self {
             Kind::WindowJoin(join) => &join.sides,
