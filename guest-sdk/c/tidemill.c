@@ -926,14 +926,33 @@ void *tdm_block_read(const tdm_record *type, tdm_bytes bytes, int64_t **times, s
 
 /* ==== 7 the job =============================================================================================== */
 
-typedef enum kind { SOURCE, MAP, FILTER, FLAT_MAP, KEY_BY, TIMESTAMPS, PROCESS, WINDOW, ROLLING, UNION, SINK } kind;
-static const char *const KIND_NAMES[] = {
-    "source", "map", "filter", "flat-map", "key-by", "timestamps", "process", "window", "rolling", "union", "sink"};
+typedef enum kind {
+    SOURCE,
+    MAP,
+    FILTER,
+    FLAT_MAP,
+    KEY_BY,
+    TIMESTAMPS,
+    PROCESS,
+    WINDOW,
+    ROLLING,
+    UNION,
+    SINK,
+    WINDOW_JOIN,
+    INTERVAL_JOIN,
+    KEYED_JOIN,
+    TEMPORAL_JOIN,
+    CO_GROUP,
+} kind;
+static const char *const KIND_NAMES[] = {"source", "map", "filter", "flat-map", "key-by", "timestamps", "process", "window", "rolling",
+    "union", "sink", "window-join", "interval-join", "keyed-join", "temporal-join", "co-group"};
 
 enum { FORWARD, REBALANCE, SHUFFLE, RESCALE, BROADCAST, GLOBAL, CUSTOM };
 static const char *const PARTITION_NAMES[] = {"forward", "rebalance", "shuffle", "rescale", "broadcast", "global"};
 
 static const char MAIN[] = "out", LATE[] = "late", DEAD_LETTER[] = "dead-letter", ACC[] = "acc", NO_NAME[] = "";
+/* What the names of ports of a join begin with; the name of the side follows. */
+static const char LATE_SIDE[] = "late-", UNMATCHED[] = "unmatched-";
 
 typedef struct input {
     uint32_t from;
@@ -955,6 +974,12 @@ typedef struct key {
     int types[KEYS_MAX];
 } key;
 
+/* A side of a join. */
+typedef struct side {
+    const char *name;
+    bool optional;
+} side;
+
 struct port;
 struct table;
 
@@ -971,8 +996,13 @@ typedef struct node {
     const char *format, *url, *tag, *time;
     tdm_watermarks watermarks;
     bool has_watermarks;
-    /* Operators with a key: one per input. */
+    /* Operators with a key: one per input, but for a broadcast one behind them. */
     key *keys;
+    size_t keys_len;
+    /* Joins and co-groups: one per input. */
+    side *sides;
+    tdm_interval interval;
+    const tdm_co_group_function *co_group;
     tdm_windows windows;
     /* Computed by the host where set. */
     const char *aggregate, *aggregate_field;
@@ -1151,15 +1181,25 @@ static const output *output_of(const node *n, const char *port) {
     return NULL;
 }
 
+static schema input_schema(tdm_job *job, const node *n, size_t index);
+
 /* The columns of a stream; implied ports included. */
 static schema schema_of(tdm_stream stream) {
     const node *n = node_of(stream);
     const output *out = output_of(n, stream.port);
     if (out) return out->schema;
     if (strcmp(stream.port, DEAD_LETTER) == 0) return record_schema(stream.job, &tdm_dead_letter_record);
-    if (strcmp(stream.port, LATE) == 0)
-        return schema_of((tdm_stream){stream.job, n->inputs[0].from, n->inputs[0].port, NULL, FORWARD, NULL});
+    if (strcmp(stream.port, LATE) == 0) return input_schema(stream.job, n, 0);
+    for (size_t i = 0; n->sides && i < n->inputs_len; i++) {
+        bool late = strncmp(stream.port, LATE_SIDE, strlen(LATE_SIDE)) == 0;
+        if (late && strcmp(stream.port + strlen(LATE_SIDE), n->sides[i].name) == 0) return input_schema(stream.job, n, i);
+    }
     return (schema){NULL, 0};
+}
+
+static schema input_schema(tdm_job *job, const node *n, size_t index) {
+    const input *in = &n->inputs[index];
+    return schema_of((tdm_stream){job, in->from, in->port, NULL, FORWARD, NULL});
 }
 
 static node *add_node(tdm_job *job, const char *name, kind kind, size_t inputs) {
@@ -1240,6 +1280,7 @@ static int field_index(tdm_stream stream, tdm_field_of field, const char *what) 
 
 static void start_ports(tdm_job *job, node *n);
 static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, size_t count);
+static void share_tables(node *n, size_t first);
 static const tdm_record *record_of(const tdm_state *piece) { return piece->native ? piece->native->record : piece->record; }
 
 tdm_windows tdm_tumbling(int64_t size) { return (tdm_windows){TDM_TUMBLING, size, 0, 0, 0, 0, false}; }
@@ -1415,11 +1456,12 @@ tdm_keyed tdm_add_key(tdm_stream stream, const char *name, const tdm_key_functio
     return keyed_by(add_stateless(stream, name, KEY_BY, function, function->in, extra), columns, extra.count);
 }
 
-/* Adds an operator with a key. */
-static node *add_keyed(const char *name, kind kind, const tdm_keyed *inputs, size_t count) {
+/* Adds an operator with a key, and perhaps inputs without one behind the others. */
+static node *add_keyed(const char *name, kind kind, const tdm_keyed *inputs, size_t count, size_t more) {
     tdm_job *job = inputs[0].stream.job;
-    node *n = add_node(job, name, kind, count);
+    node *n = add_node(job, name, kind, count + more);
     n->keys = plan_alloc(job, count * sizeof *n->keys);
+    n->keys_len = count;
     for (size_t i = 0; i < count; i++) {
         const tdm_keyed *keyed = &inputs[i];
         schema s = schema_of(keyed->stream);
@@ -1437,18 +1479,37 @@ static node *add_keyed(const char *name, kind kind, const tdm_keyed *inputs, siz
     return n;
 }
 
-tdm_stream tdm_add_process(const char *name, const tdm_process *process, const tdm_keyed *inputs, size_t count) {
+/* Notes what does not fit together in a process function. */
+static void check_process(tdm_job *job, const node *n, const tdm_process *process, bool broadcast) {
+    if (!process->out) note(job, "process \"%s\" does not say what it emits: set .out", n->name);
+    if (process->timers[0] && !process->on_timer) note(job, "process \"%s\" has timers, but no .on_timer", n->name);
+    if (broadcast && !process->broadcast) note(job, "process \"%s\" is given a broadcast stream, but has no .broadcast", n->name);
+    if (!broadcast && (process->broadcast || process->shared[0]))
+        note(job, "process \"%s\" has .broadcast or .shared, but is given no broadcast stream", n->name);
+    if (broadcast && !n->keys[0].count && (process->state[0] || process->timers[0] || process->on_key))
+        note(job, "process \"%s\" has records without a key, so it has no .state, .timers and .on_key", n->name);
+}
+
+static tdm_stream add_process(
+    const char *name, const tdm_process *process, const tdm_keyed *inputs, size_t count, const tdm_stream *broadcast) {
     tdm_job *job = inputs[0].stream.job;
-    node *n = add_keyed(name, PROCESS, inputs, count);
+    node *n = add_keyed(name, PROCESS, inputs, count, broadcast ? 1 : 0);
     n->process = process;
-    size_t functions = 0, pieces = 0;
+    const tdm_state *all[2 * TDM_DECLARED_MAX];
+    size_t functions = 0, pieces = 0, shared = 0;
     while (functions < TDM_DECLARED_MAX && process->inputs[functions]) functions++;
-    while (pieces < TDM_DECLARED_MAX && process->state[pieces]) pieces++;
+    while (pieces < TDM_DECLARED_MAX && process->state[pieces]) all[pieces] = process->state[pieces], pieces++;
+    while (shared < TDM_DECLARED_MAX && process->shared[shared]) all[pieces + shared] = process->shared[shared], shared++;
     if (functions != count) note(job, "process \"%s\" has functions for %zu inputs, but is given %zu", n->name, functions, count);
     for (size_t i = 0; i < count && i < functions; i++) check_reads(inputs[i].stream, process->inputs[i]->in, "process", n->name);
-    if (!process->out) note(job, "process \"%s\" does not say what it emits: set .out", n->name);
+    check_process(job, n, process, broadcast);
+    if (broadcast) {
+        n->inputs[count] = read_by(*broadcast, false);
+        n->inputs[count].partition = BROADCAST;
+        if (process->broadcast) check_reads(*broadcast, process->broadcast->in, "process", n->name);
+        if (process->on_key) check_reads(*broadcast, process->on_key->in, "process", n->name);
+    }
     const tdm_record *out = process->out ? process->out : &int64_t_record;
-    if (process->timers[0] && !process->on_timer) note(job, "process \"%s\" has timers, but no .on_timer", n->name);
     add_output(job, n, MAIN, record_schema(job, out), out, NULL);
     for (size_t i = 0; i < TDM_DECLARED_MAX && process->sides[i]; i++) {
         const tdm_side *side = process->sides[i];
@@ -1457,8 +1518,24 @@ tdm_stream tdm_add_process(const char *name, const tdm_process *process, const t
         add_output(job, n, side->name, record_schema(job, side->record), side->record, NULL);
     }
     start_ports(job, n);
-    start_tables(job, n, process->state, pieces);
+    start_tables(job, n, all, pieces + shared);
+    share_tables(n, pieces);
     return main_stream(job, n);
+}
+
+tdm_stream tdm_add_process(const char *name, const tdm_process *process, const tdm_keyed *inputs, size_t count) {
+    return add_process(name, process, inputs, count, NULL);
+}
+
+tdm_stream tdm_connected_broadcast(tdm_keyed keyed, tdm_stream broadcast, const char *name, const tdm_process *process) {
+    return add_process(name, process, &keyed, 1, &broadcast);
+}
+
+tdm_stream tdm_connected_broadcast_all(tdm_stream stream, tdm_stream broadcast, const char *name, const tdm_process *process) {
+    const tdm_keyed keyed = {stream, 0, {NULL, NULL, NULL, NULL}};
+    tdm_stream results = add_process(name, process, &keyed, 1, &broadcast);
+    node_of(results)->inputs[0] = read_by(stream, false);
+    return results;
 }
 
 tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *process) {
@@ -1467,7 +1544,7 @@ tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *p
 
 tdm_stream tdm_add_reduce(tdm_keyed keyed, const char *name, const tdm_reduce_function *function) {
     tdm_job *job = keyed.stream.job;
-    node *n = add_keyed(name, PROCESS, &keyed, 1);
+    node *n = add_keyed(name, PROCESS, &keyed, 1, 0);
     n->reduce = function;
     check_reads(keyed.stream, function->record, "reduce", n->name);
     add_output(job, n, MAIN, record_schema(job, function->record), function->record, NULL);
@@ -1503,7 +1580,7 @@ static schema aggregate_schema(tdm_stream stream, node *n, const char *aggregate
 
 tdm_stream tdm_add_rolling(tdm_keyed keyed, const char *name, const char *aggregate, tdm_field_of field, const tdm_record *out) {
     tdm_job *job = keyed.stream.job;
-    node *n = add_keyed(name, ROLLING, &keyed, 1);
+    node *n = add_keyed(name, ROLLING, &keyed, 1, 0);
     schema column = aggregate_schema(keyed.stream, n, aggregate, field);
     schema s = out ? joined(job, key_schema(job, n), column) : column;
     if (!out) out = keyed.stream.record;
@@ -1523,7 +1600,7 @@ tdm_windowed tdm_window_all(tdm_stream stream, tdm_windows windows) {
 static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_record *in, tdm_kind state, const tdm_record *acc,
     const tdm_native *native, const tdm_record *out, node **made) {
     tdm_job *job = windowed.keyed.stream.job;
-    node *n = add_keyed(name, WINDOW, &windowed.keyed, 1);
+    node *n = add_keyed(name, WINDOW, &windowed.keyed, 1, 0);
     n->windows = windowed.windows;
     n->in = in;
     check_reads(windowed.keyed.stream, in, "window", n->name);
@@ -1574,7 +1651,7 @@ tdm_stream tdm_add_window_reduce(tdm_windowed windowed, const char *name, const 
 tdm_stream tdm_add_host_window(tdm_windowed windowed, const char *name, const char *aggregate, tdm_field_of field, const tdm_record *out) {
     static tdm_column bounds[] = {{"start", TDM_I64}, {"end", TDM_I64}};
     tdm_job *job = windowed.keyed.stream.job;
-    node *n = add_keyed(name, WINDOW, &windowed.keyed, 1);
+    node *n = add_keyed(name, WINDOW, &windowed.keyed, 1, 0);
     n->windows = windowed.windows;
     schema column = aggregate_schema(windowed.keyed.stream, n, aggregate, field), both = {bounds, 2};
     bool whole = strncmp(aggregate + 3, "-by", 3) == 0;
@@ -1592,6 +1669,144 @@ tdm_stream tdm_late_as(tdm_stream results, const tdm_record *record) {
     else if (n->windows.processing_time) note(results.job, "window \"%s\" is in processing time, where nothing is late", n->name);
     else check_reads(late, record, "the reader of the late records of", n->name);
     return late;
+}
+
+/* Joins. */
+
+tdm_join_side tdm_required(const char *name, tdm_keyed keyed) { return (tdm_join_side){keyed, name, false}; }
+tdm_join_side tdm_optional(const char *name, tdm_keyed keyed) { return (tdm_join_side){keyed, name, true}; }
+tdm_interval tdm_within(int64_t lower, int64_t upper) { return (tdm_interval){lower, upper, false, false}; }
+
+static const char *port_name(tdm_job *job, const char *head, const char *name) {
+    char *whole = plan_alloc(job, strlen(head) + strlen(name) + 1);
+    return strcat(strcpy(whole, head), name);
+}
+
+/* Adds an operator over sides, whose keys must have the same types. */
+static node *add_sides(const char *name, kind kind, const tdm_join_side *sides, size_t count) {
+    tdm_job *job = sides[0].keyed.stream.job;
+    tdm_keyed *inputs = plan_alloc(job, count * sizeof *inputs);
+    for (size_t i = 0; i < count; i++) inputs[i] = sides[i].keyed;
+    node *n = add_keyed(name, kind, inputs, count, 0);
+    n->sides = plan_alloc(job, count * sizeof *n->sides);
+    for (size_t i = 0; i < count; i++) {
+        n->sides[i] = (side){arena_string(&job->instance->plan, sides[i].name), sides[i].optional};
+        const key *first = &n->keys[0], *own = &n->keys[i];
+        bool same = own->count == first->count;
+        for (size_t k = 0; same && k < own->count; k++) same = own->types[k] == first->types[k];
+        if (!same)
+            note(job, "sides of \"%s\" have keys of the same types, those of \"%s\" and \"%s\" are not", n->name, sides[0].name,
+                sides[i].name);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(n->sides[k].name, n->sides[i].name) == 0) note(job, "two sides of \"%s\" are called \"%s\"", n->name, sides[i].name);
+        }
+    }
+    return n;
+}
+
+/* The columns of a side in a result. */
+static schema side_schema(tdm_job *job, const node *n, size_t index) {
+    schema in = input_schema(job, n, index), s = {plan_alloc(job, (in.count + 1) * sizeof(tdm_column)), in.count};
+    char *head = plan_alloc(job, strlen(n->sides[index].name) + 2);
+    strcat(strcpy(head, n->sides[index].name), ".");
+    for (size_t c = 0; c < in.count; c++) {
+        if (in.columns[c].name[0] == '$')
+            note(job,
+                "side \"%s\" of \"%s\" has a key or a worker that is computed: a join needs a key in a field, so give it one in a map "
+                "before",
+                n->sides[index].name, n->name);
+        int type = in.columns[c].type | (n->sides[index].optional ? TDM_OPTIONAL : 0);
+        s.columns[c] = (tdm_column){port_name(job, head, in.columns[c].name), type};
+    }
+    return s;
+}
+
+static tdm_stream add_join(const char *name, kind kind, const tdm_record *out, const tdm_join_side *sides, size_t count, node **made) {
+    static tdm_column bounds[] = {{"start", TDM_I64}, {"end", TDM_I64}};
+    tdm_job *job = sides[0].keyed.stream.job;
+    node *n = *made = add_sides(name, kind, sides, count);
+    schema s = {bounds, kind == WINDOW_JOIN ? 2 : 0};
+    for (size_t i = 0; i < count; i++) s = joined(job, s, side_schema(job, n, i));
+    add_output(job, n, MAIN, s, out, NULL);
+    check_reads(main_stream(job, n), out, "the reader of", n->name);
+    return main_stream(job, n);
+}
+
+tdm_stream tdm_add_window_join(const char *name, const tdm_record *out, tdm_windows windows, const tdm_join_side *sides, size_t count) {
+    node *n;
+    tdm_stream results = add_join(name, WINDOW_JOIN, out, sides, count, &n);
+    n->windows = windows;
+    return results;
+}
+
+tdm_stream tdm_add_interval_join(
+    const char *name, const tdm_record *out, tdm_interval interval, tdm_join_side first, tdm_join_side second) {
+    node *n;
+    tdm_stream results = add_join(name, INTERVAL_JOIN, out, (const tdm_join_side[]){first, second}, 2, &n);
+    n->interval = interval;
+    return results;
+}
+
+tdm_stream tdm_add_keyed_join(const char *name, const tdm_record *out, const tdm_join_side *sides, size_t count) {
+    node *n;
+    return add_join(name, KEYED_JOIN, out, sides, count, &n);
+}
+
+tdm_stream tdm_add_temporal_join(const char *name, const tdm_record *out, tdm_join_side records, tdm_join_side versions) {
+    node *n;
+    return add_join(name, TEMPORAL_JOIN, out, (const tdm_join_side[]){records, versions}, 2, &n);
+}
+
+tdm_stream tdm_add_co_group(
+    tdm_keyed first, tdm_keyed second, const char *name, tdm_windows windows, const tdm_co_group_function *function) {
+    static const char FIRST[] = "first", SECOND[] = "second";
+    tdm_job *job = first.stream.job;
+    node *n = add_sides(name, CO_GROUP, (const tdm_join_side[]){{first, FIRST, false}, {second, SECOND, false}}, 2);
+    n->windows = windows;
+    n->co_group = function;
+    check_reads(first.stream, function->first, "co-group", n->name);
+    check_reads(second.stream, function->second, "co-group", n->name);
+    add_output(job, n, MAIN, record_schema(job, function->out), function->out, NULL);
+    start_ports(job, n);
+    tdm_state *pieces = plan_alloc(job, 2 * sizeof *pieces);
+    pieces[0] = (tdm_state){FIRST, TDM_KIND_LIST, NULL, function->first, NULL};
+    pieces[1] = (tdm_state){SECOND, TDM_KIND_LIST, NULL, function->second, NULL};
+    start_tables(job, n, (const tdm_state *const[]){&pieces[0], &pieces[1]}, 2);
+    return main_stream(job, n);
+}
+
+/* The index of a side, or -1 after noting that there is none. */
+static int side_index(tdm_stream results, const char *name) {
+    const node *n = node_of(results);
+    for (size_t i = 0; n->sides && i < n->inputs_len; i++) {
+        if (strcmp(n->sides[i].name, name) == 0) return (int)i;
+    }
+    note(results.job, n->sides ? "\"%s\" has no side \"%s\"" : "\"%s\" is no join or co-group: it has no side \"%s\"", n->name, name);
+    return -1;
+}
+
+tdm_stream tdm_unmatched_as(tdm_stream results, const char *name, const tdm_record *record) {
+    node *n = node_of(results);
+    int index = side_index(results, name);
+    tdm_stream stream = stream_of(results.job, n, port_name(results.job, UNMATCHED, name), record);
+    if (index < 0) return stream;
+    if (n->kind == CO_GROUP) note(results.job, "co-group \"%s\" has all records of its sides: none is unmatched", n->name);
+    if (!output_of(n, stream.port)) add_output(results.job, n, stream.port, input_schema(results.job, n, (size_t)index), record, NULL);
+    check_reads(stream, record, "the reader of the unmatched records of", n->name);
+    return stream;
+}
+
+tdm_stream tdm_late_side_as(tdm_stream results, const char *name, const tdm_record *record) {
+    const node *n = node_of(results);
+    int index = side_index(results, name);
+    tdm_stream stream = stream_of(results.job, n, port_name(results.job, LATE_SIDE, name), record);
+    if (index < 0) return stream;
+    if (n->kind == KEYED_JOIN) note(results.job, "join \"%s\" joins whenever a record comes, where nothing is late", n->name);
+    else if (n->kind == TEMPORAL_JOIN && index)
+        note(results.job, "join \"%s\" takes versions at any time: none of \"%s\" is late", n->name, name);
+    else if (n->windows.processing_time) note(results.job, "\"%s\" is in processing time, where nothing is late", n->name);
+    else check_reads(stream, record, "the reader of the late records of", n->name);
+    return stream;
 }
 
 tdm_stream tdm_parallelism(tdm_stream stream, uint32_t workers) {
@@ -1788,13 +2003,17 @@ static void json_aggregate(buffer *b, const node *n) {
 
 static const tdm_state *piece_of(const node *n, size_t index);
 
-static void json_state(buffer *b, const node *n) {
-    if (!n->tables_len) return;
+static bool is_shared(const node *n, size_t index);
+
+/* The pieces of state that belong to keys, or those that all keys share. */
+static void json_state(buffer *b, const node *n, bool shared) {
     static const char *const kinds[] = {"value", "list", "map", "accumulator"};
-    append_string(b, ",\"state\":[");
+    const char *before = ",\"state\":[{";
     for (size_t i = 0; i < n->tables_len; i++) {
         const tdm_state *piece = piece_of(n, i);
-        append_string(b, i ? ",{" : "{");
+        if (is_shared(n, i) != shared) continue;
+        append_string(b, before);
+        before = ",{";
         json_field(b, "name", piece->name);
         append_format(b, ",\"kind\":\"%s\",", kinds[piece->kind]);
         if (piece->kind == TDM_KIND_LIST || piece->kind == TDM_KIND_MAP) {
@@ -1811,7 +2030,7 @@ static void json_state(buffer *b, const node *n) {
         }
         append(b, "}", 1);
     }
-    append(b, "]", 1);
+    append_string(b, before[1] == '{' ? "]" : shared ? ",\"state\":[]" : "");
 }
 
 static void json_binding(buffer *b, const node *n) {
@@ -1826,12 +2045,17 @@ static void json_binding(buffer *b, const node *n) {
 
 static void json_process(buffer *b, const node *n) {
     append_string(b, "\"keys\":[");
-    for (size_t i = 0; i < n->inputs_len; i++) {
+    for (size_t i = 0; i < n->keys_len; i++) {
         if (i) append(b, ",", 1);
         json_names(b, &n->keys[i]);
     }
     append(b, "]", 1);
-    json_state(b, n);
+    json_state(b, n, false);
+    if (n->inputs_len > n->keys_len) {
+        append_format(b, ",\"broadcast\":{\"apply\":%s", n->process->on_key ? "true" : "false");
+        json_state(b, n, true);
+        append(b, "}", 1);
+    }
     for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->timers[i]; i++) {
         append_string(b, i ? "," : ",\"timers\":[");
         append(b, "{", 1);
@@ -1841,21 +2065,42 @@ static void json_process(buffer *b, const node *n) {
     if (n->process && n->process->timers[0]) append(b, "]", 1);
 }
 
-static void json_window(buffer *b, const node *n) {
-    const tdm_windows *w = &n->windows;
-    append_string(b, "\"key\":");
-    json_names(b, &n->keys[0]);
-    append_string(b, ",\"assigner\":");
+static void json_windows(buffer *b, const tdm_windows *w) {
+    append_string(b, "\"assigner\":");
     long long size = w->size, slide = w->slide, offset = w->offset, gap = w->gap;
     if (w->assigner == TDM_TUMBLING) append_format(b, "{\"tumbling\":{\"size_ms\":%lld,\"offset_ms\":%lld}}", size, offset);
     if (w->assigner == TDM_SLIDING)
         append_format(b, "{\"sliding\":{\"size_ms\":%lld,\"slide_ms\":%lld,\"offset_ms\":%lld}}", size, slide, offset);
     if (w->assigner == TDM_SESSION) append_format(b, "{\"session\":{\"gap_ms\":%lld}}", gap);
-    append_format(
-        b, ",\"domain\":\"%s\",\"lateness-ms\":%lld,\"compute\":", w->processing_time ? "processing" : "event", (long long)w->lateness);
+    append_format(b, ",\"domain\":\"%s\",\"lateness-ms\":%lld", w->processing_time ? "processing" : "event", (long long)w->lateness);
+}
+
+static void json_window(buffer *b, const node *n) {
+    append_string(b, "\"key\":");
+    json_names(b, &n->keys[0]);
+    append(b, ",", 1);
+    json_windows(b, &n->windows);
+    append_string(b, ",\"compute\":");
     if (n->aggregate) append_string(b, "{\"host\":"), json_aggregate(b, n), append(b, "}", 1);
     else append_string(b, "\"guest\"");
-    json_state(b, n);
+    json_state(b, n, false);
+}
+
+static void json_join(buffer *b, const node *n) {
+    for (size_t i = 0; i < n->inputs_len; i++) {
+        append_string(b, i ? ",{" : "\"sides\":[{");
+        json_field(b, "name", n->sides[i].name);
+        append_string(b, ",\"key\":");
+        json_names(b, &n->keys[i]);
+        append_string(b, n->sides[i].optional ? ",\"required\":false}" : "}");
+    }
+    append(b, "]", 1);
+    if (n->kind == WINDOW_JOIN || n->kind == CO_GROUP) append(b, ",", 1), json_windows(b, &n->windows);
+    json_state(b, n, false);
+    if (n->kind != INTERVAL_JOIN) return;
+    append_format(b, ",\"lower-ms\":%lld,\"upper-ms\":%lld", (long long)n->interval.lower, (long long)n->interval.upper);
+    if (n->interval.lower_exclusive) append_string(b, ",\"lower-exclusive\":true");
+    if (n->interval.upper_exclusive) append_string(b, ",\"upper-exclusive\":true");
 }
 
 static void json_kind(buffer *b, const node *n) {
@@ -1876,6 +2121,7 @@ static void json_kind(buffer *b, const node *n) {
     if (n->kind == SOURCE || n->kind == SINK) json_binding(b, n);
     if (n->kind == PROCESS) json_process(b, n);
     if (n->kind == WINDOW) json_window(b, n);
+    if (n->sides) json_join(b, n);
     if (n->kind == ROLLING)
         append_string(b, "\"key\":"), json_names(b, &n->keys[0]), append_string(b, ",\"aggregate\":"), json_aggregate(b, n);
     append_string(b, "}}");
@@ -1959,6 +2205,8 @@ typedef struct table {
     enum { CLEAN, APPENDED, SHADOWED } state;
     uint32_t slot, old_count;
     buffer shadow;
+    /* All keys share it: it has something in the broadcast slot only. */
+    bool shared;
 } table;
 
 struct tdm_ctx {
@@ -1974,9 +2222,22 @@ struct tdm_ctx {
     uint32_t slot, key_row;
     const key *key;
     const column *key_columns;
+    /* Beside a broadcast input: the slot of what all keys share, and whether a broadcast record is in hand, which has no key. */
+    uint32_t shared_slot;
+    bool broadcasting;
 };
 
 static const tdm_state *piece_of(const node *n, size_t index) { return n->tables[index].piece; }
+
+static bool is_shared(const node *n, size_t index) { return n->tables[index].shared; }
+
+/* Says that the tables from `first` on are shared by all keys. */
+static void share_tables(node *n, size_t first) {
+    for (size_t i = first; i < n->tables_len; i++) n->tables[i].shared = true;
+}
+
+/* The slot of a table that the record in hand may reach. */
+static uint32_t slot_of(const tdm_ctx *ctx, const table *t) { return t->shared ? ctx->shared_slot : ctx->slot; }
 
 static size_t aligned(size_t size) { return (size + 7) & ~(size_t)7; }
 
@@ -2126,7 +2387,7 @@ static uint8_t *reserve_items(table *t, uint32_t slot, uint32_t count) {
 /* From here on the slot's items are the record's, and the shadow's the slot's. */
 static void begin_shadow(tdm_ctx *ctx, table *t) {
     if (t->state == SHADOWED) return;
-    uint32_t slot = t->slot = ctx->slot, count = t->counts[slot];
+    uint32_t slot = t->slot = slot_of(ctx, t), count = t->counts[slot];
     uint8_t *items = items_of(t, slot);
     if (t->state == CLEAN) t->old_count = count;
     for (uint32_t i = t->old_count; i < count; i++) {
@@ -2193,8 +2454,15 @@ static void roll_back(table *t) {
 
 static void force_refusal(tdm_ctx *ctx, const char *format, ...) TDM_PRINTF_(2, 3);
 
+/* Only broadcast records change what is shared, so that all workers come to the same. */
+static void check_change(const tdm_ctx *ctx, const table *t) {
+    if (t->shared && !ctx->broadcasting)
+        tdm_abort("broadcast state \"%s\" is changed by .broadcast only, here it can be read", t->piece->name);
+}
+
 /* Notes a change of the slot in hand, and makes it one that can be undone where it may have to be. */
 static void change(tdm_ctx *ctx, table *t, uint8_t flags) {
+    check_change(ctx, t);
     ctx->node->touched |= CHANGED | flags;
     if (ctx->node->undo) begin_shadow(ctx, t);
 }
@@ -2677,7 +2945,8 @@ const void *tdm_unpack_as(tdm_ctx *ctx, const tdm_record *type, tdm_bytes bytes,
 void tdm_emit_record_at(tdm_ctx *ctx, int64_t time, const tdm_record *type, const void *record) {
     const tdm_record *out = ctx->node->outputs[0].record;
     kind k = ctx->node->kind;
-    if (k != FLAT_MAP && k != PROCESS && k != WINDOW) tdm_abort("a %s emits what its function returns, nothing else", KIND_NAMES[k]);
+    if (k != FLAT_MAP && k != PROCESS && k != WINDOW && k != CO_GROUP)
+        tdm_abort("a %s emits what its function returns, nothing else", KIND_NAMES[k]);
     if (!same_record(out, type)) tdm_abort("operator \"%s\" emits %s, not %s", ctx->node->name, out->name, type->name);
     if (time != ctx->time && k != PROCESS) tdm_abort("a %s emits at the time of what it was given", KIND_NAMES[k]);
     pass_on(ctx, type, record, time);
@@ -2715,6 +2984,7 @@ static table *table_of(tdm_ctx *ctx, const tdm_state *piece, tdm_kind kind, cons
     for (size_t i = 0; !found && i < n->tables_len; i++) found = n->tables[i].piece == piece ? &n->tables[i] : NULL;
     for (size_t i = 0; !found && i < n->tables_len; i++) found = strcmp(n->tables[i].piece->name, piece->name) == 0 ? &n->tables[i] : NULL;
     if (!found) tdm_abort("operator \"%s\" does not declare state \"%s\"", n->name, piece->name);
+    if (ctx->broadcasting && !found->shared) tdm_abort("state \"%s\" belongs to a key, which a broadcast record has not", piece->name);
     const tdm_state *declared = found->piece;
     if (declared->kind != kind) tdm_abort("state \"%s\" is used as what it is not: a value, list or map", piece->name);
     if (!same_record(declared->record, type) || !same_record(declared->key, key))
@@ -2722,27 +2992,27 @@ static table *table_of(tdm_ctx *ctx, const tdm_state *piece, tdm_kind kind, cons
     return found;
 }
 
-static const void *get(tdm_ctx *ctx, const table *t) { return t->counts[ctx->slot] ? items_of(t, ctx->slot) : NULL; }
+static const void *get(tdm_ctx *ctx, const table *t) { return t->counts[slot_of(ctx, t)] ? items_of(t, slot_of(ctx, t)) : NULL; }
 
 /* The one item of a slot for changing, a fresh one where there is none. */
 static void *edit(tdm_ctx *ctx, table *t) {
     change(ctx, t, 0);
     if (t->texts_len) begin_shadow(ctx, t);
-    uint8_t *at = items_of(t, ctx->slot);
-    if (!t->counts[ctx->slot]) {
+    uint8_t *at = items_of(t, slot_of(ctx, t));
+    if (!t->counts[slot_of(ctx, t)]) {
         memset(at, 0, t->size);
         if (t->piece->native && t->piece->native->init) t->piece->native->init(at);
-        t->counts[ctx->slot] = 1;
+        t->counts[slot_of(ctx, t)] = 1;
     }
     return at;
 }
 
 static void clear(tdm_ctx *ctx, table *t) {
-    if (!t->counts[ctx->slot]) return;
+    if (!t->counts[slot_of(ctx, t)]) return;
     change(ctx, t, CLEARED);
-    if (t->state != SHADOWED) empty_slot(t, ctx->slot);
-    else if (t->piece->native) disown_all(t, items_of(t, ctx->slot), t->counts[ctx->slot]);
-    t->counts[ctx->slot] = 0;
+    if (t->state != SHADOWED) empty_slot(t, slot_of(ctx, t));
+    else if (t->piece->native) disown_all(t, items_of(t, slot_of(ctx, t)), t->counts[slot_of(ctx, t)]);
+    t->counts[slot_of(ctx, t)] = 0;
 }
 
 const void *tdm_get_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) {
@@ -2758,17 +3028,17 @@ void tdm_set_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, co
     table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, type);
     change(ctx, t, 0);
     _Alignas(8) uint8_t placed[t->size];
-    uint8_t *at = items_of(t, ctx->slot);
+    uint8_t *at = items_of(t, slot_of(ctx, t));
     if (!place(ctx, t, placed, value, NULL)) return;
-    if (t->counts[ctx->slot] && t->state != SHADOWED) disown(t, at);
+    if (t->counts[slot_of(ctx, t)] && t->state != SHADOWED) disown(t, at);
     memcpy(at, placed, t->size);
-    t->counts[ctx->slot] = 1;
+    t->counts[slot_of(ctx, t)] = 1;
 }
 
 const void *tdm_take_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type) {
     table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, type);
-    if (!t->counts[ctx->slot]) return NULL;
-    uint8_t *copy = arena_copy(&ctx->instance->scratch, items_of(t, ctx->slot), t->size);
+    if (!t->counts[slot_of(ctx, t)]) return NULL;
+    uint8_t *copy = arena_copy(&ctx->instance->scratch, items_of(t, slot_of(ctx, t)), t->size);
     lend(t, copy, &ctx->instance->scratch);
     clear(ctx, t);
     return copy;
@@ -2777,18 +3047,20 @@ const void *tdm_take_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *
 void tdm_clear(tdm_ctx *ctx, const tdm_state *piece) { clear(ctx, table_of(ctx, piece, piece->kind, piece->key, piece->record)); }
 
 size_t tdm_length(tdm_ctx *ctx, const tdm_state *piece) {
-    return table_of(ctx, piece, piece->kind, piece->key, piece->record)->counts[ctx->slot];
+    const table *t = table_of(ctx, piece, piece->kind, piece->key, piece->record);
+    return t->counts[slot_of(ctx, t)];
 }
 
 const void *tdm_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, size_t *count) {
     const table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
-    *count = t->counts[ctx->slot];
-    return *count ? items_of(t, ctx->slot) : NULL;
+    *count = t->counts[slot_of(ctx, t)];
+    return *count ? items_of(t, slot_of(ctx, t)) : NULL;
 }
 
 void tdm_push_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, const void *item) {
     table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
-    uint32_t slot = ctx->slot;
+    uint32_t slot = slot_of(ctx, t);
+    check_change(ctx, t);
     ctx->node->touched |= CHANGED;
     if (ctx->node->undo && t->state == CLEAN) t->state = APPENDED, t->slot = slot, t->old_count = t->counts[slot];
     _Alignas(8) uint8_t placed[t->size];
@@ -2798,16 +3070,16 @@ void tdm_push_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, c
 
 void *tdm_edit_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, size_t *count) {
     table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
-    *count = t->counts[ctx->slot];
+    *count = t->counts[slot_of(ctx, t)];
     if (!*count) return NULL;
     change(ctx, t, CLEARED);
     if (t->texts_len) begin_shadow(ctx, t);
-    return items_of(t, ctx->slot);
+    return items_of(t, slot_of(ctx, t));
 }
 
 void tdm_truncate(tdm_ctx *ctx, const tdm_state *piece, size_t count) {
     table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, piece->record);
-    uint32_t slot = ctx->slot;
+    uint32_t slot = slot_of(ctx, t);
     if (count >= t->counts[slot]) return;
     change(ctx, t, CLEARED);
     if (t->state != SHADOWED) disown_all(t, items_of(t, slot) + count * t->size, t->counts[slot] - count);
@@ -2818,20 +3090,20 @@ void tdm_set_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *ty
     table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
     change(ctx, t, CLEARED);
     /* The new items may be views of the old ones. */
-    if (t->texts_len || t->counts[ctx->slot]) begin_shadow(ctx, t);
+    if (t->texts_len || t->counts[slot_of(ctx, t)]) begin_shadow(ctx, t);
     const void *kept = count ? arena_copy(&ctx->instance->scratch, items, count * t->size) : NULL;
-    t->counts[ctx->slot] = 0;
+    t->counts[slot_of(ctx, t)] = 0;
     for (size_t i = 0; i < count; i++) {
         _Alignas(8) uint8_t placed[t->size];
         if (!place(ctx, t, placed, (const uint8_t *)kept + i * t->size, NULL)) return;
-        memcpy(insert_gap(t, ctx->slot, (uint32_t)i), placed, t->size);
+        memcpy(insert_gap(t, slot_of(ctx, t), (uint32_t)i), placed, t->size);
     }
 }
 
 const void *tdm_lookup_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type) {
     const table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
     uint32_t index;
-    return find_key(t, ctx->slot, key, &index) ? items_of(t, ctx->slot) + index * t->size + t->value_at : NULL;
+    return find_key(t, slot_of(ctx, t), key, &index) ? items_of(t, slot_of(ctx, t)) + index * t->size + t->value_at : NULL;
 }
 
 void tdm_put_as(
@@ -2841,8 +3113,8 @@ void tdm_put_as(
     _Alignas(8) uint8_t placed[t->size];
     if (!place(ctx, t, placed, key, value)) return;
     uint32_t index;
-    bool found = find_key(t, ctx->slot, key, &index);
-    uint8_t *at = found ? items_of(t, ctx->slot) + index * t->size : insert_gap(t, ctx->slot, index);
+    bool found = find_key(t, slot_of(ctx, t), key, &index);
+    uint8_t *at = found ? items_of(t, slot_of(ctx, t)) + index * t->size : insert_gap(t, slot_of(ctx, t), index);
     if (found && t->state != SHADOWED) disown(t, at);
     memcpy(at, placed, t->size);
 }
@@ -2854,34 +3126,35 @@ void *tdm_edit_entry_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *
         if (t->texts[i].offset >= t->value_at) begin_shadow(ctx, t);
     }
     uint32_t index;
-    if (!find_key(t, ctx->slot, key, &index)) {
+    if (!find_key(t, slot_of(ctx, t), key, &index)) {
         _Alignas(8) uint8_t placed[t->size];
         void *fresh = arena_zeroed(&ctx->instance->scratch, type->size);
         /* Of a key that is none the entry is made all the same, so that the function has something to write to; it is undone. */
         if (!place(ctx, t, placed, key, fresh)) return fresh;
-        memcpy(insert_gap(t, ctx->slot, index), placed, t->size);
+        memcpy(insert_gap(t, slot_of(ctx, t), index), placed, t->size);
     }
-    return items_of(t, ctx->slot) + index * t->size + t->value_at;
+    return items_of(t, slot_of(ctx, t)) + index * t->size + t->value_at;
 }
 
 bool tdm_remove_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key) {
     table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, piece->record);
     uint32_t index;
-    if (!find_key(t, ctx->slot, key, &index)) return false;
+    if (!find_key(t, slot_of(ctx, t), key, &index)) return false;
     change(ctx, t, CLEARED);
-    if (t->state != SHADOWED) disown(t, items_of(t, ctx->slot) + index * t->size);
-    close_gap(t, ctx->slot, index);
+    if (t->state != SHADOWED) disown(t, items_of(t, slot_of(ctx, t)) + index * t->size);
+    close_gap(t, slot_of(ctx, t), index);
     return true;
 }
 
 const void *tdm_entry_as(tdm_ctx *ctx, const tdm_state *piece, size_t index, const tdm_record *type, bool value) {
     const table *t = table_of(ctx, piece, TDM_KIND_MAP, value ? piece->key : type, value ? type : piece->record);
-    if (index >= t->counts[ctx->slot]) return NULL;
-    return items_of(t, ctx->slot) + index * t->size + (value ? t->value_at : 0);
+    if (index >= t->counts[slot_of(ctx, t)]) return NULL;
+    return items_of(t, slot_of(ctx, t)) + index * t->size + (value ? t->value_at : 0);
 }
 
 static void change_timer(tdm_ctx *ctx, const tdm_timer *timer, tdm_action action, int64_t time) {
     const tdm_process *process = ctx->node->process;
+    if (ctx->broadcasting) tdm_abort("timer \"%s\" belongs to a key, which a broadcast record has not", timer->name);
     for (uint32_t i = 0; process && i < TDM_DECLARED_MAX && process->timers[i]; i++) {
         if (process->timers[i] != timer && strcmp(process->timers[i]->name, timer->name) != 0) continue;
         tdm_timer_op op;
@@ -2977,26 +3250,26 @@ void tdm_instance_free(tdm_instance *instance) {
 /* An operator that this component computes. */
 static node *guest(tdm_instance *instance, uint32_t id) {
     node *n = id < instance->nodes_len ? instance->nodes[id] : NULL;
-    if (!n || !(n->function || n->process || n->reduce || n->finish)) tdm_abort("operator %u is not one that this component computes", id);
+    if (!n || !(n->function || n->process || n->reduce || n->finish || n->co_group))
+        tdm_abort("operator %u is not one that this component computes", id);
     return n;
 }
 
-static size_t max_columns(const node *n) {
-    size_t most = n->in ? n->in->count : n->reduce ? n->reduce->record->count : 0;
-    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->inputs[i]; i++) {
-        size_t count = n->process->inputs[i]->in->count;
-        most = count > most ? count : most;
+/* The greatest number of columns and size of the records that an operator reads. */
+static void max_read(const node *n, size_t *columns, size_t *size) {
+    const tdm_record *read[TDM_DECLARED_MAX + 4] = {NULL};
+    size_t count = 0;
+    if (n->in) read[count++] = n->in;
+    if (n->reduce) read[count++] = n->reduce->record;
+    if (n->co_group) read[count++] = n->co_group->first, read[count++] = n->co_group->second;
+    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->inputs[i]; i++) read[count++] = n->process->inputs[i]->in;
+    if (n->process && n->process->broadcast) read[count++] = n->process->broadcast->in;
+    *columns = 0;
+    *size = 1;
+    for (size_t i = 0; i < count; i++) {
+        *columns = read[i]->count > *columns ? read[i]->count : *columns;
+        *size = read[i]->size > *size ? read[i]->size : *size;
     }
-    return most;
-}
-
-static size_t max_size(const node *n) {
-    size_t most = n->in ? n->in->size : n->reduce ? n->reduce->record->size : 1;
-    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->inputs[i]; i++) {
-        size_t size = n->process->inputs[i]->in->size;
-        most = size > most ? size : most;
-    }
-    return most;
 }
 
 void tdm_link(tdm_instance *instance, uint32_t id, tdm_numbers members) {
@@ -3022,7 +3295,7 @@ void tdm_link(tdm_instance *instance, uint32_t id, tdm_numbers members) {
     for (size_t i = 0; i < c->len; i++) {
         node *n = guest(instance, members.at[i]);
         stage *s = &c->stages[i];
-        s->ctx = (tdm_ctx){instance, c, n, (uint32_t)i, 0, NULL, false, 0, 0, NULL, NULL};
+        s->ctx = (tdm_ctx){instance, c, n, (uint32_t)i, 0, NULL, false, 0, 0, NULL, NULL, 0, false};
         s->first_port = at;
         s->marks = checked(calloc(c->ports_len + 1, sizeof *s->marks));
         s->out = checked(calloc(1, n->function && n->function->out->size > 8 ? n->function->out->size : 8));
@@ -3030,9 +3303,11 @@ void tdm_link(tdm_instance *instance, uint32_t id, tdm_numbers members) {
     }
     node *head = c->stages[0].ctx.node;
     head->undo = c->undo && head->kind == PROCESS;
-    c->columns = checked(calloc(max_columns(head) + 1, sizeof *c->columns));
+    size_t columns, size;
+    max_read(head, &columns, &size);
+    c->columns = checked(calloc(columns + 1, sizeof *c->columns));
     c->key_columns = checked(calloc(KEYS_MAX + 3, sizeof *c->key_columns));
-    c->record = checked(calloc(1, max_size(head)));
+    c->record = checked(calloc(1, size));
     current = NULL;
 }
 
@@ -3101,21 +3376,31 @@ static tdm_status reduce_record(tdm_ctx *ctx, const void *in) {
     return TDM_OK;
 }
 
-/* Runs one entry of a call to a process function; `timer` is NULL for a record. Answers what it did to its slot. */
-static uint8_t run_entry(stage *s, uint32_t row, uint32_t slot, int64_t time, const tdm_input *input, const tdm_timer *timer) {
+/* One entry of a call to a process function. */
+typedef struct entry {
+    /* The row of the call's block that it is about, and the row of its key. */
+    uint32_t row, key_row, slot;
+    int64_t time;
+    /* NULL for a record. */
+    const tdm_timer *timer;
+    const tdm_input *input;
+} entry;
+
+/* Runs one entry; answers what it did to its slot, which is also noted in `seen`. */
+static uint8_t run_entry(stage *s, entry e) {
     tdm_ctx *ctx = &s->ctx;
     chain *c = ctx->chain;
     node *n = ctx->node;
     tdm_instance *instance = ctx->instance;
     size_t timers = instance->timers.len;
-    begin_row(c, row);
-    begin_stage(s, time);
-    ctx->slot = slot;
-    ctx->key_row = row;
+    begin_row(c, e.row);
+    begin_stage(s, e.time);
+    ctx->slot = e.slot;
+    ctx->key_row = e.key_row;
     n->touched = 0;
     tdm_status status;
-    if (timer) status = n->process->on_timer(ctx, timer);
-    else if (input) status = input->call(ctx, c->record);
+    if (e.timer) status = n->process->on_timer(ctx, e.timer);
+    else if (e.input) status = e.input->call(ctx, c->record);
     else status = reduce_record(ctx, c->record);
     for (size_t i = 0; status == TDM_OK && i < n->tables_len; i++) {
         const char *bad = bad_table(&n->tables[i]);
@@ -3132,6 +3417,7 @@ static uint8_t run_entry(stage *s, uint32_t row, uint32_t slot, int64_t time, co
     }
     arena_release(&instance->scratch, (arena_mark){NULL, 0});
     end_row_of(c);
+    instance->seen.at[e.slot] |= n->touched;
     return n->touched;
 }
 
@@ -3155,30 +3441,82 @@ static void reserve_seen(tdm_instance *instance, uint32_t room) {
     if (instance->seen.len < room) append_zeros(&instance->seen, room - instance->seen.len);
 }
 
+/* Begins a call about keys and gives their slots; the one of what all keys share stands behind them, where anything is shared. */
+static tdm_numbers begin_keyed(tdm_ctx *ctx, tdm_numbers slots) {
+    const node *n = ctx->node;
+    reserve_seen(ctx->instance, reserve_all(ctx->node, slots));
+    ctx->broadcasting = false;
+    if (n->inputs_len == n->keys_len) return slots;
+    if (!slots.len) tdm_abort("the host calls operator \"%s\" without its broadcast slot", n->name);
+    ctx->shared_slot = slots.at[slots.len - 1];
+    return (tdm_numbers){slots.at, slots.len - 1};
+}
+
+/* Handles records of the broadcast input, which may change what all keys share and nothing else. */
+static void process_broadcast(chain *c, const block *b) {
+    stage *s = &c->stages[0];
+    tdm_ctx *ctx = &s->ctx;
+    const tdm_input *input = ctx->node->process->broadcast;
+    expect(open_record(b, input->in, 0, false, c->columns));
+    ctx->key = NULL;
+    ctx->broadcasting = true;
+    bool uneven = false;
+    for (uint32_t row = 0; row < b->rows; row++) {
+        read_record(input->in, c->columns, row, c->record);
+        uneven = run_entry(s, (entry){row, row, ctx->shared_slot, time_of(b, row), NULL, input}) != CHANGED || uneven;
+    }
+    ctx->broadcasting = false;
+    sort_out(c->instance, ctx->node, (tdm_numbers){&ctx->shared_slot, 1}, uneven);
+}
+
 static void process_keyed(chain *c, uint32_t index, const block *b, tdm_numbers rows, tdm_numbers slots) {
     stage *s = &c->stages[0];
     node *n = s->ctx.node;
     if (index >= n->inputs_len) tdm_abort("operator \"%s\" has no input %u", n->name, index);
+    tdm_numbers keyed = begin_keyed(&s->ctx, slots);
+    if (index == n->keys_len) {
+        process_broadcast(c, b);
+        return;
+    }
     const tdm_input *input = n->process ? n->process->inputs[index] : NULL;
     const tdm_record *in = input ? input->in : n->reduce->record;
     expect(open_record(b, in, 0, false, c->columns));
     open_key(c, b, &n->keys[index], false);
-    reserve_seen(c->instance, reserve_all(n, slots));
-    bool uneven = false;
-    for (size_t i = 0; i < slots.len; i++) {
-        uint32_t row = rows.len ? rows.at[i] : (uint32_t)i;
+    /* Records without a key reach what is shared and nothing else, and change nothing. */
+    bool without_key = n->inputs_len > n->keys_len && !n->keys[index].count, uneven = false;
+    for (size_t i = 0; i < (without_key ? b->rows : keyed.len); i++) {
+        uint32_t row = rows.len ? rows.at[i] : (uint32_t)i, slot = without_key ? s->ctx.shared_slot : keyed.at[i];
         read_record(in, c->columns, row, c->record);
-        uint8_t touched = run_entry(s, row, slots.at[i], time_of(b, row), input, NULL);
-        uneven = uneven || touched != CHANGED;
-        c->instance->seen.at[slots.at[i]] |= touched;
+        uneven = run_entry(s, (entry){row, row, slot, time_of(b, row), NULL, input}) != CHANGED || uneven;
     }
-    sort_out(c->instance, n, slots, uneven);
+    sort_out(c->instance, n, keyed, uneven);
+}
+
+const tdm_outcome *tdm_apply(
+    tdm_instance *instance, uint32_t id, uint32_t index, tdm_moment at, tdm_bytes bytes, tdm_bytes key_bytes, tdm_numbers slots) {
+    block b, keys;
+    chain *c = begin_call(instance, id, at, bytes, &b);
+    stage *s = &c->stages[0];
+    const node *n = s->ctx.node;
+    const tdm_input *input = n->kind == PROCESS && n->process ? n->process->on_key : NULL;
+    if (!input || index != n->keys_len) tdm_abort("the host applies a record of input %u of \"%s\" to keys", index, n->name);
+    expect(open_block(&keys, key_bytes));
+    tdm_numbers keyed = begin_keyed(&s->ctx, slots);
+    if (b.rows != 1 || keys.rows != keyed.len)
+        tdm_abort("the host applies %u records to %u keys with %zu slots", b.rows, keys.rows, keyed.len);
+    expect(open_record(&b, input->in, 0, false, c->columns));
+    open_key(c, &keys, &n->keys[0], true);
+    read_record(input->in, c->columns, 0, c->record);
+    bool uneven = false;
+    for (uint32_t row = 0; row < keys.rows; row++)
+        uneven = run_entry(s, (entry){0, row, keyed.at[row], time_of(&keys, row), NULL, input}) != CHANGED || uneven;
+    sort_out(instance, n, keyed, uneven);
+    return end_call(c);
 }
 
 /* Adds a record to an accumulator. */
-static void add_to(tdm_ctx *ctx, uint32_t slot, const void *record) {
+static void add_to(tdm_ctx *ctx, table *t, uint32_t slot, const void *record) {
     node *n = ctx->node;
-    table *t = &n->tables[0];
     ctx->slot = slot;
     if (is_list(t)) {
         _Alignas(8) uint8_t placed[t->size];
@@ -3201,18 +3539,20 @@ static void merge_into(const node *n, void *into, const void *from) {
     else n->aggregator.merge(&n->aggregator, into, from);
 }
 
-static void process_window(chain *c, const block *b, tdm_numbers rows, tdm_numbers slots) {
+static void process_window(chain *c, uint32_t index, const block *b, tdm_numbers rows, tdm_numbers slots) {
     tdm_ctx *ctx = &c->stages[0].ctx;
     node *n = ctx->node;
-    expect(open_record(b, n->in, 0, false, c->columns));
+    if (index >= n->inputs_len) tdm_abort("operator \"%s\" has no input %u", n->name, index);
+    const tdm_record *in = !n->co_group ? n->in : index ? n->co_group->second : n->co_group->first;
+    expect(open_record(b, in, 0, false, c->columns));
     reserve_all(n, slots);
     uint32_t read = UINT32_MAX;
     for (size_t i = 0; i < slots.len; i++) {
         uint32_t row = rows.len ? rows.at[i] : (uint32_t)i;
-        if (row != read) read_record(n->in, c->columns, row, c->record);
+        if (row != read) read_record(in, c->columns, row, c->record);
         read = row;
         begin_row(c, row);
-        add_to(ctx, slots.at[i], c->record);
+        add_to(ctx, &n->tables[index], slots.at[i], c->record);
         arena_release(&c->instance->scratch, (arena_mark){NULL, 0});
     }
 }
@@ -3224,8 +3564,8 @@ const tdm_outcome *tdm_process_block(
     node *n = c->stages[0].ctx.node;
     if (n->kind == PROCESS) {
         process_keyed(c, input, &b, rows, slots);
-    } else if (n->kind == WINDOW) {
-        process_window(c, &b, rows, slots);
+    } else if (n->kind == WINDOW || n->kind == CO_GROUP) {
+        process_window(c, input, &b, rows, slots);
     } else {
         expect(open_record(&b, n->in, 0, false, c->columns));
         for (uint32_t row = 0; row < b.rows; row++) {
@@ -3249,25 +3589,23 @@ const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t id, tdm_mome
     column *timers = &c->key_columns[KEYS_MAX];
     open_key(c, &b, k, true);
     expect(open_column(&b, k->count, TDM_I32, false, timers));
-    reserve_seen(instance, reserve_all(n, slots));
+    tdm_numbers keyed = begin_keyed(&s->ctx, slots);
     bool uneven = false;
-    for (uint32_t row = 0; row < b.rows && row < slots.len; row++) {
+    for (uint32_t row = 0; row < b.rows && row < keyed.len; row++) {
         int32_t index;
         read_value(TDM_I32, timers, row, &index);
         if (index < 0 || index >= TDM_DECLARED_MAX || !n->process->timers[index])
             tdm_abort("operator \"%s\" has no timer %d", n->name, (int)index);
-        uint8_t touched = run_entry(s, row, slots.at[row], time_of(&b, row), NULL, n->process->timers[index]);
-        uneven = uneven || touched != CHANGED;
-        instance->seen.at[slots.at[row]] |= touched;
+        const entry e = {row, row, keyed.at[row], time_of(&b, row), n->process->timers[index], NULL};
+        uneven = run_entry(s, e) != CHANGED || uneven;
     }
-    sort_out(instance, n, slots, uneven);
+    sort_out(instance, n, keyed, uneven);
     return end_call(c);
 }
 
 /* The merge of the accumulators in some slots, in memory of the record in hand; NULL when all are empty. Texts in it are the slots'. */
-static void *merged(tdm_ctx *ctx, tdm_numbers slots, size_t *count) {
+static void *merged(tdm_ctx *ctx, const table *t, tdm_numbers slots, size_t *count) {
     node *n = ctx->node;
-    table *t = &n->tables[0];
     arena *a = &ctx->instance->scratch;
     *count = 0;
     size_t filled = 0, last = 0;
@@ -3301,7 +3639,12 @@ static tdm_status finish_window(tdm_ctx *ctx, const tdm_window *window, tdm_numb
     node *n = ctx->node;
     table *t = &n->tables[0];
     size_t count;
-    void *acc = merged(ctx, slots, &count);
+    void *acc = merged(ctx, t, slots, &count);
+    if (n->co_group) {
+        size_t more;
+        const void *others = merged(ctx, &n->tables[1], slots, &more);
+        return acc || others ? n->co_group->call(ctx, window, acc, count, others, more) : TDM_OK;
+    }
     if (!acc) return TDM_OK;
     tdm_status status = TDM_OK;
     if (n->reduce) {
@@ -3326,7 +3669,7 @@ const tdm_outcome *tdm_fire_windows(
     chain *c = begin_call(instance, id, at, bytes, &b);
     stage *s = &c->stages[0];
     node *n = s->ctx.node;
-    if (n->kind != WINDOW) tdm_abort("the host fires a window of operator \"%s\", which has none", n->name);
+    if (n->kind != WINDOW && n->kind != CO_GROUP) tdm_abort("the host fires a window of operator \"%s\", which has none", n->name);
     if (offsets.len != (size_t)b.rows + 1) tdm_abort("the host fires %u windows with %zu offsets", b.rows, offsets.len);
     const key *k = &n->keys[0];
     open_key(c, &b, k, true);
@@ -3353,7 +3696,7 @@ static tdm_ctx begin_state(tdm_instance *instance, node *n) {
     current = instance;
     instance->operator_id = n->id;
     instance->has_row = false;
-    return (tdm_ctx){instance, NULL, n, 0, 0, NULL, false, 0, 0, NULL, NULL};
+    return (tdm_ctx){instance, NULL, n, 0, 0, NULL, false, 0, 0, NULL, NULL, 0, false};
 }
 
 static void end_state(tdm_instance *instance) {
@@ -3361,33 +3704,37 @@ static void end_state(tdm_instance *instance) {
     current = NULL;
 }
 
+/* Adds what a table has in one slot to what it has in another, and empties the first. */
+static void merge_slots(tdm_ctx *ctx, table *t, uint32_t to, uint32_t from) {
+    ctx->slot = to;
+    if (!t->counts[from] || from == to) return;
+    if (is_list(t)) {
+        uint32_t count = t->counts[to], more = t->counts[from];
+        uint8_t *items = reserve_items(t, to, count + more);
+        memcpy(items + count * t->size, t->lists[from].items, more * t->size);
+        t->counts[to] += more;
+        t->counts[from] = 0;
+    } else if (!t->counts[to]) {
+        memcpy(items_of(t, to), items_of(t, from), t->size);
+        t->counts[to] = 1;
+        t->counts[from] = 0;
+    } else {
+        merge_into(ctx->node, edit(ctx, t), items_of(t, from));
+        if (bad_table(t)) tdm_abort("field \"%s\" of the accumulator is given a text that is not UTF-8", bad_table(t));
+        commit(t);
+    }
+    empty_slot(t, from);
+    arena_release(&ctx->instance->scratch, (arena_mark){NULL, 0});
+}
+
 void tdm_merge(tdm_instance *instance, uint32_t id, tdm_numbers targets, tdm_numbers sources) {
     node *n = guest(instance, id);
     tdm_ctx ctx = begin_state(instance, n);
     reserve_all(n, targets);
     reserve_all(n, sources);
-    if (n->kind != WINDOW) tdm_abort("the host merges accumulators of operator \"%s\", which is no window", n->name);
-    table *t = &n->tables[0];
+    if (n->kind != WINDOW && n->kind != CO_GROUP) tdm_abort("the host merges accumulators of operator \"%s\", which is no window", n->name);
     for (size_t i = 0; i < targets.len && i < sources.len; i++) {
-        uint32_t from = sources.at[i], to = ctx.slot = targets.at[i];
-        if (!t->counts[from] || from == to) continue;
-        if (is_list(t)) {
-            uint32_t count = t->counts[to], more = t->counts[from];
-            uint8_t *items = reserve_items(t, to, count + more);
-            memcpy(items + count * t->size, t->lists[from].items, more * t->size);
-            t->counts[to] += more;
-            t->counts[from] = 0;
-        } else if (!t->counts[to]) {
-            memcpy(items_of(t, to), items_of(t, from), t->size);
-            t->counts[to] = 1;
-            t->counts[from] = 0;
-        } else {
-            merge_into(n, edit(&ctx, t), items_of(t, from));
-            if (bad_table(t)) tdm_abort("field \"%s\" of the accumulator is given a text that is not UTF-8", bad_table(t));
-            commit(t);
-        }
-        empty_slot(t, from);
-        arena_release(&instance->scratch, (arena_mark){NULL, 0});
+        for (size_t t = 0; t < n->tables_len; t++) merge_slots(&ctx, &n->tables[t], targets.at[i], sources.at[i]);
     }
     end_state(instance);
 }
@@ -3458,13 +3805,15 @@ void tdm_drop_state(tdm_instance *instance, uint32_t id, tdm_numbers slots) {
     end_state(instance);
 }
 
+void tdm_purge(tdm_instance *instance, uint32_t id, tdm_numbers slots) { tdm_drop_state(instance, id, slots); }
+
 /* ==== 14 the component ======================================================================================== */
 
 #ifdef __wasm__
 
 /* The canonical ABI: names, the order of arguments and the layout of results follow from job.wit. */
-#define EXPORT(name) __attribute__((export_name("tidemill:job/operators@0.1.0#" name)))
-#define IMPORT(name) __attribute__((import_module("tidemill:job/host@0.1.0"), import_name(name)))
+#define EXPORT(name) __attribute__((export_name("tidemill:job/operators@0.2.0#" name)))
+#define IMPORT(name) __attribute__((import_module("tidemill:job/host@0.2.0"), import_name(name)))
 
 IMPORT("log") void host_log(uint32_t level, uint32_t operator_id, const char *message, size_t len);
 IMPORT("emit") void host_emit(uint32_t operator_id, uint32_t port, const uint8_t *block, size_t len);
@@ -3588,6 +3937,48 @@ void component_merge(uint32_t id, const uint32_t *targets, size_t targets_len, c
     give_back(targets, targets_len);
     give_back(sources, sources_len);
     flush_lines();
+}
+
+EXPORT("apply")
+const tdm_outcome *component_apply(uint32_t id, uint32_t input, int64_t watermark, int64_t now, const uint8_t *bytes, size_t len,
+    const uint8_t *keys, size_t keys_len, const uint32_t *slots, size_t slots_len) {
+    const tdm_outcome *outcome = tdm_apply(the_instance, id, input, (tdm_moment){watermark, now}, (tdm_bytes){bytes, len},
+        (tdm_bytes){keys, keys_len}, (tdm_numbers){slots, slots_len});
+    give_back(bytes, len);
+    give_back(keys, keys_len);
+    give_back(slots, slots_len);
+    flush_lines();
+    return outcome;
+}
+
+EXPORT("purge") void component_purge(uint32_t id, const uint32_t *slots, size_t len) {
+    tdm_purge(the_instance, id, (tdm_numbers){slots, len});
+    give_back(slots, len);
+}
+
+/* What the plans of this SDK never ask for. */
+
+EXPORT("trigger")
+const void *component_trigger(uint32_t id, uint32_t event, int64_t watermark, int64_t now, const uint8_t *windows, size_t windows_len,
+    const uint32_t *slots, size_t slots_len, const uint8_t *records, size_t records_len, const uint32_t *rows, size_t rows_len) {
+    (void)event, (void)watermark, (void)now, (void)windows, (void)windows_len, (void)slots, (void)slots_len;
+    (void)records, (void)records_len, (void)rows, (void)rows_len;
+    tdm_abort_at(NULL, 0, "the host asks the trigger of operator %u, which has none of its own", id);
+}
+
+EXPORT("watermark") const void *component_watermark(uint32_t id, uint32_t split, int64_t now, const uint8_t *bytes, size_t len) {
+    (void)split, (void)now, (void)bytes, (void)len;
+    tdm_abort_at(NULL, 0, "the host asks for a watermark of operator %u, which makes none of its own", id);
+}
+
+EXPORT("migrate-state")
+result *component_migrate_state(uint32_t id, const char *columns, size_t columns_len, const uint8_t *bytes, size_t bytes_len) {
+    static result answer;
+    (void)id;
+    answer = (result){1, tdm_str("the job does not say that it migrates state")};
+    give_back(columns, columns_len);
+    give_back(bytes, bytes_len);
+    return &answer;
 }
 
 EXPORT("export-state") const tdm_bytes *component_export_state(uint32_t id, const uint32_t *slots, size_t len) {

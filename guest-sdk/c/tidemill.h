@@ -28,7 +28,7 @@
 
 /* The version of this SDK and of the contract that it speaks. */
 #define TDM_VERSION "0.1.0"
-#define TDM_CONTRACT "0.1.0"
+#define TDM_CONTRACT "0.2.0"
 
 #define TDM_UNUSED_ __attribute__((unused))
 #define TDM_PRINTF_(words, first) __attribute__((format(printf, words, first)))
@@ -123,6 +123,16 @@ typedef struct tdm_record {
 #define TDM_RECORD_OF(T, ...) \
     static const tdm_field T##_fields[] TDM_UNUSED_ = {__VA_ARGS__}; \
     static const tdm_record T##_record TDM_UNUSED_ = {#T, sizeof(T), T##_fields, sizeof T##_fields / sizeof *T##_fields}
+
+/* A member that is a struct, in TDM_RECORD_OF: its fields are columns called `member.field`. Rows of joins are made of such:
+ *
+ *   TDM_RECORD_OF(row, TDM_PART(row, order, id, item), TDM_PART(row, payment, cents));
+ */
+#define TDM_PART(T, member, ...) TDM_EACH_(TDM_PART_FIELD_, (T, member), __VA_ARGS__)
+#define TDM_PART_FIELD_(T_member, field) TDM_PART_ENTRY_(TDM_PART_OF_ T_member, field)
+#define TDM_PART_OF_(T, member) T, member
+#define TDM_PART_ENTRY_(...) TDM_PART_NAMED_(__VA_ARGS__)
+#define TDM_PART_NAMED_(T, member, field) TDM_FIELD_AS(T, member.field, #member "." #field)
 
 /* Single values are records of one column, called `value`. */
 extern const tdm_record bool_record, int32_t_record, int64_t_record, double_record, tdm_text_record, tdm_bytes_record;
@@ -318,6 +328,13 @@ typedef struct tdm_process {
     const tdm_side *sides[TDM_DECLARED_MAX];
     /* `timer` is one of `timers`; tdm_time(ctx) is when it was set for. */
     tdm_status (*on_timer)(tdm_ctx *ctx, const tdm_timer *timer);
+    /* Beside a broadcast stream, of which every worker gets every record: its function, which changes the state that all keys share; the
+     * others can read it. What is emitted here is emitted by every worker. In which order records of the two streams meet is not
+     * said. */
+    const tdm_input *broadcast;
+    const tdm_state *shared[TDM_DECLARED_MAX];
+    /* Applies each broadcast record to every key that has state or a timer, behind `broadcast`, unless that refused it. */
+    const tdm_input *on_key;
 } tdm_process;
 
 /* ==== 4 windows and aggregates ================================================================================ */
@@ -415,6 +432,19 @@ typedef struct tdm_finish {
         return fn(ctx, window, (const IN *)records, count); \
     } \
     static const tdm_finish fn##_window_process TDM_UNUSED_ = {&IN##_record, NULL, &OUT##_record, fn##_call_}
+/* tdm_status fn(tdm_ctx *ctx, const tdm_window *window, const A *first, size_t first_count, const B *second, size_t second_count): all
+ * records of two streams in a window at once. */
+typedef struct tdm_co_group_function {
+    const tdm_record *first, *second, *out;
+    tdm_status (*call)(
+        tdm_ctx *ctx, const tdm_window *window, const void *first, size_t first_count, const void *second, size_t second_count);
+} tdm_co_group_function;
+#define TDM_CO_GROUP(fn, A, B, OUT) \
+    static tdm_status fn##_call_( \
+        tdm_ctx *ctx, const tdm_window *window, const void *first, size_t first_count, const void *second, size_t second_count) { \
+        return fn(ctx, window, (const A *)first, first_count, (const B *)second, second_count); \
+    } \
+    static const tdm_co_group_function fn##_co_group TDM_UNUSED_ = {&A##_record, &B##_record, &OUT##_record, fn##_call_}
 /* void fn(T *so_far, const T *next): combines two records into one. */
 typedef struct tdm_reduce_function {
     const tdm_record *record;
@@ -546,6 +576,10 @@ tdm_stream tdm_processed(tdm_keyed keyed, const char *name, const tdm_process *p
 #define tdm_connected(name, process, ...) \
     tdm_add_process(name, process, (const tdm_keyed[]){__VA_ARGS__}, sizeof((const tdm_keyed[]){__VA_ARGS__}) / sizeof(tdm_keyed))
 tdm_stream tdm_add_process(const char *name, const tdm_process *process, const tdm_keyed *inputs, size_t count);
+/* Handles a keyed stream, or one without a key, beside a broadcast one: see tdm_process. Without a key there is no state but what is
+ * shared, and no timer. */
+tdm_stream tdm_connected_broadcast(tdm_keyed keyed, tdm_stream broadcast, const char *name, const tdm_process *process);
+tdm_stream tdm_connected_broadcast_all(tdm_stream stream, tdm_stream broadcast, const char *name, const tdm_process *process);
 /* Combines each record with the result so far of its key, and emits the new result (TDM_REDUCE). */
 #define tdm_reduce(keyed, name, fn) tdm_add_reduce(keyed, name, &fn##_reduce)
 tdm_stream tdm_add_reduce(tdm_keyed keyed, const char *name, const tdm_reduce_function *function);
@@ -582,6 +616,46 @@ tdm_stream tdm_add_host_window(tdm_windowed windowed, const char *name, const ch
 /* The records that came too late for every window of the operator which makes this stream. */
 #define tdm_late(results, T) tdm_late_as(results, &T##_record)
 tdm_stream tdm_late_as(tdm_stream results, const tdm_record *record);
+
+/* Joins of keyed streams, which the host runs. OUT is the record of a row: the columns `NAME.FIELD` of each side in order, see TDM_PART.
+ * The fields of an optional side are of a tdm_opt_ type and absent where it has nothing: of two sides, both required is an inner join, one
+ * a left or right one, none a full one. */
+typedef struct tdm_join_side {
+    tdm_keyed keyed;
+    const char *name;
+    bool optional;
+} tdm_join_side;
+tdm_join_side tdm_required(const char *name, tdm_keyed keyed);
+tdm_join_side tdm_optional(const char *name, tdm_keyed keyed);
+#define TDM_SIDES_(...) (const tdm_join_side[]){__VA_ARGS__}, sizeof((const tdm_join_side[]){__VA_ARGS__}) / sizeof(tdm_join_side)
+/* How much later the record of the second side is: from `lower` to `upper`, both included unless it is said otherwise; both may be
+ * negative. */
+typedef struct tdm_interval {
+    int64_t lower, upper;
+    bool lower_exclusive, upper_exclusive;
+} tdm_interval;
+tdm_interval tdm_within(int64_t lower, int64_t upper);
+/* Records within an interval of each other, in event time. A row has the greater time. */
+#define tdm_interval_join(name, OUT, interval, first, second) tdm_add_interval_join(name, &OUT##_record, interval, first, second)
+tdm_stream tdm_add_interval_join(const char *name, const tdm_record *out, tdm_interval interval, tdm_join_side first, tdm_join_side second);
+/* Each record of a side with each of the others in the same window: the sides follow. OUT begins with `start` and `end`. */
+#define tdm_window_join(name, OUT, windows, ...) tdm_add_window_join(name, &OUT##_record, windows, TDM_SIDES_(__VA_ARGS__))
+tdm_stream tdm_add_window_join(const char *name, const tdm_record *out, tdm_windows windows, const tdm_join_side *sides, size_t count);
+/* The last record of each side by key, as a table: each record that comes gives the row of its key, once every required side has one. */
+#define tdm_keyed_join(name, OUT, ...) tdm_add_keyed_join(name, &OUT##_record, TDM_SIDES_(__VA_ARGS__))
+tdm_stream tdm_add_keyed_join(const char *name, const tdm_record *out, const tdm_join_side *sides, size_t count);
+/* Each record of the first side with what the second said last at its time, when the watermark has come to it. */
+#define tdm_temporal_join(name, OUT, records, versions) tdm_add_temporal_join(name, &OUT##_record, records, versions)
+tdm_stream tdm_add_temporal_join(const char *name, const tdm_record *out, tdm_join_side records, tdm_join_side versions);
+/* All that two streams have in a window, handled at once (TDM_CO_GROUP). Its sides are called "first" and "second". */
+#define tdm_co_group(first, second, name, windows, fn) tdm_add_co_group(first, second, name, windows, &fn##_co_group)
+tdm_stream tdm_add_co_group(
+    tdm_keyed first, tdm_keyed second, const char *name, tdm_windows windows, const tdm_co_group_function *function);
+/* The records of a side that found nobody where somebody was required, and those that came too late. */
+#define tdm_unmatched(results, side, T) tdm_unmatched_as(results, side, &T##_record)
+tdm_stream tdm_unmatched_as(tdm_stream results, const char *side, const tdm_record *record);
+#define tdm_late_side(results, side, T) tdm_late_side_as(results, side, &T##_record)
+tdm_stream tdm_late_side_as(tdm_stream results, const char *side, const tdm_record *record);
 
 /* Sets the parallelism of the operator that makes the stream; rarely needed. */
 tdm_stream tdm_parallelism(tdm_stream stream, uint32_t workers);
@@ -772,6 +846,11 @@ const tdm_outcome *tdm_process_block(
 const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t chain, tdm_moment at, tdm_bytes block, tdm_numbers slots);
 const tdm_outcome *tdm_fire_windows(
     tdm_instance *instance, uint32_t chain, tdm_moment at, tdm_bytes block, tdm_numbers offsets, tdm_numbers slots);
+/* The one record of a block, applied to keys: the rows of another block. */
+const tdm_outcome *tdm_apply(
+    tdm_instance *instance, uint32_t chain, uint32_t input, tdm_moment at, tdm_bytes block, tdm_bytes keys, tdm_numbers slots);
+/* Empties slots of what their windows have gathered, which is all that they hold. */
+void tdm_purge(tdm_instance *instance, uint32_t operator_id, tdm_numbers slots);
 void tdm_merge(tdm_instance *instance, uint32_t operator_id, tdm_numbers targets, tdm_numbers sources);
 tdm_bytes tdm_export_state(tdm_instance *instance, uint32_t operator_id, tdm_numbers slots);
 /* NULL, or what is wrong with the block. */

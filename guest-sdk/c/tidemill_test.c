@@ -491,6 +491,8 @@ typedef struct place {
     int32_t fired;
     uint32_t timer;
     acc acc;
+    /* A record that a join holds: its side is `timer`, its row `acc.row`. */
+    bool matched;
 } place;
 
 typedef struct places {
@@ -510,9 +512,14 @@ typedef struct op {
     /* Key columns by input, and their types. */
     int keys[INPUTS][KEYS], types[KEYS];
     size_t keys_len;
+    /* Inputs with a key: a broadcast one stands behind them. */
+    size_t keyed;
+    /* Joins and co-groups. */
+    const char *sides[INPUTS];
+    bool optional[INPUTS];
     const char *timers[TIMERS];
     bool processing[TIMERS];
-    places slots, timer_set, windows, rolling;
+    places slots, timer_set, windows, rolling, held;
     int64_t watermark;
     int64_t greatest;
 } op;
@@ -555,6 +562,16 @@ static void fail(tdm_test *t, tdm_text why) {
 }
 
 static const tdm_json_value *kind_spec(const op *o, const char *field) { return tdm_json_get(o->spec, field); }
+
+static bool is(const op *o, const char *kind) { return strcmp(o->kind, kind) == 0; }
+
+/* Whether records of it are put into windows. */
+static bool windowed(const op *o) { return is(o, "window") || is(o, "window-join") || is(o, "co-group"); }
+
+static bool said(const tdm_json_value *spec, const char *field) {
+    const tdm_json_value *value = tdm_json_get(spec, field);
+    return value && tdm_equal(value->text, tdm_str("true"));
+}
 
 static output *output_of(op *o, const char *port) {
     for (size_t i = 0; i < o->outputs_len; i++) {
@@ -601,6 +618,21 @@ static void read_keys(tdm_test *t, size_t id, size_t input, const tdm_json_value
     }
 }
 
+/* The sides of a join or co-group, and the ports for what is late there. */
+static void read_sides(tdm_test *t, size_t id) {
+    op *o = &t->ops[id];
+    const tdm_json_value *sides = kind_spec(o, "sides");
+    for (const tdm_json_value *side = sides ? sides->first : NULL; side && o->keyed < INPUTS; side = side->next, o->keyed++) {
+        const tdm_json_value *required = tdm_json_get(side, "required");
+        o->sides[o->keyed] = tdm_json_get(side, "name")->text.ptr;
+        o->optional[o->keyed] = required && !said(side, "required");
+        read_keys(t, id, o->keyed, tdm_json_get(side, "key"));
+        char *port = keep(&t->parts, strlen(o->sides[o->keyed]) + 6);
+        strcat(strcpy(port, "late-"), o->sides[o->keyed]);
+        add_port(t, o, tdm_str(port), tdm_str(""), *input_shape(t, id, o->keyed));
+    }
+}
+
 static void read_op(tdm_test *t, size_t id, const tdm_json_value *json) {
     op *o = &t->ops[id];
     const tdm_json_value *kind = tdm_json_get(json, "kind");
@@ -627,15 +659,15 @@ static void read_op(tdm_test *t, size_t id, const tdm_json_value *json) {
     if (window) add_port(t, o, tdm_str("late"), tdm_str(""), *input_shape(t, id, 0));
     if (window || strcmp(o->kind, "rolling") == 0) read_keys(t, id, 0, kind_spec(o, "key"));
     const tdm_json_value *keys = process ? kind_spec(o, "keys")->first : NULL;
-    for (size_t i = 0; keys; keys = keys->next, i++) read_keys(t, id, i, keys);
+    for (; keys; keys = keys->next) read_keys(t, id, o->keyed++, keys);
+    if (o->spec) read_sides(t, id);
     const tdm_json_value *timers = process ? kind_spec(o, "timers") : NULL;
     size_t timer = 0;
     for (const tdm_json_value *one = timers ? timers->first : NULL; one && timer < TIMERS; one = one->next, timer++) {
         o->timers[timer] = tdm_json_get(one, "name")->text.ptr;
         o->processing[timer] = tdm_equal(tdm_json_get(one, "domain")->text, tdm_str("processing"));
     }
-    bool host =
-        strcmp(o->kind, "source") == 0 || strcmp(o->kind, "sink") == 0 || strcmp(o->kind, "union") == 0 || strcmp(o->kind, "rolling") == 0;
+    bool host = is(o, "source") || is(o, "sink") || is(o, "union") || is(o, "rolling") || (o->sides[0] && !is(o, "co-group"));
     o->guest = !host && !(window && kind_spec(o, "compute")->kind == 'o');
 }
 
@@ -878,12 +910,19 @@ static void settle(tdm_test *t, size_t id, const tdm_outcome *outcome, const row
     }
 }
 
+static bool refused_by(const tdm_outcome *outcome, size_t id) {
+    for (size_t i = 0; i < outcome->failures_len; i++) {
+        if (outcome->failures[i].operator_id == id) return true;
+    }
+    return false;
+}
+
 /* What the job's code is called with; kept apart from the frame that a trap returns to. */
 typedef struct request {
     char what;
     uint32_t chain, input;
     tdm_moment at;
-    tdm_bytes block;
+    tdm_bytes block, keys;
     tdm_numbers numbers, slots;
 } request;
 
@@ -891,22 +930,35 @@ typedef struct request {
 static const tdm_outcome *guarded(tdm_test *t, const request *r) {
     if (setjmp(t->trap)) return NULL;
     if (r->what == 'p') return tdm_process_block(t->instance, r->chain, r->input, r->at, r->block, r->numbers, r->slots);
+    if (r->what == 'a') return tdm_apply(t->instance, r->chain, r->input, r->at, r->block, r->keys, r->slots);
     if (r->what == 't') return tdm_fire_timers(t->instance, r->chain, r->at, r->block, r->slots);
     return tdm_fire_windows(t->instance, r->chain, r->at, r->block, r->numbers, r->slots);
 }
 
-/* One call into the job's code: `p`rocess, `t`imers or `f`ire. */
-static void call(tdm_test *t, size_t id, char what, size_t input, const shape *s, const row *one, tdm_numbers numbers, tdm_numbers slots) {
-    if (t->dead) return;
+static tdm_bytes kept_block(tdm_test *t, const shape *s, const row *one) {
     tdm_bytes block = encode(s, one), kept = {keep(&t->parts, block.len), block.len};
     memcpy((uint8_t *)(uintptr_t)kept.ptr, block.ptr, block.len);
     free((uint8_t *)(uintptr_t)block.ptr);
-    const request r = {what, (uint32_t)id, (uint32_t)input, {t->ops[id].watermark, t->now}, kept, numbers, slots};
+    return kept;
+}
+
+/* Makes a call about one row; false when the operator refused it. */
+static bool make_call(tdm_test *t, const request *r, const row *one) {
+    if (t->dead) return true;
     t->calling = true;
-    const tdm_outcome *outcome = guarded(t, &r);
+    const tdm_outcome *outcome = guarded(t, r);
     t->calling = false;
-    if (outcome) settle(t, id, outcome, one);
+    bool refused = outcome && refused_by(outcome, r->chain);
+    if (outcome) settle(t, r->chain, outcome, one);
     else fail(t, t->report);
+    return !refused;
+}
+
+/* One call into the job's code: `p`rocess, `t`imers or `f`ire. */
+static bool call(tdm_test *t, size_t id, char what, size_t input, const shape *s, const row *one, tdm_numbers numbers, tdm_numbers slots) {
+    const tdm_moment at = {t->ops[id].watermark, t->now};
+    const request r = {what, (uint32_t)id, (uint32_t)input, at, kept_block(t, s, one), {NULL, 0}, numbers, slots};
+    return make_call(t, &r, one);
 }
 
 static void key_of(const op *o, size_t input, const row *one, cell *key) {
@@ -928,16 +980,71 @@ static row key_row(tdm_test *t, op *o, const cell *key, shape *s, size_t count, 
     return made;
 }
 
+/* The slot of a key and behind it that of what all keys share, where there is any; `keyed` is false for the second alone. */
+static tdm_numbers slots_of(op *o, const cell *key, bool keyed, uint32_t slots[2]) {
+    static const cell none[KEYS];
+    size_t count = 0;
+    if (keyed) slots[count++] = slot_of(o, key, 0, 0);
+    if (o->inputs > o->keyed) {
+        size_t keys = o->keys_len;
+        o->keys_len = 0;
+        slots[count++] = slot_of(o, none, INT64_MIN, INT64_MIN);
+        o->keys_len = keys;
+    }
+    return (tdm_numbers){slots, count};
+}
+
 static void fire_timers(tdm_test *t, size_t id) {
     op *o = &t->ops[id];
     place due;
     while (!t->dead && due_timer(t, o, &due)) {
-        uint32_t slot = slot_of(o, due.key, 0, 0);
+        uint32_t slots[2];
+        tdm_numbers numbers = slots_of(o, due.key, true, slots);
         shape s;
         row one = key_row(t, o, due.key, &s, 1, (const int64_t[]){due.timer}, (const int[]){TDM_I32}, due.end);
-        call(t, id, 't', 0, &s, &one, (tdm_numbers){NULL, 0}, (tdm_numbers){&slot, 1});
+        call(t, id, 't', 0, &s, &one, (tdm_numbers){NULL, 0}, numbers);
     }
 }
+
+/* Applies a broadcast row to every key that has state or a timer, in the order of the keys. */
+static void apply_to_keys(tdm_test *t, size_t id, size_t input, const row *one) {
+    op *o = &t->ops[id];
+    places keys = {NULL, 0, 0};
+    for (size_t i = 0; i < o->slots.len + o->timer_set.len; i++) {
+        const place *p = i < o->slots.len ? &o->slots.at[i] : &o->timer_set.at[i - o->slots.len];
+        if (!p->used || p->start == INT64_MIN) continue;
+        size_t at = 0;
+        while (at < keys.len && order_of_keys(o, keys.at[at].key, p->key) < 0) at++;
+        if (at < keys.len && order_of_keys(o, keys.at[at].key, p->key) == 0) continue;
+        place copy = *p;
+        add_place(&keys);
+        memmove(&keys.at[at + 1], &keys.at[at], (keys.len - 1 - at) * sizeof *keys.at);
+        keys.at[at] = copy;
+    }
+    for (size_t i = 0; i < keys.len && !t->dead; i++) {
+        uint32_t slots[2];
+        shape s;
+        row key = key_row(t, o, keys.at[i].key, &s, 0, NULL, NULL, one->time);
+        const tdm_moment at = {o->watermark, t->now};
+        const request r = {'a', (uint32_t)id, (uint32_t)input, at, kept_block(t, input_shape(t, id, input), one), kept_block(t, &s, &key),
+            {NULL, 0}, slots_of(o, keys.at[i].key, true, slots)};
+        make_call(t, &r, one);
+    }
+    free(keys.at);
+}
+
+static void process(tdm_test *t, size_t id, size_t input, const row *one) {
+    op *o = &t->ops[id];
+    cell key[KEYS];
+    uint32_t slots[2];
+    bool keyed = input < o->keyed && (o->keys_len || o->inputs == o->keyed);
+    if (keyed) key_of(o, input, one, key);
+    bool kept = call(t, id, 'p', input, input_shape(t, id, input), one, (tdm_numbers){NULL, 0}, slots_of(o, key, keyed, slots));
+    if (kept && input == o->keyed && said(kind_spec(o, "broadcast"), "apply")) apply_to_keys(t, id, input, one);
+    fire_timers(t, id);
+}
+
+static void join_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end);
 
 static place *find_window(op *o, const cell *key, int64_t start, int64_t end) {
     for (size_t i = 0; i < o->windows.len; i++) {
@@ -955,6 +1062,10 @@ static void fire_window(tdm_test *t, size_t id, const cell *key, int64_t start, 
     op *o = &t->ops[id];
     place *open = find_window(o, key, start, end), copy = *open;
     open->fired++;
+    if (is(o, "window-join")) {
+        join_window(t, id, key, start, end);
+        return;
+    }
     if (!o->guest) {
         carry(t, id, "out", result_row(t, o, host_aggregate(o), &copy, &copy.acc, true, end - 1));
         return;
@@ -982,7 +1093,13 @@ static void grow_session(tdm_test *t, size_t id, const cell *key, int64_t *start
         if (p.start == *start && p.end == *end) continue;
         remove_place(&o->windows, i);
         place *whole = find_window(o, key, *start, *end);
-        if (!o->guest) {
+        if (is(o, "window-join")) {
+            for (size_t h = 0; h < o->held.len; h++) {
+                place *held = &o->held.at[h];
+                bool inside = held->start == p.start && held->end == p.end && order_of_keys(o, held->key, key) == 0;
+                if (inside) held->start = *start, held->end = *end;
+            }
+        } else if (!o->guest) {
             const tdm_json_value *a = host_aggregate(o);
             int index = a->kind == 'o' ? index_of(input_shape(t, id, 0), a->first->text.ptr) : -1;
             int type = index < 0 ? TDM_I64 : input_shape(t, id, 0)->record.fields[index].type;
@@ -997,20 +1114,42 @@ static void grow_session(tdm_test *t, size_t id, const cell *key, int64_t *start
     }
 }
 
-static void add_to_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end, int64_t clock, const row *one) {
+/* Keeps a row for a join. */
+static place *hold(op *o, const cell *key, int64_t start, int64_t end, size_t side, const row *one) {
+    place *held = add_place(&o->held);
+    memcpy(held->key, key, sizeof held->key);
+    held->start = start;
+    held->end = end;
+    held->timer = (uint32_t)side;
+    held->acc.row = *one;
+    return held;
+}
+
+static void add_to_window(
+    tdm_test *t, size_t id, size_t input, const cell *key, int64_t start, int64_t end, int64_t clock, const row *one) {
     op *o = &t->ops[id];
-    const shape *s = input_shape(t, id, 0);
+    const shape *s = input_shape(t, id, input);
     place *open = find_window(o, key, start, end);
     if (o->guest) {
         uint32_t slot = slot_of(o, key, start, end), zero = 0;
-        call(t, id, 'p', 0, s, one, (tdm_numbers){&zero, 1}, (tdm_numbers){&slot, 1});
+        call(t, id, 'p', input, s, one, (tdm_numbers){&zero, 1}, (tdm_numbers){&slot, 1});
+    } else if (is(o, "window-join")) {
+        hold(o, key, start, end, input, one);
     } else {
         add_to_acc(host_aggregate(o), s, &open->acc, one);
     }
     if (end - 1 <= clock) fire_window(t, id, key, start, end);
 }
 
-static void window(tdm_test *t, size_t id, const row *one) {
+/* Carries on a row that came too late for an input. */
+static void carry_late(tdm_test *t, size_t id, size_t input, const row *one) {
+    const op *o = &t->ops[id];
+    char port[128] = "late";
+    if (o->sides[input]) snprintf(port, sizeof port, "late-%s", o->sides[input]);
+    carry(t, id, port, *one);
+}
+
+static void window(tdm_test *t, size_t id, size_t input, const row *one) {
     op *o = &t->ops[id];
     const tdm_json_value *assigner = kind_spec(o, "assigner")->first;
     bool processing = tdm_equal(kind_spec(o, "domain")->text, tdm_str("processing"));
@@ -1019,7 +1158,7 @@ static void window(tdm_test *t, size_t id, const row *one) {
     int64_t size = number_of(tdm_json_get(assigner, "size_ms"), 0), offset = number_of(tdm_json_get(assigner, "offset_ms"), 0);
     int64_t slide = number_of(tdm_json_get(assigner, "slide_ms"), size), gap = number_of(tdm_json_get(assigner, "gap_ms"), 0);
     cell key[KEYS];
-    key_of(o, 0, one, key);
+    key_of(o, input, one, key);
     bool any = false, session = gap > 0;
     int64_t start = session ? time : floor_to(time, offset, slide), end = session ? plus(time, gap) : plus(start, size);
     bool assigned = session || start > time - size;
@@ -1028,11 +1167,11 @@ static void window(tdm_test *t, size_t id, const row *one) {
         if (processing || !is_late(end, lateness, clock)) {
             any = true;
             if (session) grow_session(t, id, key, &start, &end, true);
-            add_to_window(t, id, key, start, end, clock, one);
+            add_to_window(t, id, input, key, start, end, clock, one);
         }
         if (session) break;
     }
-    if (assigned && !any) carry(t, id, "late", *one);
+    if (assigned && !any) carry_late(t, id, input, one);
 }
 
 /* Fires and removes windows whose time has come. */
@@ -1057,11 +1196,188 @@ static void close_windows(tdm_test *t, size_t id) {
         place over = o->windows.at[i];
         if (!is_late(over.end, lateness, clock)) continue;
         remove_place(&o->windows, i);
+        for (size_t h = o->held.len; h-- > 0;) {
+            const place *held = &o->held.at[h];
+            if (held->start == over.start && held->end == over.end && order_of_keys(o, held->key, over.key) == 0) remove_place(&o->held, h);
+        }
         if (!o->guest) continue;
         uint32_t slot = slot_of(o, over.key, over.start, over.end);
         tdm_drop_state(t->instance, (uint32_t)id, (tdm_numbers){&slot, 1});
         o->slots.at[slot].used = false;
     }
+}
+
+/* ==== 7a joins ================================================================================================ */
+
+/* Carries on the result of a row of each side, NULL where there is none, behind the bounds of a window where it has some. */
+static void carry_joined(tdm_test *t, size_t id, int64_t time, const row *const *picked, const int64_t *bounds) {
+    op *o = &t->ops[id];
+    const shape *out = &output_of(o, "out")->shape;
+    row made = {time, keep(&t->parts, out->record.size)};
+    size_t at = 0;
+    if (bounds) made.cells[at++].l = bounds[0], made.cells[at++].l = bounds[1];
+    for (size_t side = 0; side < o->keyed; side++) {
+        const shape *s = input_shape(t, id, side);
+        for (size_t c = 0; c < s->record.count; c++, at++) {
+            if (!picked[side]) continue;
+            int from = s->record.fields[c].type, to = out->record.fields[at].type;
+            if (from == to) {
+                made.cells[at] = picked[side]->cells[c];
+                continue;
+            }
+            /* Of an optional side. */
+            const void *value = value_in(from, &picked[side]->cells[c]);
+            static const size_t widths[] = {0, sizeof(bool), 4, 8, 8, sizeof(tdm_text), sizeof(tdm_bytes)};
+            memcpy(value_for(to, &made.cells[at]), value, widths[base(from)]);
+        }
+    }
+    carry(t, id, "out", made);
+}
+
+/* Carries on a row that found nobody, where somebody reads that. */
+static void carry_unmatched(tdm_test *t, size_t id, size_t side, const row *one) {
+    char port[128];
+    snprintf(port, sizeof port, "unmatched-%s", t->ops[id].sides[side]);
+    if (output_of(&t->ops[id], port)) carry(t, id, port, *one);
+}
+
+/* Joins rows of the sides from `side` on with those that have been picked, each with each. */
+static void combine(tdm_test *t, size_t id, const rows *of, size_t side, const row **picked, const int64_t *bounds) {
+    const op *o = &t->ops[id];
+    if (side == o->keyed) {
+        carry_joined(t, id, bounds[1] - 1, picked, bounds);
+        return;
+    }
+    picked[side] = NULL;
+    if (!of[side].len) combine(t, id, of, side + 1, picked, bounds);
+    for (size_t i = 0; i < of[side].len; i++) {
+        picked[side] = &of[side].at[i];
+        combine(t, id, of, side + 1, picked, bounds);
+    }
+}
+
+static void join_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end) {
+    op *o = &t->ops[id];
+    rows *of = keep(&t->parts, o->keyed * sizeof *of);
+    places all = {NULL, 0, 0};
+    for (size_t i = 0; i < o->held.len; i++) {
+        const place *held = &o->held.at[i];
+        if (held->start != start || held->end != end || order_of_keys(o, held->key, key) != 0) continue;
+        add_row(&of[held->timer], held->acc.row);
+        place copy = *held;
+        *add_place(&all) = copy;
+    }
+    bool complete = true;
+    for (size_t side = 0; side < o->keyed; side++) complete = complete && (of[side].len || o->optional[side]);
+    if (complete) combine(t, id, of, 0, keep(&t->parts, o->keyed * sizeof(row *)), (const int64_t[]){start, end});
+    for (size_t i = 0; !complete && i < all.len; i++) carry_unmatched(t, id, all.at[i].timer, &all.at[i].acc.row);
+    for (size_t side = 0; side < o->keyed; side++) free(of[side].at);
+    free(all.at);
+}
+
+/* The first and the last time of a partner of a row of an interval join. */
+static void partners(const op *o, size_t side, int64_t time, int64_t *first, int64_t *last) {
+    int64_t lower = number_of(kind_spec(o, "lower-ms"), 0) + said(o->spec, "lower-exclusive"),
+            upper = number_of(kind_spec(o, "upper-ms"), 0) - said(o->spec, "upper-exclusive");
+    *first = side ? time - upper : time + lower;
+    *last = side ? time - lower : time + upper;
+}
+
+/* Joins a row with those of the other side that are near it, the earliest first, and keeps it. */
+static void meet(tdm_test *t, size_t id, const cell *key, size_t side, const row *one) {
+    op *o = &t->ops[id];
+    int64_t first, last;
+    partners(o, side, one->time, &first, &last);
+    size_t mine = o->held.len;
+    hold(o, key, 0, 0, side, one);
+    rows near = {NULL, 0, 0};
+    for (size_t i = 0; i < mine; i++) {
+        place *other = &o->held.at[i];
+        int64_t time = other->acc.row.time;
+        if (other->timer == side || time < first || time > last || order_of_keys(o, other->key, key) != 0) continue;
+        other->matched = o->held.at[mine].matched = true;
+        add_row(&near, other->acc.row);
+        for (size_t k = near.len - 1; k && near.at[k - 1].time > near.at[k].time; k--) {
+            row swapped = near.at[k];
+            near.at[k] = near.at[k - 1];
+            near.at[k - 1] = swapped;
+        }
+    }
+    for (size_t i = 0; i < near.len; i++) {
+        const row *picked[2] = {side ? &near.at[i] : one, side ? one : &near.at[i]};
+        carry_joined(t, id, picked[0]->time > picked[1]->time ? picked[0]->time : picked[1]->time, picked, NULL);
+    }
+    free(near.at);
+}
+
+/* Joins a record with the version of its time, the last that came of equals. */
+static void look_up(tdm_test *t, size_t id, const place *record) {
+    const op *o = &t->ops[id];
+    const row *version = NULL, *one = &record->acc.row;
+    for (size_t i = 0; i < o->held.len; i++) {
+        const place *held = &o->held.at[i];
+        if (held->timer != 1 || held->acc.row.time > one->time || order_of_keys(o, held->key, record->key) != 0) continue;
+        if (!version || held->acc.row.time >= version->time) version = &held->acc.row;
+    }
+    if (!version && !o->optional[1]) carry_unmatched(t, id, 0, one);
+    else carry_joined(t, id, one->time, (const row *const[]){one, version}, NULL);
+}
+
+/* Gives the row of a key of a keyed join, once every required side has one. */
+static void join_latest(tdm_test *t, size_t id, const cell *key, size_t side, const row *one) {
+    op *o = &t->ops[id];
+    const row **picked = keep(&t->parts, o->keyed * sizeof *picked);
+    bool known = false, complete = true;
+    for (size_t i = 0; i < o->held.len; i++) {
+        place *held = &o->held.at[i];
+        if (held->timer == side && order_of_keys(o, held->key, key) == 0) held->acc.row = *one, known = true;
+    }
+    if (!known) hold(o, key, 0, 0, side, one);
+    for (size_t i = 0; i < o->held.len; i++) {
+        const place *held = &o->held.at[i];
+        if (order_of_keys(o, held->key, key) == 0) picked[held->timer] = &held->acc.row;
+    }
+    for (size_t i = 0; i < o->keyed; i++) complete = complete && (picked[i] || o->optional[i]);
+    if (complete) carry_joined(t, id, one->time, picked, NULL);
+}
+
+/* Lets go of what finds nobody any more, and joins what has waited for the watermark: the earliest first. */
+static void release_join(tdm_test *t, size_t id) {
+    op *o = &t->ops[id];
+    bool interval = is(o, "interval-join");
+    while (!t->dead) {
+        size_t best = SIZE_MAX;
+        int64_t best_time = 0;
+        for (size_t i = 0; i < o->held.len; i++) {
+            const place *held = &o->held.at[i];
+            int64_t first, last = held->acc.row.time;
+            if (interval) partners(o, held->timer, held->acc.row.time, &first, &last);
+            else if (held->timer) continue;
+            bool due = interval ? o->watermark > last || o->watermark == INT64_MAX : last <= o->watermark;
+            if (due && (best == SIZE_MAX || last < best_time)) best = i, best_time = last;
+        }
+        if (best == SIZE_MAX) return;
+        place held = o->held.at[best];
+        remove_place(&o->held, best);
+        const row *one = &held.acc.row;
+        if (!interval) look_up(t, id, &held);
+        else if (!held.matched && !o->optional[1 - held.timer]) carry_unmatched(t, id, held.timer, one);
+        else if (!held.matched)
+            carry_joined(t, id, one->time, (const row *const[]){held.timer ? NULL : one, held.timer ? one : NULL}, NULL);
+    }
+}
+
+/* Gives a row to an input of a join without windows. */
+static void join(tdm_test *t, size_t id, size_t input, const row *one) {
+    op *o = &t->ops[id];
+    cell key[KEYS];
+    key_of(o, input, one, key);
+    bool interval = is(o, "interval-join"), temporal = is(o, "temporal-join");
+    bool late = (interval && one->time < o->watermark) || (temporal && !input && o->watermark > INT64_MIN && one->time <= o->watermark);
+    if (late) carry_late(t, id, input, one);
+    else if (interval) meet(t, id, key, input, one), release_join(t, id);
+    else if (temporal) hold(o, key, 0, 0, input, one);
+    else join_latest(t, id, key, input, one);
 }
 
 static void roll(tdm_test *t, size_t id, const row *one) {
@@ -1092,14 +1408,12 @@ static void accept_row(tdm_test *t, size_t id, size_t input, row one) {
         carry(t, id, "out", one);
     } else if (strcmp(o->kind, "rolling") == 0) {
         roll(t, id, &one);
-    } else if (strcmp(o->kind, "window") == 0) {
-        window(t, id, &one);
-    } else if (strcmp(o->kind, "process") == 0) {
-        cell key[KEYS];
-        key_of(o, input, &one, key);
-        uint32_t slot = slot_of(o, key, 0, 0);
-        call(t, id, 'p', input, input_shape(t, id, input), &one, (tdm_numbers){NULL, 0}, (tdm_numbers){&slot, 1});
-        fire_timers(t, id);
+    } else if (windowed(o)) {
+        window(t, id, input, &one);
+    } else if (o->sides[0]) {
+        join(t, id, input, &one);
+    } else if (is(o, "process")) {
+        process(t, id, input, &one);
     } else {
         call(t, id, 'p', input, input_shape(t, id, input), &one, (tdm_numbers){NULL, 0}, (tdm_numbers){NULL, 0});
     }
@@ -1121,7 +1435,8 @@ static void carry(tdm_test *t, size_t from, const char *port, row one) {
 static void release(tdm_test *t, size_t id) {
     const op *o = &t->ops[id];
     if (strcmp(o->kind, "process") == 0) fire_timers(t, id);
-    if (strcmp(o->kind, "window") == 0) close_windows(t, id);
+    if (windowed(o)) close_windows(t, id);
+    else if (o->sides[0]) release_join(t, id);
 }
 
 /* Brings every operator's watermark to the least of its inputs'. */
@@ -1326,7 +1641,7 @@ static void link_chains(tdm_test *t) {
         members[count++] = (uint32_t)id;
         for (size_t next = id + 1; t->only == SIZE_MAX && next < t->len; next++) {
             const op *o = &t->ops[next];
-            bool stateless = o->guest && strcmp(o->kind, "process") != 0 && strcmp(o->kind, "window") != 0;
+            bool stateless = o->guest && !is(o, "process") && !windowed(o);
             if (!stateless || o->from[0] != last || strcmp(o->ports[0], "out") != 0 || strcmp(t->ops[last].kind, "timestamps") == 0)
                 continue;
             size_t readers = 0;
@@ -1458,6 +1773,7 @@ void tdm_test_free(tdm_test *t) {
         free(o->timer_set.at);
         free(o->windows.at);
         free(o->rolling.at);
+        free(o->held.at);
     }
     free(t->emitted);
     tdm_instance_free(t->instance);

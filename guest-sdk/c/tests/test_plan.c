@@ -80,7 +80,7 @@ static tdm_status averages(tdm_job *job) {
 
 static void a_windowed_job_says_what_it_is(void) {
     TDM_EXPECT_STRING(plan(averages),
-        "{\"contract\":\"0.1.0\",\"name\":\"averages\",\"operators\":["
+        "{\"contract\":\"0.2.0\",\"name\":\"averages\",\"operators\":["
         "{\"name\":\"trades\",\"kind\":{\"source\":{\"binding\":\"trades\",\"default\":\"stdin:\",\"format\":\"json\",\"time\":"
         "\"tradeTime\","
         "\"watermarks\":{\"bounded\":{\"ms\":2000}}}},\"outputs\":[{\"schema\":\"" TRADE "\"}]},"

@@ -13,6 +13,8 @@ static tdm_status matrix(tdm_job *job) {
         {"side-outputs", side_outputs_case},
         {"errors", errors_case},
         {"state", state_case},
+        {"joins", joins_case},
+        {"broadcast", broadcast_case},
         {"map", map_figure},
         {"keyed-count", keyed_count_figure},
     };

@@ -8,6 +8,8 @@ void sessions_case(tdm_job *job);
 void side_outputs_case(tdm_job *job);
 void errors_case(tdm_job *job);
 void state_case(tdm_job *job);
+void joins_case(tdm_job *job);
+void broadcast_case(tdm_job *job);
 void map_figure(tdm_job *job);
 void keyed_count_figure(tdm_job *job);
 

@@ -14,6 +14,8 @@ use crate::workspace::{CONTRACT, Workspace};
 
 const FOLDER: &str = "tests/guests/c";
 const SDK: &str = "guest-sdk/c";
+/// The SDK's copy of the contract, by which its projects are packed.
+const WIT: &str = "guest-sdk/c/wit";
 
 /// What every file is compiled with; the SDK promises to pass all of the warnings.
 const COMPILE: [&str; 9] =
@@ -43,6 +45,7 @@ pub(super) fn build(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         deliver(workspace, &path, &component, begun)?;
         outputs.push(path);
     }
+    let wit = workspace.root().join(WIT);
     for (name, source) in projects(workspace, "c", "job.c")? {
         let begun = Instant::now();
         let recipe = format!("{CLANG} {} {} {}", COMPILE.join(" "), CHECKS.join(" "), LINK.join(" "));

@@ -36,8 +36,10 @@ pub(super) fn test(workspace: &Workspace) -> Result<()> {
     }
     let project = project(workspace, "c-project", &template(workspace)?)?;
     run(workspace, &project.join("test_job.c"), &project, true)?;
-    let readme = project_of_readme(workspace)?;
-    run(workspace, &readme.join("test_job.c"), &readme, true)
+    for readme in projects_of_readme(workspace)? {
+        run(workspace, &readme.join("test_job.c"), &readme, true)?;
+    }
+    Ok(())
 }
 
 /// The files `test_*.c` of a folder, in order.
@@ -88,14 +90,18 @@ fn template(workspace: &Workspace) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// The first block of the README is a job, the second its test.
-fn project_of_readme(workspace: &Workspace) -> Result<PathBuf> {
+/// Blocks of the README are jobs, each with its test behind it.
+fn projects_of_readme(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let path = workspace.root().join(SDK).join("README.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let blocks = blocks(&text);
-    ensure!(blocks.len() == 2, "{SDK}/README.md has {} blocks of C, not a job and its test", blocks.len());
-    let files = [("job.c".to_owned(), blocks[0].clone()), ("test_job.c".to_owned(), blocks[1].clone())];
-    project(workspace, "c-readme", &files)
+    let (pairs, rest) = blocks.as_chunks::<2>();
+    ensure!(!pairs.is_empty() && rest.is_empty(), "{SDK}/README.md has {} blocks of C, not jobs and their tests", blocks.len());
+    let project = |(number, [job, test]): (usize, &[String; 2])| {
+        let files = [("job.c".to_owned(), job.clone()), ("test_job.c".to_owned(), test.clone())];
+        project(workspace, &format!("c-readme-{number}"), &files)
+    };
+    pairs.iter().enumerate().map(project).collect()
 }
 
 /// The blocks of C in a page of Markdown.
