@@ -19,7 +19,11 @@ import {
   tumbling,
   tuple,
   valueState,
+  seconds,
   type Infer,
+  type KeyedStream,
+  type Source,
+  type Stream,
 } from "tidemill";
 
 const Visit = record({ user: string, at: i64, big: bigint64, x: f64 });
@@ -110,3 +114,30 @@ export default defineJob((job) => {
   job.source("x", Visit, jsonLines()).union("u", job.source("y", i64, jsonLines()));
   void [v, w];
 });
+
+// A stream of records of one type is a stream of what these records are besides, whatever made it.
+const Animal = record({ name: string });
+type Animal = Infer<typeof Animal>;
+const Dog = record({ name: string, age: i64 });
+type Dog = Infer<typeof Dog>;
+function animals(..._streams: Stream<Animal>[]): void {}
+function animalsByName(..._streams: KeyedStream<string, Animal>[]): void {}
+export function covariance(dogs: Stream<Dog>, source: Source<Dog>, byName: KeyedStream<string, Dog>, any: Stream<Animal>): void {
+  const older = (a: Dog, b: Dog): Dog => (a.age > b.age ? a : b);
+  const windows = tumbling(seconds(1));
+  animals(dogs, source);
+  animalsByName(byName, dogs.keyBy("name"));
+  animals(byName.reduce("oldest", older), byName.window(windows).reduce("oldest-of-all", older));
+  animals(byName.window(windows).reduce("late", older).late(), byName.window(windows).minBy("youngest", "age").late());
+  animals(byName.side("a").join(byName.side("b")).latest("table").unmatched("a"));
+  animals(byName.coGroup(byName, windows).process("both", Dog, () => []));
+  // @ts-expect-error not every animal is a dog
+  const wrong: Stream<Dog> = any;
+  // @ts-expect-error nor behind a key
+  const wrongByName: KeyedStream<string, Dog> = any.keyBy("name");
+  // @ts-expect-error a key is still what it is
+  const otherKey: KeyedStream<number, Dog> = byName;
+  // @ts-expect-error also where fields make it
+  const otherField: KeyedStream<string, Dog> = dogs.keyBy("age");
+  void [wrong, wrongByName, otherKey, otherField];
+}

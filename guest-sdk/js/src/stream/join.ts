@@ -62,7 +62,7 @@ export class Sides<K, All, Row> {
   }
 
   /** @internal */
-  protected with(other: Sides<K, unknown, unknown>): readonly Part[] {
+  protected with<A, R>(other: Sides<K, A, R>): readonly Part[] {
     const [part] = other.parts;
     if (part === undefined) throw new JobError('what is joined is a side, as in stream.keyBy(…).side("name")');
     if (this.parts.some(({ name }) => name === part.name))

@@ -18,7 +18,7 @@ import { Stream } from "./stream.js";
 import { WindowedStream } from "./windowed.js";
 
 /** A stream partitioned by a key: all records of one key are handled in one place, in order. */
-export class KeyedStream<K, T> {
+export class KeyedStream<K, out T> {
   /** @internal */
   readonly stream: Stream<T>;
   /** The names of the key's columns. @internal */

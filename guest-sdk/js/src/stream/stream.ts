@@ -31,10 +31,15 @@ export type KeyCell = string | number | bigint | boolean | Uint8Array | null;
 /** The fields of a record that can be keys. */
 export type KeyField<T> = { [K in FieldName<T>]: T[K] extends KeyCell | readonly KeyCell[] ? K : never }[FieldName<T>];
 
-/** The key that some fields make: the value of one, or an array of several. */
-export type KeyOf<T, F extends readonly (keyof T)[]> = F extends readonly [infer One extends keyof T]
-  ? T[One]
-  : { -readonly [I in keyof F]: T[F[I]] };
+/**
+ * The key that some fields make: the value of one, or an array of several. Of any fields it is any key: that is what the compiler asks
+ * for where it finds out whether a stream of one type of records is one of another.
+ */
+export type KeyOf<T, F extends readonly (keyof T)[]> = 0 extends 1 & F
+  ? any
+  : F extends readonly [infer One extends keyof T]
+    ? T[One]
+    : { -readonly [I in keyof F]: T[F[I]] };
 
 /** The output of an operator, as a new one is added. */
 interface Added<Out> {
@@ -43,7 +48,7 @@ interface Added<Out> {
 }
 
 /** A stream of records. Every use of it is a reader of its own. */
-export class Stream<T> {
+export class Stream<out T> {
   /** The type of its records. */
   readonly type: RecordType<T>;
   /** @internal */
