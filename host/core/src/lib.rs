@@ -11,6 +11,7 @@ pub mod guest;
 pub mod key;
 pub mod plan;
 pub mod schema;
+pub mod several;
 pub mod spill;
 pub mod trigger;
 pub mod watermark;

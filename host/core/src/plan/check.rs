@@ -278,7 +278,7 @@ fn contract_of(version: &str) -> Result<Contract, String> {
 }
 
 /// What is wrong with a name, as the end of a sentence.
-fn bad_name(name: &str) -> Option<String> {
+pub(super) fn bad_name(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match name {
         "" => Some("is empty".to_owned()),
@@ -301,7 +301,7 @@ fn ports_of(operator: &Operator) -> String {
 }
 
 /// "; did you mean …?" when some name differs by a letter or two.
-fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
+pub(super) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
     let near = known.map(|k| (distance(name, k), k)).filter(|(d, k)| *d <= 2 && *d < k.len()).min();
     near.map_or_else(String::new, |(_, k)| format!("; did you mean {k:?}?"))
 }

@@ -5,12 +5,14 @@ mod contract;
 mod graph;
 mod join;
 mod window;
+mod wire;
 
 pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_RECORD_MAX, check, host_output};
 pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
 pub use join::{CoGroupSpec, IntervalJoinSpec, KeyedJoinSpec, PORT_LATE_SIDE, PORT_UNMATCHED, Side, TemporalJoinSpec, WindowJoinSpec};
 pub use window::{Assigner, Compute, Evict, Evictor, OrAfter, Trigger, TriggerSpec, WindowSpec};
+pub use wire::{Part, Place, Wire, Wired, wire};
 
 use serde::{Deserialize, Serialize};
 
