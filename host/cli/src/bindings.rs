@@ -91,8 +91,10 @@ fn missing_urls(plan: &Plan, bounds: &[Bound]) -> Outcome<()> {
     let is_source = matches!(plan.operators[bound.operator as usize].kind, Kind::Source(_));
     let (kind, verb, example) = if is_source { ("source", "read", "file:in.json") } else { ("sink", "write", "file:out") };
     let name = &bound.binding;
+    // Only in a job of several components does a binding have a component's name in front, unless its author wanted so.
+    let wired = if name.contains('.') { ", or wire it under [wires] of the job file" } else { "" };
     Err(Fault::refused(format!("nothing says where the {kind} {name:?} is to {verb}: the job gives it no default"))
-        .hint(format!("add --bind {name}={example}")))
+        .hint(format!("add --bind {name}={example}{wired}")))
 }
 
 fn refuse_endless(bounds: &[Bound], sources: &HashMap<OperatorId, Arc<dyn Source>>) -> Outcome<()> {

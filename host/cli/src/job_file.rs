@@ -16,6 +16,20 @@
 //! interval = "1s"
 //! ```
 //!
+//! A job of several components names each, and joins sources of one to sinks of another (docs/decisions/0011):
+//!
+//! ```toml
+//! [components.parse]
+//! component = "parse.wasm"            # relative to this file
+//! args = { unit = "celsius" }
+//!
+//! [components.average]
+//! component = "average.wasm"
+//!
+//! [wires]                             # source = sink
+//! "average.readings" = "parse.readings"
+//! ```
+//!
 //! Unknown keys are refused by name: a misspelt limit must not be silently absent.
 
 use std::collections::BTreeMap;
@@ -30,7 +44,14 @@ use crate::suggest;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct JobFile {
+    /// The only component; empty where there are [`JobFile::components`].
+    #[serde(default)]
     pub(crate) component: PathBuf,
+    #[serde(default)]
+    pub(crate) components: BTreeMap<String, ComponentKeys>,
+    /// Sources by name with the sink that feeds each.
+    #[serde(default)]
+    pub(crate) wires: BTreeMap<String, String>,
     pub(crate) name: Option<String>,
     #[serde(default)]
     pub(crate) args: BTreeMap<String, Scalar>,
@@ -44,6 +65,15 @@ pub(crate) struct JobFile {
     pub(crate) idle_timeout: Option<String>,
     pub(crate) meter: Option<bool>,
     pub(crate) checkpoints: Option<CheckpointKeys>,
+}
+
+/// A table `[components.NAME]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ComponentKeys {
+    pub(crate) component: PathBuf,
+    #[serde(default)]
+    pub(crate) args: BTreeMap<String, Scalar>,
 }
 
 /// The table `[checkpoints]`; each key is the flag of `run` of that name.
@@ -61,8 +91,10 @@ pub(crate) struct CheckpointKeys {
 }
 
 /// The keys of [`JobFile`] and of its tables, for suggestions.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "component",
+    "components",
+    "wires",
     "name",
     "args",
     "bindings",
@@ -119,7 +151,9 @@ pub(crate) fn read(path: &Path) -> Outcome<JobFile> {
     };
     let mut file = parse(&text).map_err(|fault| Fault { message: format!("job file {shown} {}", fault.message), ..fault })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    file.component = folder.join(&file.component);
+    // What a job of several components is called by is its file.
+    file.component = if file.components.is_empty() { folder.join(&file.component) } else { path.to_path_buf() };
+    file.components.values_mut().for_each(|keys| keys.component = folder.join(&keys.component));
     file.bindings.values_mut().for_each(|url| *url = relative_to(folder, url));
     file.state_dir = file.state_dir.map(|dir| folder.join(dir));
     if let Some(checkpoints) = &mut file.checkpoints {
@@ -129,14 +163,28 @@ pub(crate) fn read(path: &Path) -> Outcome<JobFile> {
 }
 
 fn parse(text: &str) -> Outcome<JobFile> {
-    toml::from_str(text).map_err(|error| {
+    let file = toml::from_str(text).map_err(|error| {
         let message = error.message().to_owned();
         let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         let place = line.map(|n| format!("line {n}: ")).unwrap_or_default();
         let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        let hint = unknown.and_then(|name| suggest::hint(name, KEYS));
+        let twice = || message.starts_with("duplicate key").then(|| "a source has one wire; a union in a component joins two".to_owned());
+        let hint = unknown.and_then(|name| suggest::hint(name, KEYS)).or_else(twice);
         Fault::usage("cannot be understood").cause(format!("{place}{message}")).maybe_hint(hint)
-    })
+    })?;
+    components(&file).map_err(|cause| Fault::usage("cannot be understood").cause(cause))?;
+    Ok(file)
+}
+
+/// One component or several, and wires only between several.
+fn components(file: &JobFile) -> Result<(), String> {
+    let one = !file.component.as_os_str().is_empty();
+    match (one, file.components.is_empty(), file.wires.is_empty()) {
+        (false, true, _) => Err("missing field `component`: it names the job's component, or [components] names several".to_owned()),
+        (true, false, _) => Err("it has both `component` and [components]: keep the one that is meant".to_owned()),
+        (true, true, false) => Err("it has [wires], which join [components], and one `component` alone".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// `file:in.json` of a file in `folder`, seen from the current directory. Other URLs stay as they are.
@@ -177,6 +225,34 @@ mod tests {
         assert_eq!((file.parallelism.unwrap().to_string(), file.meter), ("2".to_owned(), Some(true)));
         let args: Vec<String> = file.args.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(args, ["exact=true", "query=q5", "ratio=0.5", "size=10"]);
+    }
+
+    #[test]
+    fn several_components_and_their_wires() {
+        let file = parse(concat!(
+            "[components.parse]\ncomponent = 'p.wasm'\nargs = { unit = 'celsius', n = 3 }\n[components.sum]\ncomponent = 's.wasm'\n",
+            "[wires]\n'sum.readings' = 'parse.readings'\n"
+        ));
+        let file = file.unwrap();
+        assert_eq!(file.components.keys().collect::<Vec<_>>(), ["parse", "sum"]);
+        assert_eq!(file.components["parse"].args["n"], Scalar::Whole(3));
+        assert_eq!(file.wires["sum.readings"], "parse.readings");
+    }
+
+    #[test]
+    fn one_component_or_several_but_not_both_and_no_source_twice() {
+        let several = "[components.a]\ncomponent = 'a.wasm'\n";
+        for (text, cause) in [
+            ("name = 'n'\n".to_owned(), "missing field `component`"),
+            (format!("component = 'a.wasm'\n{several}"), "both `component` and [components]"),
+            ("component = 'a.wasm'\n[wires]\n'a.b' = 'c.d'\n".to_owned(), "[wires], which join [components]"),
+            (format!("{several}[components.b]\nargs = {{}}\n"), "line 3: missing field `component`"),
+            (format!("{several}[wires]\n'a.b' = 'c.d'\n'a.b' = 'e.f'\n"), "line 5: duplicate key"),
+        ] {
+            let fault = parse(&text).unwrap_err();
+            assert!(fault.causes[0].contains(cause), "{cause:?} is missing in {fault:?}");
+            assert_eq!(fault.hint.is_some(), cause.contains("duplicate"), "{fault:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod hosted;
 mod interrupt;
 mod job_file;
 mod keep;
+mod loaded;
 mod meter;
 mod moment;
 mod monitor;

@@ -9,42 +9,66 @@ use tidemill_guest::{Component, Level, LoadError, LoadOptions, LogSink};
 
 use crate::console;
 use crate::fault::{Fault, Outcome};
-use crate::settings::Settings;
+use crate::loaded::{Components, Loaded};
+use crate::settings::{self, Settings};
 use crate::suggest;
 
-/// A component that has given its plan.
+/// A job that can run.
 pub(crate) struct Prepared {
-    pub(crate) component: Component,
+    pub(crate) components: Components,
     pub(crate) plan: Arc<Plan>,
-    /// The plan as the component wrote it; every instance must write the same.
+    /// The plan as the component wrote it, or as it is put together from those of several.
     pub(crate) document: String,
 }
 
-/// Loads the component, asks it for its plan and checks that.
+/// Loads the components, asks each for its plan, and checks those and the wires between them.
 ///
 /// # Errors
 /// Everything is refused that cannot run, with all that is wrong with a plan at once.
 pub(crate) fn prepare(settings: &Settings) -> Outcome<Prepared> {
-    let shown = settings.component().display();
-    let component = load(settings.component(), &options(settings))?;
-    let (plan, document) = component.plan(&settings.args).map_err(|e| {
-        let fault = Fault::refused(format!("{shown} gives no plan for {}", arguments(&settings.args))).because(&e);
+    let Some(several) = &settings.several else {
+        let loaded = planned("", settings.component(), &settings.args, options(settings))?;
+        let (plan, document) = (Arc::clone(&loaded.plan), loaded.document.clone());
+        return Ok(Prepared { components: Components::one(loaded), plan, document });
+    };
+    let load = |part: &settings::Part| {
+        let of = |fault: Fault| Fault { message: format!("component {:?}: {}", part.name, fault.message), ..fault };
+        planned(&part.name, &part.path, &part.args, options(settings)).map_err(of)
+    };
+    let all = several.parts.iter().map(load).collect::<Outcome<Vec<Loaded>>>()?;
+    let (components, plan) = Components::wired(all, settings.name.as_deref(), several, settings.bindings.keys())?;
+    let document = serde_json::to_string(&plan).map_err(|e| Fault::failed("the plan cannot be written").because(&e))?;
+    Ok(Prepared { components, plan: Arc::new(plan), document })
+}
+
+/// One component with its plan, which has been checked.
+fn planned(name: &str, path: &Path, args: &[(String, String)], options: LoadOptions) -> Outcome<Loaded> {
+    let shown = path.display();
+    let component = load_as(name, path, options)?;
+    let (plan, document) = component.plan(args).map_err(|e| {
+        let fault = Fault::refused(format!("{shown} gives no plan for {}", arguments(args))).because(&e);
         fault.maybe_hint(hint(&e))
     })?;
     plan::check(&plan).map_err(|e| {
         let fault = Fault::refused(format!("the plan of {shown} cannot run"));
         e.0.iter().fold(fault, |fault, line| fault.cause(line.clone()))
     })?;
-    Ok(Prepared { component, plan: Arc::new(plan), document })
+    Ok(Loaded { name: name.to_owned(), path: shown.to_string(), component, plan: Arc::new(plan), document, args: args.to_vec() })
 }
 
 /// Reads and compiles a component, or takes the compiled one from the cache.
 ///
 /// # Errors
 /// A file that cannot be read, and whatever is wrong with the component.
-pub(crate) fn load(path: &Path, options: &LoadOptions) -> Outcome<Component> {
+pub(crate) fn load(path: &Path, options: LoadOptions) -> Outcome<Component> {
+    load_as("", path, options)
+}
+
+/// As [`load`]; in the log its operators have the component's name in front.
+fn load_as(name: &str, path: &Path, options: LoadOptions) -> Outcome<Component> {
     let bytes = read(path)?;
-    Component::load(&bytes, options).map_err(|e| {
+    let options = LoadOptions { log: Arc::new(GuestLog { component: name.to_owned() }), ..options };
+    Component::load(&bytes, &options).map_err(|e| {
         let hint = hint(&e);
         Fault::refused(format!("cannot use {}", path.display())).because(&e).maybe_hint(hint)
     })
@@ -52,7 +76,7 @@ pub(crate) fn load(path: &Path, options: &LoadOptions) -> Outcome<Component> {
 
 /// How components are loaded here that are only looked at.
 pub(crate) fn plain_options() -> LoadOptions {
-    LoadOptions { cache_dir: cache_dir(), log: Arc::new(GuestLog), ..LoadOptions::default() }
+    LoadOptions { cache_dir: cache_dir(), log: Arc::new(GuestLog { component: String::new() }), ..LoadOptions::default() }
 }
 
 /// How the component of a job is loaded.
@@ -116,10 +140,15 @@ fn cache_dir() -> Option<PathBuf> {
 }
 
 /// What components log goes where messages go. Lower levels than `info` are for `--log-level` of a later day: dropped.
-struct GuestLog;
+struct GuestLog {
+    /// Where the job has several.
+    component: String,
+}
 
 impl LogSink for GuestLog {
     fn log(&self, level: Level, operator: &str, message: &str) {
+        let full = if self.component.is_empty() { operator.to_owned() } else { format!("{}.{operator}", self.component) };
+        let operator = full.as_str();
         match level {
             Level::Trace | Level::Debug => {}
             Level::Info => console::log("info", operator, message),

@@ -53,7 +53,7 @@ pub(crate) fn run(job: &JobArgs, settings: &Settings, span: &Span<'_>) -> Outcom
     let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
     let reading = cap(&mut ends, span.records, &control);
     let name = settings.job_name(plan.name.as_deref());
-    let keeping = claimed.keep(&plan, &graph, &name, &prepared.component.describe().sha256, &ends, &control)?;
+    let keeping = claimed.keep(&plan, &graph, &name, &prepared.components.digest(), &ends, &control)?;
     let prepared = Prepared { plan: Arc::new(plan), ..prepared };
     let run = Run::new(prepared, graph, ends, &settings, control)?;
     run.kept(keeping.checkpoints.clone()).quiet()?;

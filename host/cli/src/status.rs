@@ -7,10 +7,10 @@ use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::Plan;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 use tidemill_dataflow::{Control, OperatorStats, Snapshot};
-use tidemill_guest::Component;
 use tidemill_server::control::{Checkpoints, Operator, Status};
 use tidemill_state::Coordinator;
 
+use crate::loaded::Components;
 use crate::{moment, monitor, process, progress};
 
 /// What a job can tell of itself.
@@ -18,7 +18,7 @@ pub(crate) struct Telling {
     pub(crate) control: Arc<Control>,
     pub(crate) coordinator: Option<Arc<Coordinator>>,
     pub(crate) plan: Arc<Plan>,
-    pub(crate) component: Component,
+    pub(crate) components: Arc<Components>,
     pub(crate) workers: usize,
     pub(crate) sources: Vec<OperatorId>,
     pub(crate) sinks: Vec<OperatorId>,
@@ -51,7 +51,7 @@ impl Telling {
     }
 
     fn operators(&self, snapshot: &Snapshot) -> Vec<Operator> {
-        let fuel = self.component.fuel().unwrap_or_default();
+        let fuel = self.components.fuel().unwrap_or_default();
         let name = |id: &OperatorId| self.plan.operators[*id as usize].name.clone();
         let operators = self.plan.operators.iter().zip(&snapshot.operators).zip(0..).map(|((operator, stats), id)| Operator {
             name: operator.name.clone(),

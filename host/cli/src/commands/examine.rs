@@ -137,7 +137,7 @@ fn refusal(part: Part, error: &LoadError) -> Refusal {
 
 /// A plan that can run, or why there is none. A file that cannot be read is a failure of the server.
 fn planned(settings: &Settings) -> Outcome<Result<Planned, Refusal>> {
-    let bytes = prepare::read(settings.component())?;
+    let bytes = prepare::read(settings.only_component()?)?;
     Ok(Component::load(&bytes, &prepare::options(settings))
         .map_err(|e| refusal(Part::Component, &e))
         .and_then(|component| plan_of(&component, settings)))
@@ -168,6 +168,7 @@ fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusa
         job: settings.job_name(plan.name.as_deref()),
         component: component.describe().sha256.clone(),
         sha256: &component.describe().sha256,
+        parts: &[],
         plan: &plan,
         document: &document,
         graph: &graph,

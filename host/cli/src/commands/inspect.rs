@@ -1,7 +1,7 @@
 //! `tidemill inspect`: what a component is and asks for, without running it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tidemill_core::guest::Limits;
@@ -11,18 +11,19 @@ use tidemill_server::examined::{Capability, Verdict};
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
 
-use crate::fault::Outcome;
-use crate::{console, pack, prepare};
+use crate::fault::{Fault, Outcome};
+use crate::{console, job_file, pack, prepare};
 
 /// Show what a component imports and exports, what it asks for and whether it gets it
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:
   tidemill inspect wordcount.wasm
+  tidemill inspect job.toml              # every component that it names
 
 Ends with 3 when the component would be refused; the table says which import is the reason.")]
 pub(crate) struct InspectCommand {
-    /// The component
-    #[arg(value_name = "JOB.wasm")]
+    /// The component, or a job file that names it
+    #[arg(value_name = "JOB.wasm|job.toml")]
     component: PathBuf,
 }
 
@@ -35,10 +36,28 @@ pub(crate) struct Asked {
 
 /// Runs the command.
 pub(crate) fn run(command: &InspectCommand) -> Outcome<()> {
-    let bytes = prepare::read(&command.component)?;
-    let loaded = prepare::load(&command.component, &prepare::plain_options());
+    if command.component.extension().is_none_or(|extension| extension != "toml") {
+        return one(&command.component);
+    }
+    let file = job_file::read(&command.component)?;
+    if file.components.is_empty() {
+        return one(&file.component);
+    }
+    let mut first = Ok(());
+    for (name, keys) in &file.components {
+        console::result(&format!("[components.{name}]\n"))?;
+        let looked_at = one(&keys.component).map_err(|fault| Fault { message: format!("component {name:?}: {}", fault.message), ..fault });
+        console::result("\n")?;
+        first = first.and(looked_at);
+    }
+    first
+}
+
+fn one(path: &Path) -> Outcome<()> {
+    let bytes = prepare::read(path)?;
+    let loaded = prepare::load(path, prepare::plain_options());
     if let Ok(component) = &loaded {
-        console::result(&described(&command.component.display().to_string(), component.describe()))?;
+        console::result(&described(&path.display().to_string(), component.describe()))?;
     }
     if let Some(asked) = asked(&bytes) {
         console::result(&capabilities(&asked))?;

@@ -39,7 +39,8 @@ pub(crate) fn run(command: &PlanCommand) -> Outcome<()> {
     let shown = Shown {
         job: settings.job_name(prepared.plan.name.as_deref()),
         component: settings.component().display().to_string(),
-        sha256: &prepared.component.describe().sha256,
+        sha256: &prepared.components.digest(),
+        parts: &show::parts(&prepared.components),
         plan: &prepared.plan,
         document: &prepared.document,
         graph: &graph,

@@ -10,13 +10,14 @@ use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Checkpoints, Control, Failure, JobSpec, Options, Report};
-use tidemill_guest::{Component, StateMemory};
+use tidemill_guest::StateMemory;
 use tidemill_state::{Ending, Scratch};
 
 use crate::bindings::{self, Ends};
 use crate::fault::{Fault, Outcome};
 use crate::hosted::{Hosted, HostedArgs};
 use crate::keep::{Claimed, Keeping};
+use crate::loaded::Components;
 use crate::meter::{MeteredSink, MeteredSource, Once};
 use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
@@ -128,7 +129,7 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let control = Arc::new(Control::new(prepared.plan.operators.len(), graph.workers()));
     last.control = Some(Arc::clone(&control));
     let keeping = match claimed {
-        Some(claimed) => Some(claimed.keep(&prepared.plan, &graph, &name, &prepared.component.describe().sha256, &ends, &control)?),
+        Some(claimed) => Some(claimed.keep(&prepared.plan, &graph, &name, &prepared.components.digest(), &ends, &control)?),
         None => None,
     };
     let mut run = Run::new(prepared, graph, ends, &settings, control)?;
@@ -153,7 +154,7 @@ fn listen(place: &Place<'_>, control: &Arc<Control>, keeping: Option<&Keeping>, 
 /// A job about to run, with what is needed to watch it.
 pub(crate) struct Run {
     pub(crate) control: Arc<Control>,
-    component: Component,
+    components: Arc<Components>,
     spec: JobSpec,
     sources: Vec<OperatorId>,
     sinks: Vec<OperatorId>,
@@ -168,14 +169,9 @@ impl Run {
     /// # Errors
     /// When the component cannot be instantiated for this plan.
     pub(crate) fn new(prepared: Prepared, graph: Graph, ends: Ends, settings: &Settings, control: Arc<Control>) -> Outcome<Run> {
-        let Prepared { component, plan, document } = prepared;
-        let factory = match settings.state_bytes {
-            None => component.factory(&settings.args, document, Arc::clone(&plan)),
-            Some(bytes) => {
-                let state = state_memory(bytes, settings, graph.workers())?;
-                component.factory_within(&settings.args, document, Arc::clone(&plan), state)
-            }
-        };
+        let Prepared { components, plan, .. } = prepared;
+        let state = settings.state_bytes.map(|bytes| state_memory(bytes, settings, (graph.workers(), components.with_state())));
+        let factory = components.factory(state.transpose()?);
         let (first_record, first_output) = (Once::default(), Once::default());
         let endless = ends.sources.values().any(|s| !s.bounded());
         let meter_source = |(id, inner)| (id, Arc::new(MeteredSource { inner, first: first_record.clone() }) as Arc<dyn connect::Source>);
@@ -193,7 +189,7 @@ impl Run {
             checkpoints: None,
             options: options(settings)?,
         };
-        Ok(Run { control, component, spec, sources, sinks, endless, first_record, first_output })
+        Ok(Run { control, components: Arc::new(components), spec, sources, sinks, endless, first_record, first_output })
     }
 
     /// Begins with a checkpoint.
@@ -213,7 +209,7 @@ impl Run {
             control: Arc::clone(&self.control),
             coordinator: keeping.map(|keeping| Arc::clone(&keeping.coordinator)),
             plan: Arc::clone(&self.spec.plan),
-            component: self.component.clone(),
+            components: Arc::clone(&self.components),
             workers: self.spec.graph.workers(),
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
@@ -259,10 +255,10 @@ impl Run {
             end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
             steady: monitor::steady(&samples, end),
             peak_rss_bytes: process::peak_rss_bytes(),
-            recycled: self.component.recycled(),
+            recycled: self.components.recycled(),
             pauses_us: self.control.pauses_us(),
-            moved: self.component.moved(),
-            fuel: self.component.fuel(),
+            moved: self.components.moved(),
+            fuel: self.components.fuel(),
             snapshot: ended.snapshot,
         };
         if console::watched() {
@@ -292,12 +288,14 @@ fn finish(keeping: Option<&Keeping>, listener: Option<Listener>, stopped: bool) 
 /// State memory of each worker that is less than this would be moved out and back with every block.
 const STATE_BYTES_MIN: usize = 1 << 20;
 
-/// Each worker's share of the budget for state, and the store for the rest.
-fn state_memory(bytes: usize, settings: &Settings, workers: usize) -> Outcome<StateMemory> {
+/// Each worker's share of the budget for state, and the store for the rest. `components` have state on each.
+fn state_memory(bytes: usize, settings: &Settings, (workers, components): (usize, usize)) -> Outcome<StateMemory> {
     let share = bytes / workers;
-    if share < STATE_BYTES_MIN {
-        let each = format!("--state-memory is {share} bytes for each of {workers} workers, and less than 1 MiB is of no use");
-        return Err(Fault::usage(each).hint(format!("give at least {workers}MiB")));
+    if share / components < STATE_BYTES_MIN {
+        let of = if components == 1 { String::new() } else { format!(" and {components} components with state") };
+        let each = share / components;
+        let each = format!("--state-memory is {each} bytes for each of {workers} workers{of}, and less than 1 MiB is of no use");
+        return Err(Fault::usage(each).hint(format!("give at least {}MiB", workers * components)));
     }
     let dir = settings.state_dir.clone().unwrap_or_else(std::env::temp_dir);
     let scratch = Scratch::create(&dir).map_err(|e| {

@@ -1,8 +1,10 @@
 //! What a run was asked for: the flags laid over the job file.
 
 mod keep;
+mod several;
 
 pub(crate) use keep::{CheckpointMode, KeepArgs, KeepSettings};
+pub(crate) use several::{Part, Several};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,7 +71,9 @@ pub(crate) struct RunArgs {
 /// Everything decided, defaults aside.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// The component's file; that of the job where it has several.
     pub(crate) component: PathBuf,
+    pub(crate) several: Option<Several>,
     pub(crate) name: Option<String>,
     pub(crate) args: Vec<(String, String)>,
     pub(crate) bindings: BTreeMap<String, String>,
@@ -113,6 +117,7 @@ fn with_file<T>(job: &JobArgs, settings: impl FnOnce(JobFile) -> Outcome<T>) -> 
 fn lay_over(file: JobFile, job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
     let mut args: BTreeMap<String, String> = file.args.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
     args.extend(unique("--arg", &job.args)?);
+    let several = if file.components.is_empty() { None } else { Some(several::several(&file, std::mem::take(&mut args))?) };
     let mut bindings = file.bindings.clone();
     bindings.extend(unique("--bind", &run.binds)?);
     let file_parallelism = key("parallelism", file.parallelism.as_ref().map(Scalar::to_string).as_deref(), value::parallelism)?;
@@ -132,6 +137,7 @@ fn lay_over(file: JobFile, job: &JobArgs, run: &RunArgs) -> Outcome<Settings> {
     }
     Ok(Settings {
         component: file.component,
+        several,
         name: run.name.clone().or(file.name),
         args: args.into_iter().collect(),
         bindings,
@@ -166,9 +172,24 @@ impl Settings {
         self.name.clone().or_else(|| plan.map(str::to_owned)).unwrap_or_else(stem)
     }
 
-    /// The component's path.
+    /// The component's path, or that of the file that names several.
     pub(crate) fn component(&self) -> &Path {
         &self.component
+    }
+
+    /// The component's path, for what is done with one alone.
+    ///
+    /// # Errors
+    /// Where the job has several.
+    pub(crate) fn only_component(&self) -> Outcome<&Path> {
+        match &self.several {
+            None => Ok(&self.component),
+            Some(several) => {
+                let count = several.parts.len();
+                Err(Fault::refused(format!("a server runs jobs of one component, and {} has {count}", self.component.display()))
+                    .hint("`tidemill run` runs it in the foreground, with checkpoints and savepoints"))
+            }
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Shown, partition_reason, partition_word, port_name};
+use super::{Part, Shown, partition_reason, partition_word, port_name};
 
 /// The component's own document and the graph that would run.
 pub(crate) fn json(shown: &Shown<'_>) -> Value {
     // The document was read from this text, so it is JSON.
     let document: Value = serde_json::from_str(shown.document).unwrap_or(Value::Null);
-    json!({
+    let part = |part: &Part| json!({"name": part.name, "path": part.path, "contract": part.contract, "sha256": part.sha256});
+    let mut value = json!({
         "job": shown.job,
         "component": {"path": shown.component, "sha256": shown.sha256},
         "plan": document,
@@ -19,7 +20,11 @@ pub(crate) fn json(shown: &Shown<'_>) -> Value {
             "edges": edges(shown),
             "chains": chains(shown),
         },
-    })
+    });
+    if !shown.parts.is_empty() {
+        value["components"] = shown.parts.iter().map(part).collect();
+    }
+    value
 }
 
 fn operators(shown: &Shown<'_>) -> Vec<Value> {
@@ -61,8 +66,14 @@ fn chains<'a>(shown: &'a Shown<'_>) -> Vec<Vec<&'a str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::with_shown;
+    use super::super::tests::{with_several, with_shown};
     use super::*;
+
+    #[test]
+    fn programs_find_the_components_of_a_job_that_has_several() {
+        with_several(|shown| assert_eq!(json(shown)["components"][1]["path"], "parse.wasm"));
+        with_shown(|shown| assert_eq!(json(shown).get("components"), None));
+    }
 
     #[test]
     fn programs_find_plan_and_graph() {

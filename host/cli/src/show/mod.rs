@@ -9,6 +9,7 @@ mod text;
 use tidemill_core::plan::{DEAD_LETTER, Edge, Graph, LATE, Operator, PORT_DEAD_LETTER, PORT_LATE, Partition, Plan};
 
 use crate::bindings::Bound;
+use crate::loaded::{Components, Loaded};
 
 pub(crate) use document::json;
 pub(crate) use mermaid::mermaid;
@@ -19,6 +20,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) job: String,
     pub(crate) component: String,
     pub(crate) sha256: &'a str,
+    /// The components, where there are several.
+    pub(crate) parts: &'a [Part],
     pub(crate) plan: &'a Plan,
     pub(crate) document: &'a str,
     pub(crate) graph: &'a Graph,
@@ -27,6 +30,33 @@ pub(crate) struct Shown<'a> {
     pub(crate) idle_ms: Option<u64>,
     /// Why the idle timeout is what it is.
     pub(crate) idle_reason: &'static str,
+}
+
+/// One of several components.
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) contract: String,
+    pub(crate) sha256: String,
+}
+
+impl Part {
+    /// Whether an operator of the whole is of this component, whose name it has in front.
+    fn has(&self, operator: &Operator) -> bool {
+        operator.name.split_once('.').is_some_and(|(component, _)| component == self.name)
+    }
+}
+
+/// The components of a job, where they are several.
+pub(crate) fn parts(components: &Components) -> Vec<Part> {
+    let several = components.all.iter().filter(|loaded| !loaded.name.is_empty());
+    let part = |loaded: &Loaded| Part {
+        name: loaded.name.clone(),
+        path: loaded.path.clone(),
+        contract: loaded.plan.contract.clone(),
+        sha256: loaded.component.describe().sha256.clone(),
+    };
+    several.map(part).collect()
 }
 
 impl Shown<'_> {
@@ -118,6 +148,48 @@ pub(crate) mod tests {
        "inputs": [{"from": "kelvin"}], "outputs": [{"schema": "sensor:string,kelvin:f64"}]},
       {"name": "averages", "kind": {"sink": {"binding": "averages", "format": "json"}}, "inputs": [{"from": "average"}]}]}"#;
 
+    /// Hands the plan of two wired components to a test.
+    pub(crate) fn with_several(test: impl FnOnce(&Shown<'_>)) {
+        let whole: Plan = serde_json::from_str(DOCUMENT).unwrap();
+        let mut rows: Vec<Operator> = whole.operators.clone();
+        rows.truncate(3);
+        let sink = |from: &str| {
+            let mut sink = whole.operators[4].clone();
+            sink.inputs[0].from = from.to_owned();
+            sink
+        };
+        rows.push(sink("kelvin"));
+        let parse = Plan { operators: rows, ..whole.clone() };
+        let mut source = whole.operators[0].clone();
+        source.outputs = whole.operators[2].outputs.clone();
+        let mut average = whole.operators[3].clone();
+        average.inputs[0].from = source.name.clone();
+        let average = Plan { operators: vec![source, average, sink("average")], ..whole };
+        let wires = [tidemill_core::plan::Wire { source: "average.readings".to_owned(), sink: "parse.averages".to_owned() }];
+        let parts = [("average", &average), ("parse", &parse)].map(|(name, plan)| tidemill_core::plan::Part { name, plan });
+        let plan = tidemill_core::plan::wire(Some("job"), &parts, &wires).unwrap().plan;
+        let graph = Graph::resolve(&plan, &Settings::default());
+        let bounds = bindings::resolve(&plan, &std::collections::BTreeMap::new()).unwrap();
+        let part = |name: &str| Part {
+            name: name.to_owned(),
+            path: format!("{name}.wasm"),
+            contract: "0.1.0".to_owned(),
+            sha256: "abc".to_owned(),
+        };
+        test(&Shown {
+            job: "job".to_owned(),
+            component: "job.toml".to_owned(),
+            sha256: "abc",
+            parts: &["average", "parse"].map(part),
+            plan: &plan,
+            document: "{}",
+            graph: &graph,
+            bounds: &bounds,
+            idle_ms: None,
+            idle_reason: "off",
+        });
+    }
+
     /// Hands a resolved plan to a test: two workers by flag, one for the sink.
     pub(crate) fn with_shown(test: impl FnOnce(&Shown<'_>)) {
         let plan: Plan = serde_json::from_str(DOCUMENT).unwrap();
@@ -128,6 +200,7 @@ pub(crate) mod tests {
             job: "sensor-average".to_owned(),
             component: "job.wasm".to_owned(),
             sha256: "abc",
+            parts: &[],
             plan: &plan,
             document: DOCUMENT,
             graph: &graph,

@@ -17,7 +17,12 @@ pub(crate) fn text(shown: &Shown<'_>) -> String {
     let workers = shown.graph.workers();
     let plural = if workers == 1 { "worker" } else { "workers" };
     let mut out = format!("{}: {} operators on {workers} {plural}\n", shown.job, shown.plan.operators.len());
-    let _ = writeln!(out, "component {} (contract {}, sha256 {})", shown.component, shown.plan.contract, shown.sha256);
+    if shown.parts.is_empty() {
+        let _ = writeln!(out, "component {} (contract {}, sha256 {})", shown.component, shown.plan.contract, shown.sha256);
+    }
+    for part in shown.parts {
+        let _ = writeln!(out, "component {} = {} (contract {}, sha256 {})", part.name, part.path, part.contract, part.sha256);
+    }
     for (index, chain) in shown.graph.chains.iter().enumerate().filter(|(_, c)| c.members.len() > 1) {
         let names: Vec<&str> = chain.members.iter().map(|id| shown.operator(*id).name.as_str()).collect();
         let _ = writeln!(out, "chain {index}: {} (one guest call per block)", names.join(" > "));
@@ -228,8 +233,19 @@ fn word(value: &impl serde::Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::with_shown;
+    use super::super::tests::{with_several, with_shown};
     use super::*;
+
+    #[test]
+    fn several_components_are_listed_with_their_files() {
+        with_several(|shown| {
+            let text = text(shown);
+            let head = "job: 5 operators on 1 worker\ncomponent average = average.wasm (contract 0.1.0, sha256 abc)\n\
+                        component parse = parse.wasm (contract 0.1.0, sha256 abc)\n";
+            assert!(text.starts_with(head), "{text}");
+            assert!(text.contains("average.average - window") && text.contains("from parse.kelvin, key sensor"), "{text}");
+        });
+    }
 
     #[test]
     fn who_is_chained_otherwise_says_so() {

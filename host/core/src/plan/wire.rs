@@ -49,6 +49,8 @@ pub struct Wired {
     pub plan: Plan,
     /// The place of each of its operators.
     pub places: Vec<Place>,
+    /// The bindings that there would be without wires, each with the wire in its stead.
+    pub replaced: Vec<(String, Wire)>,
 }
 
 /// A wire whose ends have been found.
@@ -68,6 +70,7 @@ pub fn wire(name: Option<&str>, parts: &[Part<'_>], wires: &[Wire]) -> Result<Wi
     check::check(&whole.plan)?;
     refuse::times(parts, &whole, &resolved)?;
     separate(&mut whole);
+    whole.replaced = resolved.iter().flat_map(|wire| replaced(parts, wire)).collect();
     Ok(whole)
 }
 
@@ -75,7 +78,11 @@ pub fn wire(name: Option<&str>, parts: &[Part<'_>], wires: &[Wire]) -> Result<Wi
 fn merge(name: Option<&str>, parts: &[Part<'_>], wires: &[Resolved<'_>]) -> Result<Wired, Error> {
     // Chaining, which keeps components apart here, is of the newest contract; older plans mean in it what they meant.
     let contract = CONTRACTS[CONTRACTS.len() - 1].version().to_owned();
-    let mut whole = Wired { plan: Plan { contract, name: name.map(str::to_owned), fuse: true, operators: Vec::new() }, places: Vec::new() };
+    let mut whole = Wired {
+        plan: Plan { contract, name: name.map(str::to_owned), fuse: true, operators: Vec::new() },
+        places: Vec::new(),
+        replaced: Vec::new(),
+    };
     let fed: HashMap<Name<'_>, Name<'_>> = wires.iter().map(|wire| (named(parts, wire.source), named(parts, wire.sink))).collect();
     let sinks: HashMap<Name<'_>, &Input> =
         wires.iter().filter_map(|wire| Some((named(parts, wire.sink), operator(parts, wire.sink).inputs.first()?))).collect();
@@ -102,6 +109,16 @@ fn merge(name: Option<&str>, parts: &[Part<'_>], wires: &[Resolved<'_>]) -> Resu
         }
     }
     Ok(whole)
+}
+
+/// The bindings of both ends of a wire.
+fn replaced(parts: &[Part<'_>], wire: &Resolved<'_>) -> Vec<(String, Wire)> {
+    let binding = |place: Place| match &operator(parts, place).kind {
+        Kind::Source(spec) => Some(joined((parts[place.component].name, &spec.binding))),
+        Kind::Sink(spec) => Some(joined((parts[place.component].name, &spec.binding))),
+        _ => None,
+    };
+    [wire.source, wire.sink].into_iter().filter_map(binding).map(|binding| (binding, wire.wire.clone())).collect()
 }
 
 /// A component and one of its operators.

@@ -52,7 +52,7 @@ pub(crate) fn run(command: &SubmitCommand) -> Outcome<()> {
     let client = Client::new(&command.server)?;
     let settings = settings::gather(&command.job, &command.run)?;
     let file_interval = settings::gather_keep(&command.job, &settings::KeepArgs::default())?.map(|keep| keep.interval);
-    let component = component(&client, settings.component())?;
+    let component = component(&client, settings.only_component()?)?;
     let submit = request(&settings, component, command, file_interval)?;
     let job: JobView = client.post("/v1/jobs", &submit)?;
     if command.json {

@@ -54,6 +54,8 @@ fn what_is_wired_disappears_and_the_rest_has_its_components_name() {
     assert_eq!(wired.plan.operators[4].inputs[0].from, "parse.read", "the dead letters are still read");
     let Kind::Sink(spec) = &wired.plan.operators[1].kind else { panic!("no sink") };
     assert_eq!(spec.binding, "step.out");
+    let replaced: Vec<&str> = wired.replaced.iter().map(|(binding, _)| binding.as_str()).collect();
+    assert_eq!(replaced, ["step.in", "parse.out"]);
     check::check(&wired.plan).unwrap();
 }
 

@@ -1,0 +1,143 @@
+//! The components of a job, loaded: one, or several that are wired. The rest of the program knows one plan and one factory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tidemill_core::guest::{Factory, OperatorId};
+use tidemill_core::plan::{self, Place, Plan};
+use tidemill_core::several::Factories;
+use tidemill_guest::{Component, Fuel, StateMemory};
+
+use crate::fault::{Fault, Outcome};
+use crate::settings::Several;
+
+/// A component that has given its plan.
+pub(crate) struct Loaded {
+    /// Its name in the job; empty where it is alone.
+    pub(crate) name: String,
+    /// Its file, for messages.
+    pub(crate) path: String,
+    pub(crate) component: Component,
+    pub(crate) plan: Arc<Plan>,
+    /// The plan as the component wrote it; every instance must write the same.
+    pub(crate) document: String,
+    pub(crate) args: Vec<(String, String)>,
+}
+
+/// All components of a job.
+pub(crate) struct Components {
+    pub(crate) all: Vec<Loaded>,
+    /// Which operator of the whole is whose, where there are several.
+    places: Option<Vec<Place>>,
+}
+
+impl Components {
+    /// A job of one component.
+    pub(crate) fn one(loaded: Loaded) -> Components {
+        Components { all: vec![loaded], places: None }
+    }
+
+    /// The components wired, and the plan of the whole. `bindings` are the names that are given a URL.
+    ///
+    /// # Errors
+    /// All that is wrong with the wires, or with the whole.
+    pub(crate) fn wired<'a>(
+        all: Vec<Loaded>,
+        name: Option<&str>,
+        several: &Several,
+        bindings: impl Iterator<Item = &'a String>,
+    ) -> Outcome<(Components, Plan)> {
+        let parts: Vec<plan::Part<'_>> = all.iter().map(|loaded| plan::Part { name: &loaded.name, plan: &loaded.plan }).collect();
+        let wired = plan::wire(name, &parts, &several.wires).map_err(|e| {
+            let fault = Fault::refused("the components do not make a job");
+            e.0.iter().fold(fault, |fault, line| fault.cause(line.clone()))
+        })?;
+        for given in bindings {
+            if let Some((_, wire)) = wired.replaced.iter().find(|(binding, _)| binding == given) {
+                let fault = Fault::refused(format!("binding {given:?} is given, but a wire stands in its stead"));
+                return Err(fault.cause(format!("{:?} = {:?}", wire.source, wire.sink)).hint("remove one of the two"));
+            }
+        }
+        Ok((Components { all, places: Some(wired.places) }, wired.plan))
+    }
+
+    /// What tells these components from others: the digest of the only one, or of the lines `NAME DIGEST` of several.
+    pub(crate) fn digest(&self) -> String {
+        match (&self.places, self.all.as_slice()) {
+            (None, [one]) => one.component.describe().sha256.clone(),
+            (_, all) => digest_of(all.iter().map(|loaded| (loaded.name.as_str(), loaded.component.describe().sha256.as_str()))),
+        }
+    }
+
+    /// Makes instances of the whole; the memory that state may have is divided among those that have any.
+    pub(crate) fn factory(&self, state: Option<StateMemory>) -> Arc<dyn Factory> {
+        let state = state.map(|state| StateMemory { bytes: state.bytes / self.with_state(), ..state });
+        let made = |loaded: &Loaded| {
+            let (document, plan) = (loaded.document.clone(), Arc::clone(&loaded.plan));
+            match state.clone() {
+                None => loaded.component.factory(&loaded.args, document, plan),
+                Some(state) => loaded.component.factory_within(&loaded.args, document, plan, state),
+            }
+        };
+        match (&self.places, self.all.as_slice()) {
+            (None, [one]) => made(one),
+            (places, all) => {
+                let parts = all.iter().map(|loaded| (loaded.name.clone(), made(loaded))).collect();
+                Arc::new(Factories::new(parts, places.clone().unwrap_or_default()))
+            }
+        }
+    }
+
+    /// How many of them declare state, and at least one.
+    pub(crate) fn with_state(&self) -> usize {
+        let stateful = |loaded: &&Loaded| loaded.plan.operators.iter().any(|operator| !operator.state_schema().fields().is_empty());
+        self.all.iter().filter(stateful).count().max(1)
+    }
+
+    /// What the operators of the whole have cost; none where it was not asked for.
+    pub(crate) fn fuel(&self) -> Option<BTreeMap<OperatorId, Fuel>> {
+        let each: Vec<BTreeMap<OperatorId, Fuel>> = self.all.iter().map(|loaded| loaded.component.fuel()).collect::<Option<_>>()?;
+        let Some(places) = &self.places else { return each.into_iter().next() };
+        let whole = |component: usize, operator: OperatorId| {
+            places.iter().position(|place| (place.component, place.operator) == (component, operator)).map(|id| id as OperatorId)
+        };
+        let of_one = |(component, fuel): (usize, BTreeMap<OperatorId, Fuel>)| {
+            let all = fuel.into_iter().filter_map(move |(operator, fuel)| {
+                let with = fuel.with.iter().filter_map(|&other| whole(component, other)).collect();
+                Some((whole(component, operator)?, Fuel { with, ..fuel }))
+            });
+            all.collect::<Vec<_>>()
+        };
+        Some(each.into_iter().enumerate().flat_map(of_one).collect())
+    }
+
+    /// How many instances have been replaced because their memory had grown.
+    pub(crate) fn recycled(&self) -> u64 {
+        self.all.iter().map(|loaded| loaded.component.recycled()).sum()
+    }
+
+    /// How many pieces of state have been moved out of memory, and back.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        let each = self.all.iter().map(|loaded| loaded.component.moved());
+        each.fold((0, 0), |(out, back), (more_out, more_back)| (out + more_out, back + more_back))
+    }
+}
+
+fn digest_of<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let lines: String = parts.map(|(name, sha256)| format!("{name} {sha256}\n")).collect();
+    Sha256::digest(lines).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_several_changes_with_each_name_and_component() {
+        let all = [[("a", "1"), ("b", "2")], [("a", "2"), ("b", "1")], [("a", "1"), ("c", "2")]];
+        let digests = all.map(|parts| digest_of(parts.into_iter()));
+        assert!(digests[0] != digests[1] && digests[0] != digests[2], "{digests:?}");
+        assert_eq!(digests[0], "2951835de33689a441bfa61bc7af99b1f0305ca8ec0ab4dd508f14f57b27ca23", "sha256sum of the lines");
+    }
+}
