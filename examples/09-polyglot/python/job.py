@@ -1,6 +1,6 @@
 """Lines of two kinds of thermometers become readings; what cannot be read is kept apart."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from tidemill import Job, Refusal, job, out_of_order, record, seconds
 
@@ -16,7 +16,7 @@ def parse(line: str) -> Reading:
     """Reads `2026-03-01T12:00:05 cellar 21.4C`; old thermometers send Fahrenheit."""
     try:
         when, sensor, value = line.split()
-        at = datetime.fromisoformat(when).replace(tzinfo=timezone.utc)
+        at = datetime.fromisoformat(when).replace(tzinfo=UTC)
         degrees = float(value[:-1])
     except ValueError as error:
         raise Refusal(f"no reading: {error}") from error

@@ -85,6 +85,37 @@ fn state_of_both_components_goes_on_at_another_parallelism() {
 }
 
 #[test]
+fn one_component_is_exchanged_for_one_in_another_language() {
+    let case = Case(Folder::new());
+    let line = |i: i64| format!("2026-03-01T12:{:02}:{:02} s{} {}.5C\n", i / 60 % 60, i % 60, i % 3, i % 40);
+    case.0.write("lines.txt", (0..3_000).map(line).collect::<String>());
+    let job = |language: &str| {
+        let part = |name: &str, wasm| format!("[components.{name}]\ncomponent = {wasm:?}\n");
+        let (parse, average) = (part("parse", guest("python", "polyglot")), part("average", guest(language, "sensor-windows")));
+        case.0.write("job.toml", format!("{parse}{average}[wires]\n\"average.readings\" = \"parse.readings\"\n"));
+    };
+    let run = |out: &str, rate: &str| {
+        let run = case.job("run").args(["job.toml", "--name", "averages", "--parallelism", "2"]).bind("parse.rejected", "discard:");
+        run.bind("parse.lines", &format!("file:lines.txt{rate}")).bind("average.averages", &format!("file:{out}"))
+    };
+    job("rust");
+    run("whole", "").run().expect(exit::OK, &[]);
+    let kept = |rate| run("out", rate).args(["--checkpoint-dir", "kept", "--checkpoint-interval", "20ms"]);
+    let running = kept("?rate=100").start();
+    while case.0.entries("kept/log").len() < 3 || case.0.entries("kept/parts").is_empty() {
+        std::thread::yield_now();
+    }
+    case.job("stop").args(["averages", "--savepoint", "--name", "rust"]).run().expect(exit::OK, &["of keyed state"]);
+    running.end().expect(exit::OK, &[]);
+    let shown = case.0.sorted_lines("out").len();
+    job("c");
+    kept("").run().expect(exit::OK, &["going on from checkpoint"]);
+    let whole = case.0.sorted_lines("whole");
+    assert!(shown < whole.len(), "nothing was left to do");
+    assert_eq!(case.0.sorted_lines("out"), whole);
+}
+
+#[test]
 fn failures_and_the_log_name_component_and_operator() {
     let case = Case::new();
     case.0.write("job.toml", halves(", heard = 5", WIRES));
