@@ -7,6 +7,7 @@
 pub mod block;
 pub mod checkpoint;
 pub mod connect;
+pub mod explain;
 pub mod guest;
 pub mod key;
 pub mod plan;
