@@ -74,6 +74,10 @@ impl Reader for MeteredReader {
         self.inner.splits()
     }
 
+    fn split_name(&self, split: usize) -> Option<String> {
+        self.inner.split_name(split)
+    }
+
     fn observe(&mut self, split: usize, max_time: tidemill_core::TimeMs) {
         self.inner.observe(split, max_time);
     }

@@ -134,6 +134,10 @@ impl Reader for PacedReader {
         self.inner.splits()
     }
 
+    fn split_name(&self, split: usize) -> Option<String> {
+        self.inner.split_name(split)
+    }
+
     fn position(&mut self, boundary: Option<u64>) -> Result<Option<String>, Error> {
         self.inner.position(boundary)
     }

@@ -47,7 +47,7 @@ impl Source for PipeSource {
     /// The first worker to ask reads; the others have nothing to do.
     fn reader(&self, _worker: usize, _peers: usize, waker: Waker) -> Result<Box<dyn Reader>, Error> {
         let Some(input) = self.input.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(Box::new(PipeReader { stream: None, stop: None, splits: Vec::new() }));
+            return Ok(Box::new(PipeReader { name: self.name.clone(), stream: None, stop: None, splits: Vec::new() }));
         };
         let (send, receive) = sync_channel(READS_AHEAD);
         let Input { read, stop } = input;
@@ -56,7 +56,12 @@ impl Source for PipeSource {
         thread::Builder::new().name("read".to_owned()).spawn(pump).map_err(failed)?;
         let handed = Handed { name: self.name.clone(), receive, rest: Vec::new(), used: 0 };
         let stream = Stream::new(handed, self.name.clone(), Decoder::new(&self.layout, self.format));
-        Ok(Box::new(PipeReader { stream: Some(stream), stop, splits: vec![SplitTime { max_time: TIME_MIN, ended: false }] }))
+        Ok(Box::new(PipeReader {
+            name: self.name.clone(),
+            stream: Some(stream),
+            stop,
+            splits: vec![SplitTime { max_time: TIME_MIN, ended: false }],
+        }))
     }
 
     fn bounded(&self) -> bool {
@@ -121,6 +126,7 @@ impl Bytes for Handed {
 }
 
 struct PipeReader {
+    name: String,
     stream: Option<Stream<Handed>>,
     stop: Option<Box<dyn FnOnce() + Send>>,
     splits: Vec<SplitTime>,
@@ -145,6 +151,10 @@ impl Reader for PipeReader {
 
     fn splits(&self) -> &[SplitTime] {
         &self.splits
+    }
+
+    fn split_name(&self, _: usize) -> Option<String> {
+        Some(self.name.clone())
     }
 
     fn observe(&mut self, split: usize, max_time: TimeMs) {

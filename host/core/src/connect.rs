@@ -110,6 +110,12 @@ pub trait Reader {
     /// The splits of this reader and how far they have come. The list only grows.
     fn splits(&self) -> &[SplitTime];
 
+    /// What people call a split: a file, a partition, an address.
+    fn split_name(&self, split: usize) -> Option<String> {
+        let _ = split;
+        None
+    }
+
     /// Told when the job, not the source, assigns event time: the greatest time that the records of the last
     /// batch were given.
     fn observe(&mut self, split: usize, max_time: TimeMs);

@@ -38,11 +38,13 @@ pub fn of_splits(strategy: Watermarks, splits: &[SplitTime], idle: impl Fn(usize
 
 /// What a sender last said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sender {
-    watermark: TimeMs,
-    /// An idle sender, or one back from idling that is still behind the output.
-    counted: bool,
-    idle: bool,
+pub struct Said {
+    /// Its watermark.
+    pub watermark: TimeMs,
+    /// Whether it counts. An idle sender does not, nor one back from idling that is still behind the output.
+    pub counted: bool,
+    /// Whether it is idle.
+    pub idle: bool,
 }
 
 /// What changed in a [`Merge`].
@@ -59,7 +61,7 @@ pub enum Advance {
 /// The minimum over active senders. See the module.
 #[derive(Clone, Debug)]
 pub struct Merge {
-    senders: Vec<Sender>,
+    senders: Vec<Said>,
     output: TimeMs,
     idle: bool,
 }
@@ -67,7 +69,7 @@ pub struct Merge {
 impl Merge {
     /// A valve in front of `senders` active senders that have said nothing.
     pub fn new(senders: usize) -> Merge {
-        let sender = Sender { watermark: TIME_MIN, counted: true, idle: false };
+        let sender = Said { watermark: TIME_MIN, counted: true, idle: false };
         Merge { senders: vec![sender; senders], output: TIME_MIN, idle: false }
     }
 
@@ -86,9 +88,9 @@ impl Merge {
         self.idle
     }
 
-    /// What each sender last said and whether it counts: for `explain`.
-    pub fn senders(&self) -> impl Iterator<Item = (TimeMs, bool)> + '_ {
-        self.senders.iter().map(|s| (s.watermark, s.counted))
+    /// What each sender last said: for `explain`.
+    pub fn senders(&self) -> impl Iterator<Item = Said> + '_ {
+        self.senders.iter().copied()
     }
 
     /// A sender says its watermark. It is active from now on; a watermark that falls is ignored.

@@ -14,6 +14,7 @@ use tidemill_core::checkpoint::CheckpointId;
 use tidemill_core::checkpoint::poison::Suspect;
 use tidemill_core::{TIME_MIN, TimeMs};
 
+use crate::board::Board;
 use crate::report::{Cause, Failure};
 use crate::ticks::Ticks;
 
@@ -38,6 +39,8 @@ pub struct Control {
     /// Every tick before this one has passed all sinks.
     settled: AtomicU64,
     pub(crate) operators: Vec<OperatorCounters>,
+    /// What operators say when they are asked.
+    pub(crate) board: Board,
 }
 
 /// Counters of one operator, summed over workers.
@@ -105,6 +108,7 @@ impl Control {
             pauses: Mutex::default(),
             settled: AtomicU64::new(0),
             operators: std::iter::repeat_with(counters).take(operators).collect(),
+            board: Board::new(workers),
         }
     }
 

@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tidemill_core::watermark::{Advance, Merge};
+use tidemill_core::explain::{SenderFacts, WorkerFacts};
+use tidemill_core::watermark::{Advance, Merge, Said};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 use timely::communication::Pull;
 use timely::dataflow::channels::Message;
@@ -22,6 +23,7 @@ use timely::dataflow::{Scope, Stream};
 use timely::progress::frontier::MutableAntichain;
 
 use crate::barrier::{Aside, Barrier};
+use crate::board::Teller;
 use crate::control::Control;
 use crate::in_flight::{Found, Lane};
 use crate::logic::{Context, Logic};
@@ -102,6 +104,9 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
         merge: Merge::new(senders),
         bases,
         cx: Context::new(outputs, (worker, peers), parts.control, parts.clock, parts.id),
+        teller: Teller::new(parts.id, worker),
+        started: Instant::now(),
+        id: parts.id,
         logic: parts.logic,
         barrier: parts.barrier,
         clocked: parts.clocked,
@@ -116,7 +121,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
             activator.activate();
         }
         move |frontiers: &[MutableAntichain<Tick>]| {
-            let start = Instant::now();
+            let start = frame.begin();
             let mut worked = false;
             if let Some((found, capabilities)) = first.take() {
                 worked = true;
@@ -134,6 +139,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
             if frame.rest(frontiers.iter().all(|f| f.is_empty())) {
                 activator.activate();
             }
+            frame.tell();
             if worked {
                 frame.cx.counters().busy_ns.fetch_add(start.elapsed().as_nanos() as u64, std::sync::atomic::Ordering::Relaxed);
             }
@@ -149,11 +155,32 @@ struct Base {
     one: bool,
 }
 
+/// What has been heard of each input: the least that counts.
+fn heard(bases: &[Base], merge: &Merge, worker: usize) -> Vec<SenderFacts> {
+    let senders: Vec<Said> = merge.senders().collect();
+    let end = |input: usize| bases.get(input + 1).map_or(senders.len(), |next| next.first);
+    let input = |(input, base): (usize, &Base)| {
+        let own = &senders[base.first..end(input)];
+        let least = own.iter().enumerate().filter(|(_, said)| said.counted).min_by_key(|(_, said)| said.watermark);
+        SenderFacts {
+            input,
+            worker: least.map(|(sender, _)| if base.one { worker } else { sender }),
+            watermark: least.map_or(TIME_MIN, |(_, said)| said.watermark),
+            idle: own.iter().filter(|said| said.idle).count(),
+        }
+    };
+    bases.iter().enumerate().map(input).collect()
+}
+
 /// The state of one operator on one worker.
 struct Frame {
     merge: Merge,
     bases: Vec<Base>,
     cx: Context,
+    teller: Teller,
+    /// When this activation began.
+    started: Instant,
+    id: usize,
     logic: Box<dyn Logic>,
     barrier: Option<Barrier>,
     clocked: bool,
@@ -162,6 +189,26 @@ struct Frame {
 }
 
 impl Frame {
+    fn begin(&mut self) -> Instant {
+        self.cx.control.board.enter(self.worker, self.id);
+        self.started = Instant::now();
+        self.started
+    }
+
+    /// Ends an activation for whoever watches, and answers them where they ask.
+    fn tell(&mut self) {
+        let Frame { teller, cx, merge, bases, logic, worker, .. } = self;
+        teller.tell(&cx.control.board, self.ended, || WorkerFacts {
+            watermark: cx.at.watermark,
+            made: cx.made,
+            idle: merge.is_idle(),
+            senders: heard(bases, merge, *worker),
+            held: logic.held(),
+            ..WorkerFacts::default()
+        });
+        cx.control.board.leave(*worker);
+    }
+
     /// Takes the operator's state back; answers what was under way to it, which is nothing where that was not saved.
     fn restore(&mut self, restored: Option<&Restored>, lanes: &[Lane]) -> Option<Found> {
         let restored = restored.filter(|_| !self.cx.control.has_failed())?;
@@ -337,6 +384,7 @@ impl Frame {
     fn advance(&mut self, watermark: TimeMs) -> Result<(), Failure> {
         if watermark > self.cx.at.watermark {
             self.logic.watermark(watermark, &mut self.cx)?;
+            self.teller.rises(self.cx.at.watermark, watermark, self.started);
             self.cx.at.watermark = watermark;
             self.cx.counters().watermarks[self.worker].store(watermark, std::sync::atomic::Ordering::Relaxed);
             if watermark == TIME_MAX {

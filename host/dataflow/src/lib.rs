@@ -8,8 +8,10 @@
 //! written against `logic` and driven by `harness`, which merges watermarks and passes them on.
 
 mod barrier;
+mod board;
 mod build;
 mod control;
+mod facts;
 mod harness;
 mod in_flight;
 mod keyed;
@@ -27,6 +29,7 @@ mod ticks;
 mod timers;
 
 pub use control::{Control, OperatorStats, Snapshot};
+pub use facts::facts;
 pub use participants::{Participant, participants};
 pub use report::{Cause, Failure, Report};
 pub use run::{Checkpoints, Clock, JobSpec, Log, Mode, Options, is_under_way, run};

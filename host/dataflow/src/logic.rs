@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidemill_core::block::Block;
 use tidemill_core::checkpoint::Keyed;
 use tidemill_core::checkpoint::poison::Suspect;
+use tidemill_core::explain::Held;
 use tidemill_core::guest::Moment;
 use tidemill_core::{TIME_MIN, TimeMs};
 
@@ -55,6 +56,11 @@ pub(crate) trait Logic {
         Ok(())
     }
 
+    /// What it keeps until a time or a record comes: asked by `explain`, once in a while.
+    fn held(&self) -> Held {
+        Held::default()
+    }
+
     /// The activation ends: nothing more to read at the moment.
     fn rest(&mut self) -> Result<(), Failure> {
         Ok(())
@@ -86,7 +92,7 @@ pub(crate) struct Context {
     /// This worker, as the sender of marks.
     worker: u32,
     /// The watermark the operator itself has made, when it assigns event time.
-    made: TimeMs,
+    pub(crate) made: TimeMs,
     pub(crate) outputs: Vec<Vec<Item>>,
     pub(crate) control: Arc<Control>,
     clock: Clock,

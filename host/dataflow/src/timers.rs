@@ -65,6 +65,14 @@ impl Timers {
         self.of_slot.get(slot as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// When the earliest is due.
+    pub(crate) fn next(&self) -> Option<TimeMs> {
+        let live = |due: &&Due| self.of(due.slot).contains(&(due.timer, due.time));
+        let queued = self.ready.iter().flat_map(|&slot| &self.queues[slot as usize]).map(|&Reverse((time, _))| time);
+        let waiting = self.buckets.values().find_map(|bucket| bucket.iter().filter(live).map(|due| due.time).min());
+        queued.chain(waiting).min()
+    }
+
     /// Applies an operation.
     pub(crate) fn apply(&mut self, op: TimerOp) {
         match op.action {
@@ -203,6 +211,20 @@ mod tests {
         timers.apply(op(0, 0, TimerAction::Clear, 0));
         assert_eq!(timers.len(), 0);
         assert_eq!(timers.round(TimeMs::MAX, 100), []);
+    }
+
+    #[test]
+    fn the_next_one_is_the_earliest_that_has_not_been_taken_back() {
+        let mut timers = Timers::default();
+        assert_eq!(timers.next(), None);
+        for (slot, time) in [(0, 5_000), (1, 90), (2, 70)] {
+            timers.apply(op(slot, 0, TimerAction::Add, time));
+        }
+        assert_eq!(timers.next(), Some(70));
+        timers.apply(op(2, 0, TimerAction::Delete, 70));
+        assert_eq!(timers.next(), Some(90), "of one bucket with the deleted one");
+        timers.apply(op(1, 0, TimerAction::Clear, 0));
+        assert_eq!(timers.next(), Some(5_000));
     }
 
     #[test]

@@ -232,6 +232,10 @@ impl Reader for FileReader {
         &self.splits
     }
 
+    fn split_name(&self, split: usize) -> Option<String> {
+        self.shared.inputs.get(split).map(|input| input.name.clone())
+    }
+
     fn observe(&mut self, split: usize, max_time: TimeMs) {
         self.saw(split, max_time);
         self.splits[split].max_time = self.splits[split].max_time.max(max_time);

@@ -10,6 +10,7 @@ mod rerun;
 pub(crate) mod rolling;
 pub(crate) mod sink;
 pub(crate) mod source;
+mod source_facts;
 pub(crate) mod union;
 pub(crate) mod watch;
 pub(crate) mod window;

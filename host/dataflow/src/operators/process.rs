@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder};
 use tidemill_core::checkpoint::Keyed;
+use tidemill_core::explain::Held;
 use tidemill_core::guest::{ChainId, Error, Guest, Outcome, Slot, TimerAction, TimerOp};
 use tidemill_core::key::hash;
 use tidemill_core::plan::{Domain, Kind, Timer};
@@ -312,6 +313,11 @@ impl Logic for Process {
         let batch = self.ledger.next();
         self.export(&batch, &[], cx)?;
         Ok(self.ledger.close())
+    }
+
+    fn held(&self) -> Held {
+        let timers = (self.event.len() + self.processing.len()) as u64;
+        Held { timers, timer: self.event.next(), timer_by_clock: self.processing.next(), ..Held::default() }
     }
 
     fn restore(&mut self, restored: &Restored, _: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tidemill_core::block::Block;
 use tidemill_core::connect::{Batch, Polled, Reader, SplitTime, Waker};
+use tidemill_core::explain::{Pace, WorkerFacts};
 use tidemill_core::guest::Moment;
 use tidemill_core::plan::Watermarks;
 use tidemill_core::schema::Schema;
@@ -26,10 +27,12 @@ use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 
 use crate::barrier::Barrier;
+use crate::board::Teller;
 use crate::control::Control;
 use crate::harness::Tick;
 use crate::logic::{Context, Given};
 use crate::operators::guest_call::{GuestCall, Shown, dead_letter};
+use crate::operators::source_facts::Reading;
 use crate::operators::watch::{ENTRY, Piece, part};
 use crate::parcel::{Item, Mark, Parcel, Signal};
 use crate::report::{Cause, Failure};
@@ -97,7 +100,7 @@ pub(crate) fn source<'s>(scope: Scope<'s, Tick>, spec: SourceSpec, make_reader: 
         let mut state = State::new(spec, reader, worker, peers, capabilities);
         // One alarm at a time: every activation would otherwise leave one more behind.
         let mut alarm_at: Option<Instant> = None;
-        move |_frontiers| match state.activate(&mut pushers) {
+        move |_frontiers| match state.watched(&mut pushers) {
             Next::Now => activator.activate(),
             Next::Nap(nap) => {
                 let now = Instant::now();
@@ -110,6 +113,15 @@ pub(crate) fn source<'s>(scope: Scope<'s, Tick>, spec: SourceSpec, make_reader: 
         }
     });
     streams
+}
+
+/// Whether a split has been silent for so long that it holds nobody.
+fn is_idle(spec: &SourceSpec, quiet_since: &[Option<Instant>], split: usize, now: Instant) -> bool {
+    let limit = spec.options.idle_ms.filter(|_| !spec.bounded).map(Duration::from_millis);
+    match (limit, quiet_since.get(split)) {
+        (Some(limit), Some(Some(since))) => now.duration_since(*since) >= limit,
+        _ => false,
+    }
 }
 
 /// When to be activated again.
@@ -132,6 +144,8 @@ struct State {
     clock_told: TimeMs,
     /// Since when each split has been polled without a record; `None` while it has some.
     quiet_since: Vec<Option<Instant>>,
+    reading: Reading,
+    teller: Teller,
 }
 
 impl State {
@@ -140,6 +154,8 @@ impl State {
         let bytes = spec.options.bytes_in_flight / peers;
         let credits = Credits::new(spec.options.ticks_in_flight, bytes);
         let mut state = State {
+            reading: Reading::default(),
+            teller: Teller::new(spec.id, worker),
             spec,
             reader,
             worker,
@@ -158,10 +174,32 @@ impl State {
         state
     }
 
-    fn activate(&mut self, pushers: &mut [Output<Tick, Parcel>]) -> Next {
+    /// An activation, for whoever watches.
+    fn watched(&mut self, pushers: &mut [Output<Tick, Parcel>]) -> Next {
         if self.capabilities.is_empty() {
             return Next::Never;
         }
+        let control = Arc::clone(&self.spec.control);
+        control.board.enter(self.worker, self.spec.id);
+        let next = self.activate(pushers);
+        let over = self.capabilities.is_empty();
+        if over {
+            self.reading.pace = Pace::Ended;
+        }
+        let State { teller, reading, reader, told, told_idle, quiet_since, spec, .. } = self;
+        let now = Instant::now();
+        teller.tell(&control.board, over, || WorkerFacts {
+            watermark: *told,
+            made: *told,
+            idle: *told_idle,
+            source: Some(reading.facts(reader.as_deref(), |split| is_idle(spec, quiet_since, split, now))),
+            ..WorkerFacts::default()
+        });
+        control.board.leave(self.worker);
+        next
+    }
+
+    fn activate(&mut self, pushers: &mut [Output<Tick, Parcel>]) -> Next {
         let tick = self.spec.ticks.now();
         if self.spec.barrier.as_ref().is_some_and(|barrier| barrier.is_due_at(tick)) {
             self.hand_over(false);
@@ -214,6 +252,7 @@ impl State {
         let done = self.spec.probe.with_frontier(|f| f.first().copied().unwrap_or(tick));
         self.spec.control.note_settled(done);
         if !self.credits.may_read(tick, done) {
+            self.reading.pace = Pace::HeldBack;
             return Ok(Next::Nap(NAP_CREDIT));
         }
         if self.reader.is_none() {
@@ -243,6 +282,7 @@ impl State {
                     self.tell_progress(false);
                 }
                 Polled::Pending => {
+                    self.reading.pace = Pace::Waiting;
                     self.tell_progress(true);
                     return Ok(Next::Nap(NAP_INPUT));
                 }
@@ -263,6 +303,7 @@ impl State {
         if let Some(quiet) = self.quiet_since.get_mut(batch.split) {
             *quiet = None;
         }
+        self.reading.split = (batch.records > 0).then_some(batch.split);
         let mut bytes = 0;
         for (port, block) in batch.blocks {
             bytes += block.as_bytes().len();
@@ -309,16 +350,14 @@ impl State {
 
     /// Tells the watermark when it has risen, and idleness when it has come.
     fn tell_progress(&mut self, polled_nothing: bool) {
+        let now = Instant::now();
+        if !polled_nothing {
+            self.reading.note(now);
+        }
         let Some(strategy) = self.spec.watermarks else { return };
         let splits = self.reader.as_deref().map_or(&[][..], |r| r.splits()).to_vec();
-        let now = Instant::now();
         self.note_quiet(&splits, polled_nothing, now);
-        let limit = self.spec.options.idle_ms.filter(|_| !self.spec.bounded).map(Duration::from_millis);
-        let idle = |i: usize| match (limit, self.quiet_since.get(i)) {
-            (Some(limit), Some(Some(since))) => now.duration_since(*since) >= limit,
-            _ => false,
-        };
-        let watermark = of_splits(strategy, &splits, idle);
+        let watermark = of_splits(strategy, &splits, |split| is_idle(&self.spec, &self.quiet_since, split, now));
         self.tell(watermark);
     }
 
@@ -336,6 +375,9 @@ impl State {
         let sender = self.worker as u32;
         match watermark {
             Some(watermark) if watermark > self.told || (self.told_idle && watermark > TIME_MIN) => {
+                if watermark > self.told {
+                    self.teller.rises(self.told, watermark, Instant::now());
+                }
                 self.told = self.told.max(watermark);
                 self.told_idle = false;
                 self.cx.mark(Mark { sender, signal: Signal::Watermark(self.told) });

@@ -14,6 +14,7 @@ use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, gather};
 use tidemill_core::checkpoint::Keyed;
 use tidemill_core::checkpoint::poison::{Watchlist, content};
+use tidemill_core::explain::Held;
 use tidemill_core::schema::Schema;
 
 use crate::logic::{Context, Given, Logic};
@@ -199,6 +200,10 @@ impl Logic for Watched {
 
     fn restore(&mut self, restored: &Restored, watermarks: &[TimeMs], cx: &mut Context) -> Result<(), Failure> {
         self.inner.restore(restored, watermarks, cx)
+    }
+
+    fn held(&self) -> Held {
+        self.inner.held()
     }
 
     fn rest(&mut self) -> Result<(), Failure> {

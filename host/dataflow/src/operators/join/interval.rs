@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use tidemill_core::block::{Block, gather};
 use tidemill_core::checkpoint::Keyed;
+use tidemill_core::explain::Held;
 use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MAX, TimeMs};
 
@@ -126,6 +127,10 @@ impl Logic for IntervalJoin {
         self.results.flush(cx);
         self.ahead.reached(watermark);
         Ok(())
+    }
+
+    fn held(&self) -> Held {
+        Held { records: self.store.unmatched(), settles: self.closing.keys().next().copied(), ..Held::default() }
     }
 
     fn ahead(&self) -> &[TimeMs] {

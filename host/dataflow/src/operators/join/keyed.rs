@@ -4,6 +4,7 @@
 use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, gather};
 use tidemill_core::checkpoint::Keyed;
+use tidemill_core::explain::Held;
 use tidemill_core::guest::Slot;
 use tidemill_core::key::hash;
 use tidemill_core::schema::Schema;
@@ -54,6 +55,11 @@ impl Logic for KeyedJoin {
         });
         self.results.flush(cx);
         Ok(())
+    }
+
+    fn held(&self) -> Held {
+        let lacks = |last: &[Option<Block>]| self.sides.iter().zip(last).any(|(side, last)| side.required && last.is_none());
+        Held { records: self.keys.iter().filter(|(.., last)| lacks(last)).count() as u64, ..Held::default() }
     }
 
     /// The blocks of all sides, each behind its length; 0 for none.

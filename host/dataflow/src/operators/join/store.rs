@@ -64,6 +64,11 @@ impl Store {
         self.keys.value(key).map_or(&[], |sides| &sides[side])
     }
 
+    /// Rows that have found nobody.
+    pub(super) fn unmatched(&self) -> u64 {
+        self.keys.iter().flat_map(|(.., sides)| sides.iter().flatten()).filter(|held| !held.matched).count() as u64
+    }
+
     /// Keeps a row.
     pub(super) fn insert(&mut self, key: u32, side: usize, time: TimeMs, block: Block, matched: bool) -> Place {
         let place = Place { key, side, number: self.next_number };

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use tidemill_core::block::{Block, gather};
 use tidemill_core::checkpoint::Keyed;
+use tidemill_core::explain::Held;
 use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
@@ -111,6 +112,11 @@ impl Logic for TemporalJoin {
         }
         self.ahead.reached(watermark);
         Ok(())
+    }
+
+    fn held(&self) -> Held {
+        let records = self.waiting.values().map(|places| places.len() as u64).sum();
+        Held { records, settles: self.waiting.keys().next().copied(), ..Held::default() }
     }
 
     fn ahead(&self) -> &[TimeMs] {

@@ -173,6 +173,15 @@ impl Aligned {
         (1..=size_ms / step).map(move |i| start.saturating_add(step.saturating_mul(i)))
     }
 
+    /// The panes with windows that have not fired: how many keys each has, and the last millisecond of the first of its windows.
+    pub(super) fn each_open(&self, mut each: impl FnMut(u64, TimeMs)) {
+        for pane in self.panes.iter() {
+            if let Some(last) = self.ends(pane.start).map(|end| end.saturating_sub(1)).find(|last| *last > self.fired_to) {
+                each(pane.keys.iter().count() as u64, last);
+            }
+        }
+    }
+
     fn note_due(&mut self, start: TimeMs) {
         let fired_to = self.fired_to;
         let due = self.ends(start).map(|end| end.saturating_sub(1)).find(|&due| due > fired_to);

@@ -166,6 +166,13 @@ impl Counted {
         Ok(())
     }
 
+    /// When each window that is not full fires all the same, where it does.
+    pub(super) fn each_open(&self, mut each: impl FnMut(Domain, Option<TimeMs>)) {
+        let domain = self.or_after.map_or(Domain::Processing, |after| after.domain);
+        let lines = self.keys.iter().map(|(.., line)| line).filter(|line| line.since > 0);
+        lines.for_each(|line| each(domain, Some(line.due).filter(|due| *due != NEVER)));
+    }
+
     /// Hands over the panes that have changed, at once.
     pub(super) fn hand_over(&mut self, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         work.hand_over_whole(&self.keys, cx)

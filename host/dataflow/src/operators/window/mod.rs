@@ -12,6 +12,7 @@ mod assign;
 pub(crate) mod compute;
 mod counted;
 mod firings;
+mod held;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tidemill_core::block::{Block, gather};
 use tidemill_core::checkpoint::Keyed;
+use tidemill_core::explain::Held;
 use tidemill_core::plan::{Assigner, Domain, Trigger, WindowSpec};
 use tidemill_core::schema::Schema;
 use tidemill_core::trigger::Machine;
@@ -214,6 +216,10 @@ impl Logic for WindowOperator {
             Kept::Counted(counted) => counted.hand_over_more(&mut self.work, cx),
             Kept::Triggered(triggered) => triggered.hand_over_more(&mut self.work, cx),
         }
+    }
+
+    fn held(&self) -> Held {
+        self.open_windows()
     }
 
     fn ahead(&self) -> &[TimeMs] {

@@ -219,6 +219,12 @@ impl Sessions {
         self.let_go(over, work, cx)
     }
 
+    /// The last millisecond of each session that has not fired, or has grown since.
+    pub(super) fn each_open(&self, each: impl FnMut(TimeMs)) {
+        let sessions = self.keys.iter().flat_map(|(.., sessions)| sessions);
+        sessions.filter(|session| session.pending).map(|session| session.window.max_time()).for_each(each);
+    }
+
     fn let_go(&mut self, mut over: Vec<(u32, Slot)>, work: &mut Work, cx: &mut Context) -> Result<(), Failure> {
         over.sort_unstable();
         over.dedup();

@@ -67,7 +67,7 @@ pub(super) struct Triggered {
     /// The operator's.
     pub(super) name: String,
     pub(super) assign: Assign,
-    decides: Decides,
+    pub(super) decides: Decides,
     domain: Domain,
     lateness_ms: TimeMs,
     pub(super) keys: KeyMap<Vec<Open>>,
