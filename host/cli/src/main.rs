@@ -40,9 +40,9 @@ use std::time::Instant;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::remote::{
-    cancel, components, context, events, explain, forget, list, logs, rescale, rollback, status as job_status, submit, swap,
+    cancel, components, context, events, forget, list, logs, rescale, rollback, status as job_status, submit, swap,
 };
-use crate::commands::{build, checkpoint, completions, datagen, examine, inspect, new, plan, run, savepoint, serve, stop, test};
+use crate::commands::{build, checkpoint, completions, datagen, examine, explain, inspect, new, plan, run, savepoint, serve, stop, test};
 use crate::console::LogFormat;
 use crate::fault::{Exit, Fault, Outcome};
 

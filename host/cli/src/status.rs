@@ -1,32 +1,50 @@
-//! How a running job goes, for whoever asks over its control socket.
+//! How a running job goes and what it waits for, for whoever asks over its control socket.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tidemill_core::explain::{Facts, Phase};
 use tidemill_core::guest::OperatorId;
-use tidemill_core::plan::Plan;
+use tidemill_core::plan::{Graph, Plan};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 use tidemill_dataflow::{Control, OperatorStats, Snapshot};
 use tidemill_server::control::{Checkpoints, Operator, Status};
 use tidemill_state::Coordinator;
 
 use crate::loaded::Components;
+use crate::socket::Tells;
 use crate::{moment, monitor, process, progress};
 
 /// What a job can tell of itself.
 pub(crate) struct Telling {
     pub(crate) control: Arc<Control>,
     pub(crate) coordinator: Option<Arc<Coordinator>>,
+    pub(crate) job: String,
     pub(crate) plan: Arc<Plan>,
     pub(crate) components: Arc<Components>,
-    pub(crate) workers: usize,
+    pub(crate) graph: Arc<Graph>,
     pub(crate) sources: Vec<OperatorId>,
     pub(crate) sinks: Vec<OperatorId>,
     /// Whether some input has no end, so that a lag means something.
     pub(crate) endless: bool,
 }
 
+impl Tells for Telling {
+    fn status(&self) -> Status {
+        self.now()
+    }
+
+    fn facts(&self) -> Facts {
+        self.facts_of(if self.control.is_stopping() { Phase::Stopping } else { Phase::Running })
+    }
+}
+
 impl Telling {
+    /// What its operators wait for, or waited for when it ended so.
+    pub(crate) fn facts_of(&self, phase: Phase) -> Facts {
+        tidemill_dataflow::facts(&self.job, &self.plan, &self.graph, &self.control, phase)
+    }
+
     /// As it is at this moment.
     pub(crate) fn now(&self) -> Status {
         let snapshot = self.control.snapshot();
@@ -34,7 +52,7 @@ impl Telling {
         let watermark = progress::watermark(&snapshot, &self.sinks);
         Status {
             stopping: self.control.is_stopping(),
-            workers: self.workers,
+            workers: self.graph.workers(),
             records_in: monitor::records(&snapshot, &self.sources),
             records_out: self.sinks.iter().filter_map(|id| snapshot.operators.get(*id as usize)).map(|stats| stats.records_out).sum(),
             watermark_ms: event_time(watermark),

@@ -6,10 +6,12 @@ use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 use tidemill_core::checkpoint::poison::Suspect;
+use tidemill_core::explain::Facts;
 use utoipa::ToSchema;
 
-/// Bytes of a request or an answer at most: a status has about 300 bytes an operator.
-pub const LINE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a request or an answer at most: a status has about 300 bytes an operator, and what explains a job as many again for each
+/// worker.
+pub const LINE_BYTES_MAX: u64 = 16 << 20;
 
 /// What is asked of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ pub const LINE_BYTES_MAX: u64 = 1 << 20;
 pub enum Request {
     /// Say how it goes.
     Status,
+    /// Say what its operators wait for.
+    Explain,
     /// Make a savepoint and go on.
     Savepoint(Savepoint),
     /// Finish what is in flight and end.
@@ -49,6 +53,8 @@ pub enum Reply {
     },
     /// How it goes.
     Status(Box<Status>),
+    /// What its operators wait for.
+    Facts(Box<Facts>),
     /// It is not.
     Refused {
         /// The exit code for whoever asked.
@@ -174,6 +180,8 @@ pub const WATCHLIST: &str = "TIDEMILL_WATCHLIST";
 pub const LOCK_FILE: &str = "lock";
 /// The file in a job's folder in which its runner says how it ended.
 pub const OUTCOME_FILE: &str = "outcome.json";
+/// The file in a job's folder in which its runner says what its operators waited for when it ended.
+pub const FACTS_FILE: &str = "facts.json";
 /// The file in a job's folder to which its runner writes what it has to say.
 pub const LOG_FILE: &str = "log.jsonl";
 /// The exit code of a runner that found another one at work.

@@ -5,6 +5,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod datagen;
 pub(crate) mod examine;
+pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod plan;

@@ -135,7 +135,7 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let mut run = Run::new(prepared, graph, ends, &settings, control)?;
     run.spec.checkpoints = keeping.as_ref().map(|keeping| keeping.checkpoints.clone());
     interrupt::stop_on_signal(Arc::clone(&run.control))?;
-    let telling = Arc::new(run.telling(keeping.as_ref()));
+    let telling = Arc::new(run.telling(&name, keeping.as_ref()));
     last.telling = Some(Arc::clone(&telling));
     let place = hosted.control.as_deref().map_or(Place::Own(&name), Place::Given);
     let listener = listen(&place, &run.control, keeping.as_ref(), telling);
@@ -143,10 +143,10 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     Ok(())
 }
 
-/// Makes the job reachable for `stop` and `savepoint`. One that is not runs all the same, which is said.
+/// Makes the job reachable for `stop`, `savepoint` and `explain`. One that is not runs all the same, which is said.
 fn listen(place: &Place<'_>, control: &Arc<Control>, keeping: Option<&Keeping>, telling: Arc<Telling>) -> Option<Listener> {
     let coordinator = keeping.map(|keeping| Arc::clone(&keeping.coordinator));
-    Listener::start(place, Arc::clone(control), coordinator, Box::new(move || telling.now()))
+    Listener::start(place, Arc::clone(control), coordinator, telling)
         .map_err(|error| console::log("warn", "control", &format!("`tidemill stop` and `savepoint` will not reach this job: {error}")))
         .ok()
 }
@@ -204,13 +204,14 @@ impl Run {
     }
 
     /// What can be told of the job while it runs.
-    fn telling(&self, keeping: Option<&Keeping>) -> Telling {
+    fn telling(&self, job: &str, keeping: Option<&Keeping>) -> Telling {
         Telling {
+            job: job.to_owned(),
             control: Arc::clone(&self.control),
             coordinator: keeping.map(|keeping| Arc::clone(&keeping.coordinator)),
             plan: Arc::clone(&self.spec.plan),
             components: Arc::clone(&self.components),
-            workers: self.spec.graph.workers(),
+            graph: Arc::clone(&self.spec.graph),
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
             endless: self.endless,

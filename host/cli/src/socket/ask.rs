@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use tidemill_core::explain::Facts;
+
 use super::{Made, Reply, Request, SUFFIX, folder, is_ours, outcome, plain, read_line, write_line};
 use crate::fault::{Fault, Outcome};
 use crate::suggest;
@@ -13,18 +15,32 @@ use crate::suggest;
 /// # Errors
 /// No such job, or what it answers.
 pub(crate) fn ask(job: &str, request: &Request) -> Outcome<Option<Made>> {
+    outcome(put(job, request)?)
+}
+
+/// Asks a running job what its operators wait for.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn facts(job: &str) -> Outcome<Facts> {
+    match put(job, &Request::Explain)? {
+        Reply::Facts(facts) => Ok(*facts),
+        other => Err(outcome(other).err().unwrap_or_else(|| Fault::failed("the job has answered something else"))),
+    }
+}
+
+fn put(job: &str, request: &Request) -> Outcome<Reply> {
     let (path, stream) = connect(job)?;
     let lost = |e: io::Error| {
         Fault::failed(format!("job {job} has not answered")).because(&e).hint("its own messages say whether it has ended, and why")
     };
     write_line(&stream, request).map_err(lost)?;
-    let reply: Reply = read_line(&stream).map_err(|e| match e.kind() {
+    read_line(&stream).map_err(|e| match e.kind() {
         io::ErrorKind::InvalidData if e.get_ref().is_some_and(|e| e.is::<serde_json::Error>()) => {
             Fault::failed(format!("what listens at {} is no job of this release", path.display())).because(&e)
         }
         _ => lost(e),
-    })?;
-    outcome(reply)
+    })
 }
 
 fn connect(job: &str) -> Outcome<(PathBuf, UnixStream)> {

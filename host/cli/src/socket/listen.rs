@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use tidemill_core::checkpoint::protocol;
+use tidemill_core::explain::Facts;
 use tidemill_dataflow::Control;
 use tidemill_server::control::Status;
 use tidemill_state::{Access, Coordinator, Granted, Store, Wish};
@@ -32,7 +33,13 @@ pub(crate) enum Place<'a> {
 }
 
 /// What a job says of itself.
-pub(crate) type Telling = Box<dyn Fn() -> Status + Send + Sync>;
+pub(crate) trait Tells: Send + Sync {
+    /// How it goes.
+    fn status(&self) -> Status;
+
+    /// What its operators wait for.
+    fn facts(&self) -> Facts;
+}
 
 /// Listens for as long as the job runs.
 pub(crate) struct Listener {
@@ -45,7 +52,7 @@ pub(crate) struct Listener {
 struct Shared {
     control: Arc<Control>,
     coordinator: Option<Arc<Coordinator>>,
-    status: Telling,
+    telling: Arc<dyn Tells>,
     /// Who waits for the end of the job.
     stops: Mutex<Stops>,
     requests: AtomicUsize,
@@ -72,11 +79,11 @@ impl Listener {
         place: &Place<'_>,
         control: Arc<Control>,
         coordinator: Option<Arc<Coordinator>>,
-        status: Telling,
+        telling: Arc<dyn Tells>,
     ) -> io::Result<Listener> {
         match place {
-            Place::Own(name) => Listener::start_in(&folder(), name, control, coordinator, status),
-            Place::Given(path) => Listener::start_at(path.to_path_buf(), control, coordinator, status),
+            Place::Own(name) => Listener::start_in(&folder(), name, control, coordinator, telling),
+            Place::Given(path) => Listener::start_at(path.to_path_buf(), control, coordinator, telling),
         }
     }
 
@@ -85,20 +92,25 @@ impl Listener {
         name: &str,
         control: Arc<Control>,
         coordinator: Option<Arc<Coordinator>>,
-        status: Telling,
+        telling: Arc<dyn Tells>,
     ) -> io::Result<Listener> {
         make(folder)?;
-        Listener::start_at(folder.join(format!("{}.{}{SUFFIX}", plain(name), std::process::id())), control, coordinator, status)
+        Listener::start_at(folder.join(format!("{}.{}{SUFFIX}", plain(name), std::process::id())), control, coordinator, telling)
     }
 
-    fn start_at(path: PathBuf, control: Arc<Control>, coordinator: Option<Arc<Coordinator>>, status: Telling) -> io::Result<Listener> {
+    fn start_at(
+        path: PathBuf,
+        control: Arc<Control>,
+        coordinator: Option<Arc<Coordinator>>,
+        telling: Arc<dyn Tells>,
+    ) -> io::Result<Listener> {
         // One that an earlier process of this number has left.
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         let shared = Arc::new(Shared {
             control,
             coordinator,
-            status,
+            telling,
             stops: Mutex::default(),
             requests: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -220,7 +232,8 @@ fn answer(stream: &UnixStream, shared: &Shared) {
 impl Shared {
     fn handle(&self, request: Request) -> Outcome<Reply> {
         match request {
-            Request::Status => Ok(Reply::Status(Box::new((self.status)()))),
+            Request::Status => Ok(Reply::Status(Box::new(self.telling.status()))),
+            Request::Explain => Ok(Reply::Facts(Box::new(self.telling.facts()))),
             Request::Savepoint(savepoint) => {
                 let (wish, url) = self.wish(savepoint)?;
                 let coordinator = self.coordinator.as_ref().ok_or_else(without_checkpoints)?;
@@ -310,10 +323,25 @@ fn made(granted: &Receiver<Granted>, url: &str) -> Outcome<Reply> {
 mod tests {
     use std::io::{Read as _, Write as _};
 
+    use tidemill_core::explain::Phase;
+
     use super::*;
 
+    /// A job that has read seven records, and has nothing to say of its operators.
+    struct Seven;
+
+    impl Tells for Seven {
+        fn status(&self) -> Status {
+            Status { records_in: 7, ..Status::default() }
+        }
+
+        fn facts(&self) -> Facts {
+            Facts { job: "counts".to_owned(), taken_ms: 7, phase: Phase::Stopping, operators: Vec::new() }
+        }
+    }
+
     fn listener(folder: &tempfile::TempDir) -> Listener {
-        Listener::start_in(&folder.path().join("sockets"), "counts", Arc::new(Control::new(1, 1)), None, Box::new(Status::default)).unwrap()
+        Listener::start_in(&folder.path().join("sockets"), "counts", Arc::new(Control::new(1, 1)), None, Arc::new(Seven)).unwrap()
     }
 
     #[test]
@@ -354,12 +382,14 @@ mod tests {
     #[test]
     fn a_job_says_how_it_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let told = || Status { records_in: 7, ..Status::default() };
         let path = folder.path().join("given.sock");
-        let listener = Listener::start(&Place::Given(&path), Arc::new(Control::new(1, 1)), None, Box::new(told)).unwrap();
+        let listener = Listener::start(&Place::Given(&path), Arc::new(Control::new(1, 1)), None, Arc::new(Seven)).unwrap();
         let stream = UnixStream::connect(&path).unwrap();
         write_line(&stream, &Request::Status).unwrap();
         assert!(matches!(read_line::<Reply>(&stream).unwrap(), Reply::Status(status) if status.records_in == 7));
+        let stream = UnixStream::connect(&path).unwrap();
+        write_line(&stream, &Request::Explain).unwrap();
+        assert_eq!(read_line::<Reply>(&stream).unwrap(), Reply::Facts(Box::new(Seven.facts())));
         drop(listener);
         assert!(!path.exists());
     }
@@ -397,8 +427,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (coordinator, announced) = never_done();
         let control = Arc::new(Control::new(1, 1));
-        let listener =
-            Listener::start_in(&folder.path().join("sockets"), "counts", control, Some(coordinator), Box::new(Status::default)).unwrap();
+        let listener = Listener::start_in(&folder.path().join("sockets"), "counts", control, Some(coordinator), Arc::new(Seven)).unwrap();
         let stream = UnixStream::connect(&listener.path).unwrap();
         write_line(&stream, &Request::Savepoint(Savepoint { name: None, to: None })).unwrap();
         announced.recv().unwrap();

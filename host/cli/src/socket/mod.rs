@@ -6,8 +6,8 @@
 mod ask;
 mod listen;
 
-pub(crate) use ask::ask;
-pub(crate) use listen::{Listener, Place, absolute};
+pub(crate) use ask::{ask, facts};
+pub(crate) use listen::{Listener, Place, Tells, absolute};
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -37,7 +37,7 @@ fn outcome(reply: Reply) -> Result<Option<Made>, Fault> {
             let fault = if exit == Exit::Failed as u8 { Fault::failed(message) } else { Fault::refused(message) };
             Err(causes.into_iter().fold(fault, Fault::cause).maybe_hint(hint))
         }
-        Reply::Status(_) => Err(Fault::failed("the job has answered something else")),
+        Reply::Status(_) | Reply::Facts(_) => Err(Fault::failed("the job has answered something else")),
     }
 }
 

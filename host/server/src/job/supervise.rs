@@ -467,7 +467,7 @@ pub(crate) fn made(reply: Reply) -> Stopped {
     match reply {
         Reply::Done { savepoint } => Ok(savepoint),
         Reply::Refused { message, causes, hint, .. } => Err(Error { code: Code::RunnerRefused, message, causes, hint }),
-        Reply::Status(_) => Err(Error::new(Code::Internal, "the runner has answered something else")),
+        Reply::Status(_) | Reply::Facts(_) => Err(Error::new(Code::Internal, "the runner has answered something else")),
     }
 }
 

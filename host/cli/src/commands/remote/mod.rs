@@ -4,7 +4,6 @@ pub(crate) mod cancel;
 pub(crate) mod components;
 pub(crate) mod context;
 pub(crate) mod events;
-pub(crate) mod explain;
 pub(crate) mod forget;
 pub(crate) mod list;
 pub(crate) mod logs;

@@ -1,0 +1,112 @@
+//! The words of a diagnosis: operators, times, and what holds a watermark.
+
+use tidemill_core::explain::watermark::{Holder, Standing};
+use tidemill_core::explain::{Facts, Pace, SplitFacts};
+use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
+
+use crate::moment;
+
+/// An operator with what it is, such as ``window `per-minute` ``.
+pub(super) fn operator(facts: &Facts, place: usize) -> String {
+    let operator = &facts.operators[place];
+    format!("{} `{}`", operator.kind, operator.name)
+}
+
+/// An event time with its number, which is what stands in records.
+pub(super) fn time(ms: TimeMs) -> String {
+    match ms {
+        TIME_MIN | TIME_MAX => moment::event_time(ms),
+        ms => format!("{} ({ms})", moment::event_time(ms)),
+    }
+}
+
+/// A span of time without what nobody reads: milliseconds behind seconds.
+pub(super) fn span(ms: TimeMs) -> String {
+    moment::span(if ms.abs() >= 1000 { ms / 1000 * 1000 } else { ms })
+}
+
+/// How long ago something was.
+pub(super) fn ago(facts: &Facts, at: TimeMs) -> String {
+    let ago = format!("{} ago", span(facts.taken_ms.saturating_sub(at).max(0)));
+    if facts.phase.is_over() { format!("{} before the end", ago.trim_end_matches(" ago")) } else { ago }
+}
+
+/// What a split has come to.
+pub(super) fn split(facts: &Facts, split: &SplitFacts) -> String {
+    let read = split.read_ms.map(|read| format!(", read {}", ago(facts, read))).unwrap_or_default();
+    match split.max_time {
+        TIME_MIN => "no record with a time read yet".to_owned(),
+        newest => format!("newest record of {}{read}", time(newest)),
+    }
+}
+
+/// What holds a watermark, behind "held by" in a table.
+pub(super) fn holder(facts: &Facts, holder: &Holder) -> String {
+    let name = |place: usize| facts.operators[place].name.as_str();
+    match holder {
+        Holder::Ended => "nothing: the input has ended".to_owned(),
+        Holder::AllIdle { source } => format!("nothing: `{}` is idle", name(*source)),
+        Holder::NoTimestamps { source } => format!("`{}`, which declares no timestamps", name(*source)),
+        Holder::Stamper { operator } => format!("the times that `{}` gives", name(*operator)),
+        Holder::Split { source, worker, split: held, pace } => {
+            let pace = if *pace == Pace::HeldBack { "; it waits for the sinks" } else { "" };
+            format!("split {} of `{}` (worker {worker}): {}{pace}", held.name, name(*source), split(facts, held))
+        }
+        Holder::NothingRead { source, .. } => format!("`{}`, which has read nothing yet", name(*source)),
+    }
+}
+
+/// What an operator's watermark is and what it waits for, as one sentence.
+pub(super) fn standing(facts: &Facts, standing: &Standing) -> String {
+    let who = operator(facts, standing.operator);
+    let over = facts.phase.is_over();
+    let stands = match standing.watermark {
+        TIME_MIN => format!("{who} {} no watermark", if over { "had" } else { "has" }),
+        TIME_MAX => return format!("{who} has come to the end of event time: its input has ended"),
+        watermark => format!("{who} {} at {}", if over { "stood" } else { "stands" }, time(watermark)),
+    };
+    format!("{stands}; {}", waits(facts, standing))
+}
+
+/// What a watermark waits for.
+pub(super) fn waits(facts: &Facts, standing: &Standing) -> String {
+    let name = |place: usize| facts.operators[place].name.as_str();
+    let waits = if facts.phase.is_over() { "it waited for" } else { "it waits for" };
+    let waits = match &standing.holder {
+        Holder::Ended => "what it waits for has ended".to_owned(),
+        Holder::AllIdle { source } => format!("every split of source `{}` is idle, so it stays there until a record comes", name(*source)),
+        Holder::NoTimestamps { source } => {
+            format!("source `{}` declares no timestamps, so there is none before the input ends", name(*source))
+        }
+        Holder::Stamper { operator } => format!("it follows the times that `{}` gives its records", name(*operator)),
+        Holder::Split { source, split, pace, .. } => {
+            let read = split.read_ms.map(|read| format!(" and was read {}", ago(facts, read))).unwrap_or_default();
+            let newest = match split.max_time {
+                TIME_MIN => "from which no record has been read yet".to_owned(),
+                newest => format!("whose newest record is of {}{read}", time(newest)),
+            };
+            let pace = if *pace == Pace::HeldBack { "; that source waits for what comes behind it" } else { "" };
+            format!("{waits} split {} of source `{}`, {newest}{pace}", split.name, name(*source))
+        }
+        Holder::NothingRead { source, .. } => format!("{waits} source `{}`, which has read nothing yet", name(*source)),
+    };
+    let under_way = standing.under_way.map(|way| {
+        format!("; `{}` is {} ahead of what `{}` has heard: that is still under way", name(way.from), span(way.ahead_ms), name(way.to))
+    });
+    format!("{waits}{}", under_way.unwrap_or_default())
+}
+
+/// The splits that hold nobody because nothing comes from them, a line each.
+pub(super) fn idle(facts: &Facts, places: impl Iterator<Item = usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for place in places {
+        let operator = &facts.operators[place];
+        let sources = operator.workers.iter().filter_map(|worker| worker.source.as_ref().map(|source| (worker.worker, source)));
+        for (worker, source) in sources {
+            for idle in source.splits.iter().filter(|split| split.idle) {
+                lines.push(format!("idle: split {} of source `{}` (worker {worker}): {}", idle.name, operator.name, split(facts, idle)));
+            }
+        }
+    }
+    lines
+}
