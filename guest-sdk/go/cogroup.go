@@ -54,5 +54,5 @@ func CoGroup[K, A, B, Out any](
 
 // join is what windows say of a join in them.
 func (w Windows) join() *plan.Join {
-	return &plan.Join{Assigner: &w.assigner, Domain: w.domain, LatenessMs: w.latenessMs}
+	return &plan.Join{Assigner: &w.assigner, Domain: w.domain, LatenessMs: w.latenessMs, Trigger: w.trigger}
 }

@@ -100,6 +100,9 @@ func TemporalJoin[Row any](name string, records, versions Joinable) *Stream[Row]
 // WindowJoin joins each record of a side with each of the others that has the same key and is in the same window. A result's time is the
 // last millisecond of its window. See [Joinable] for what Row is.
 func WindowJoin[Row any](name string, windows Windows, sides ...Joinable) *Stream[WindowRecord[Row]] {
+	if windows.trigger != nil && windows.err == nil {
+		windows.err = fmt.Errorf("join %q joins windows when they end: it has no trigger; see CoGroup", name)
+	}
 	return join[Row, WindowRecord[Row]](name, plan.WindowJoin, windows.join(), windows.err, bounds, sides...)
 }
 

@@ -35,6 +35,11 @@ type KeyValue[K, V any] struct {
 // Window cuts the stream into windows, each key for itself.
 func (k *KeyedStream[K, T]) Window(windows Windows) *WindowedStream[K, T] {
 	k.stream.graph.check(windows.err)
+	if by := windows.assigner.SessionBy; by != nil {
+		if column, _ := k.stream.column("the gap of sessions", by.Field); column.Type != 0 && (column.Type != schema.I64 || column.Optional) {
+			k.stream.graph.fault("the gap of sessions is field %q, which is no int64", by.Field)
+		}
+	}
 	return &WindowedStream[K, T]{keyed: k, windows: windows}
 }
 

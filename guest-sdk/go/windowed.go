@@ -259,7 +259,7 @@ func addWindow[Out, K, T any](
 		fields = []string{}
 	}
 	body := &plan.Window{
-		Key: fields, Assigner: w.windows.assigner, Domain: w.windows.domain, LatenessMs: w.windows.latenessMs, Compute: compute, State: states,
+		Key: fields, Assigner: w.windows.assigner, Domain: w.windows.domain, LatenessMs: w.windows.latenessMs, Trigger: w.windows.trigger, Compute: compute, State: states,
 	}
 	operator := &plan.Operator{Name: name, Kind: plan.Kind{Window: body}, Inputs: []plan.Input{w.keyed.stream.keyedInput()}}
 	stream := added[Out](g, operator, guest, layout, columns)

@@ -40,6 +40,8 @@ type keeping struct {
 	timers  timers
 	rolling map[string]*aggregated
 	windows []*window
+	// lines have the records of keys in windows that count them.
+	lines []*line
 	// held are records of a join that may find somebody yet, in the order of arrival.
 	held []*held
 	// latest has the last record of each side of a join, by key.
@@ -77,6 +79,11 @@ func start(job any, arguments []runtime.Argument, only string) (*engine, error) 
 	instance, _, err := bridge.Build(job, arguments, host)
 	if err != nil {
 		return nil, err
+	}
+	for _, node := range instance.Nodes {
+		if window := node.Plan.Kind.Window; window != nil && window.Assigner.Days != nil {
+			return nil, fmt.Errorf("window %q has calendar days, which the kit cannot cut: test its function with other windows", node.Plan.Name)
+		}
 	}
 	e := &engine{instance: instance, host: host, keeping: make([]keeping, len(instance.Nodes)), collected: map[output][]cells.Row{}, only: -1}
 	for i := range e.keeping {

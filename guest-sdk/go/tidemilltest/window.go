@@ -9,8 +9,8 @@ import (
 // bounds of a window: its first millisecond and the first behind it.
 type bounds struct{ start, end int64 }
 
-// assign gives the windows that a record at a time belongs to, after the host's rules in their simplest form.
-func assign(assigner plan.Assigner, time int64) []bounds {
+// assign gives the windows that a record at a time belongs to (with a gap of its own, where sessions have such), after the host's rules in their simplest form.
+func assign(assigner plan.Assigner, time, gap int64) []bounds {
 	switch {
 	case assigner.Tumbling != nil:
 		start := startOf(time, assigner.Tumbling.OffsetMs, assigner.Tumbling.SizeMs)
@@ -24,6 +24,8 @@ func assign(assigner plan.Assigner, time int64) []bounds {
 		return windows
 	case assigner.Session != nil:
 		return []bounds{{time, time + assigner.Session.GapMs}}
+	case assigner.SessionBy != nil:
+		return []bounds{{time, plusMs(time, gap)}}
 	default:
 		return []bounds{{math.MinInt64, math.MaxInt64}}
 	}
@@ -40,11 +42,10 @@ func startOf(time, offset, size int64) int64 {
 // touches says whether two sessions merge: they overlap or touch.
 func (b bounds) touches(other bounds) bool { return b.start <= other.end && b.end >= other.start }
 
-// late says whether a record for this window is late.
-func (b bounds) late(lateness, watermark int64) bool {
-	last := b.end - 1
-	if last > math.MaxInt64-lateness {
-		return watermark == math.MaxInt64
+// plusMs is a time so much later, at most the greatest.
+func plusMs(time, ms int64) int64 {
+	if time > math.MaxInt64-ms {
+		return math.MaxInt64
 	}
-	return last+lateness <= watermark
+	return time + ms
 }
