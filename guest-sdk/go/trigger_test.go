@@ -135,3 +135,18 @@ func TestWhatIsWrongWithWindowsIsSaidWhenTheJobIsBuilt(t *testing.T) {
 		tidemill.WindowJoin[Paid]("j", tidemill.Tumbling(ms).Trigger(tidemill.AtEnd()), orders, payments)
 	}))), `join "j" joins windows when they end: it has no trigger`)
 }
+
+func TestAWindowThatWasPurgedIsEmptyAndFiresWhenItHasARecordAgain(t *testing.T) {
+	test := tidemilltest.Start(t, func(job *tidemill.Job) error {
+		clicks := tidemill.Source[Click](job, "clicks", tidemill.JSON()).EventTime("at", tidemill.Monotonic())
+		windows := tidemill.Tumbling(10 * ms).Trigger(tidemill.AnyOf(tidemill.AtEnd(), tidemill.EveryRecords(2)).Purging())
+		tidemill.KeyBy[string](clicks, "user").Window(windows).Count("n").Sink("out", tidemill.CSV())
+		return nil
+	})
+	for n := range int64(5) {
+		test.Push("clicks", click("a", n, n))
+	}
+	test.Push("clicks", click("a", 5, 11), click("a", 6, 12))
+	test.Finish()
+	equal(t, "counts", test.SinkLines("out"), "a,0,10,2", "a,0,10,2", "a,0,10,1", "a,10,20,2")
+}
