@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tidemill_core::checkpoint::poison::Suspect;
-use tidemill_server::control::{EXIT_TAKEN, LOCK_FILE, LOG_FILE, OUTCOME_FILE, Outcome as End, Status};
+use tidemill_core::explain::Facts;
+use tidemill_server::control::{EXIT_TAKEN, FACTS_FILE, LOCK_FILE, LOG_FILE, OUTCOME_FILE, Outcome as End, Status};
 use tidemill_server::limits::RUNNER_FILES_MAX;
 use tidemill_server::{durable, lock};
 
@@ -46,13 +47,22 @@ impl Hosted {
         let Some(folder) = &args.hosted else { return Ok(None) };
         let refused = |e: &io::Error| Fault::refused(format!("cannot use the folder {}", folder.display())).because(e);
         let Some(held) = lock::take(&folder.join(LOCK_FILE)).map_err(|e| refused(&e))? else { return Err(Fault::told(EXIT_TAKEN)) };
-        match fs::remove_file(folder.join(OUTCOME_FILE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&error)),
-            _ => {}
+        for earlier in [OUTCOME_FILE, FACTS_FILE] {
+            match fs::remove_file(folder.join(earlier)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&error)),
+                _ => {}
+            }
         }
         console::set_log(RotatingLog::open(&folder.join(LOG_FILE)).map_err(|e| refused(&e))?);
         confine::runner(RUNNER_FILES_MAX);
         Ok(Some(Hosted { folder: folder.clone(), _held: held }))
+    }
+
+    /// Writes down what the operators waited for when the job ended: before [`Hosted::leave`], behind which nobody waits for this process.
+    pub(crate) fn explain(&self, facts: &Facts) {
+        if let Err(error) = durable::write(&self.folder.join(FACTS_FILE), facts) {
+            console::log("warn", "supervisor", &format!("`tidemill explain` will not explain this job: {error}"));
+        }
     }
 
     /// Writes down how the job ended, and in which call of user code, if in one; what went wrong is in its log as well.
@@ -83,6 +93,8 @@ const _: () = assert!(Exit::Failed as u8 != EXIT_TAKEN);
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use tidemill_core::explain::Phase;
+
     use super::*;
 
     #[test]
@@ -96,5 +108,8 @@ mod tests {
         hosted.leave(&Ok(()), true, Some(Status::default()), None);
         let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
         assert!(end.exit == 0 && end.stopped && end.status.is_some());
+        let facts = Facts { job: "counts".to_owned(), taken_ms: 7, phase: Phase::Stopped, operators: Vec::new() };
+        hosted.explain(&facts);
+        assert_eq!(durable::read(&folder.path().join(FACTS_FILE)).unwrap(), Some(facts));
     }
 }

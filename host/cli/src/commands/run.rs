@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use clap::{Args, ValueEnum};
 use tidemill_core::connect;
+use tidemill_core::explain::{Facts, Phase};
 use tidemill_core::guest;
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Kind};
@@ -23,7 +24,7 @@ use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
 use crate::progress::{Progress, View};
 use crate::settings::{self, JobArgs, KeepArgs, KeepSettings, Mode, RunArgs, Settings};
-use crate::socket::{Listener, Place};
+use crate::socket::{Listener, Place, left};
 use crate::status::Telling;
 use crate::supervise::{SUPERVISOR, supervise};
 use crate::value::Timeout;
@@ -65,7 +66,12 @@ enum ReportFormat {
 pub(crate) fn run(command: &RunCommand, start: Instant) -> Outcome<()> {
     match settings::gather_keep(&command.job, &command.keep)? {
         Some(keep) => supervise(keep.restarts),
-        None => here(command, start, &HostedArgs::default(), &mut Last::default()),
+        None => {
+            let mut last = Last::default();
+            let ended = here(command, start, &HostedArgs::default(), &mut last);
+            last.leave(&ended);
+            ended
+        }
     }
 }
 
@@ -83,6 +89,9 @@ pub(crate) fn runner(command: &RunnerCommand, start: Instant) -> Outcome<()> {
     if let Some(hosted) = Hosted::enter(&command.hosted)? {
         let mut last = Last::default();
         let ended = here(&command.run, start, &command.hosted, &mut last);
+        if let Some(facts) = last.facts(&ended) {
+            hosted.explain(&facts);
+        }
         let status = last.telling.map(|status| status.now());
         hosted.leave(&ended, last.stopped, status, last.control.and_then(|control| control.take_suspect()));
         return hosted::said(ended);
@@ -92,6 +101,7 @@ pub(crate) fn runner(command: &RunnerCommand, start: Instant) -> Outcome<()> {
     }
     let mut last = Last::default();
     let ended = here(&command.run, start, &command.hosted, &mut last);
+    last.leave(&ended);
     if let Some(suspect) = last.control.and_then(|control| control.take_suspect()) {
         tell::suspect(&suspect);
     }
@@ -106,6 +116,25 @@ struct Last {
     stopped: bool,
 }
 
+impl Last {
+    /// What the operators waited for at the end, where the job has come to run.
+    fn facts(&self, ended: &Outcome<()>) -> Option<Facts> {
+        let phase = match ended {
+            Err(fault) => Phase::Failed(fault.message.clone()),
+            Ok(()) if self.stopped => Phase::Stopped,
+            Ok(()) => Phase::Finished,
+        };
+        self.telling.as_ref().map(|telling| telling.facts_of(phase))
+    }
+
+    /// Leaves that for `explain`. A job does not fail because it cannot be explained.
+    fn leave(&self, ended: &Outcome<()>) {
+        if let Some(Err(error)) = self.facts(ended).map(|facts| left::write(&facts)) {
+            console::log("warn", "control", &format!("`tidemill explain` will not explain this job: {error}"));
+        }
+    }
+}
+
 fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut Last) -> Outcome<()> {
     let settings = settings::gather(&command.job, &command.run)?;
     let prepared = prepare::prepare(&settings)?;
@@ -116,6 +145,9 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
     let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
     let name = settings.job_name(prepared.plan.name.as_deref());
+    if hosted.hosted.is_none() {
+        left::forget(&name);
+    }
     let wants_report = command.report.is_some() || command.report_file.is_some();
     if let Some(claimed) = &claimed {
         claimed.check(&prepared.plan, &graph)?;

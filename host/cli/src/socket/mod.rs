@@ -4,6 +4,7 @@
 //! asked and answered is `tidemill_server::control`. Whoever may connect may stop the job, so the folder is checked by both sides.
 
 mod ask;
+pub(crate) mod left;
 mod listen;
 
 pub(crate) use ask::{ask, facts};

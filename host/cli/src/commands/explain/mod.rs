@@ -13,16 +13,18 @@ use serde::Serialize;
 use tidemill_core::explain::Facts;
 
 use crate::client::{Client, ServerArgs, part};
+use crate::commands::savepoint::here_or_there;
 use crate::console;
 use crate::fault::{Fault, Outcome};
-use crate::socket;
+use crate::socket::{self, left};
 
 /// Say why a job's event time stands still or why it writes nothing; or show the plan of a job of a server
 #[derive(Clone, Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "JOB is the name of a job that runs on this machine as this user, the id of its process, or its control socket; else a job of the server.
+    after_help = "JOB is the name of a job that runs on this machine as this user, the id of its process, or its control socket; else a job of the server,
+else one that has ended: what its operators waited for then.
 
 Examples:
   tidemill explain watermark counts         # which split or sender holds each operator back
@@ -97,10 +99,12 @@ fn show(asked: &AskCommand, text: fn(&Facts) -> String, document: fn(&Facts) -> 
     }
 }
 
-/// The facts of a job: one that runs here, or one of a server.
+/// The facts of a job: one that runs here, else one of a server, else the last one of that name that has ended here.
 fn facts(job: &str, server: &ServerArgs) -> Outcome<Facts> {
     let there = |client: &Client| client.get(&format!("/v1/jobs/{}/facts", part(job)));
-    super::savepoint::here_or_there(server, || socket::facts(job), there)
+    let absent = std::cell::Cell::new(false);
+    let here = || socket::facts(job).inspect_err(|fault| absent.set(fault.is_unreachable));
+    here_or_there(server, here, there).or_else(|fault| left::read(job).filter(|_| absent.get()).ok_or(fault))
 }
 
 /// A value for programs.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidemill_core::explain::output::{Dry, Reason, all};
-use tidemill_core::explain::{Facts, Held, OperatorFacts, Pace};
+use tidemill_core::explain::{Facts, Held, OperatorFacts, Pace, SplitFacts};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use super::words;
@@ -126,34 +126,16 @@ fn reason(facts: &Facts, reason: &Reason) -> String {
             format!("no record of {} is of a kind that the job reads", who(source))
         }
         Reason::Refused { operator } => {
-            let (skipped, lettered) = (of(operator).skipped, of(operator).dead_lettered);
+            let OperatorFacts { records_in, skipped, dead_lettered, .. } = *of(operator);
+            let all = plural(records_in, "record");
             format!(
-                "all {} of {} were refused, {} skipped and {} dead-lettered",
-                plural(of(operator).records_in, "record"),
+                "all {all} of {} were refused, {} skipped and {} dead-lettered",
                 who(operator),
                 grouped(skipped),
-                grouped(lettered)
+                grouped(dead_lettered)
             )
         }
-        Reason::Late { operator, watermark, newest } => {
-            let OperatorFacts { late, records_in, .. } = *of(operator);
-            let of_all = if late >= records_in {
-                format!("all {}", plural(late, "record"))
-            } else {
-                format!("{} of {}", grouped(late), plural(records_in, "record"))
-            };
-            let newest = newest.as_ref().map(|(source, split)| {
-                format!(
-                    ": split {} of source `{}` had a record of {}",
-                    split.name,
-                    facts.operators[*source].name,
-                    words::time(split.max_time)
-                )
-            });
-            let behind =
-                if *watermark == TIME_MIN { String::new() } else { format!(", behind a watermark of {}", words::time(*watermark)) };
-            format!("{of_all} came too late for {}{behind}{}", who(operator), newest.unwrap_or_default())
-        }
+        Reason::Late { operator, watermark, newest } => late(facts, *operator, *watermark, newest.as_ref()),
         Reason::Filtered { operator } => format!("none of {} passed {}", plural(of(operator).records_in, "record"), who(operator)),
         Reason::Unread { operator } => format!("all that {} emits leaves by ports that nobody reads", who(operator)),
         Reason::OtherPorts { operator } => format!("all that {} emits leaves by ports that do not lead here", who(operator)),
@@ -166,12 +148,11 @@ fn reason(facts: &Facts, reason: &Reason) -> String {
             )
         }
         Reason::Waiting { operator, short_ms, standing, until } => {
-            let held = of(operator).held();
-            let what = waiting(&held, *until);
             let short = match short_ms {
                 Some(short) => format!("the watermark is {} behind that", words::span(*short)),
                 None => "there is no watermark yet".to_owned(),
             };
+            let what = waiting(&of(operator).held(), *until);
             format!("{what} in {}; {short}, and {}", who(operator), words::waits(facts, standing))
         }
         Reason::WaitingForClock { operator, until } => {
@@ -188,17 +169,30 @@ fn reason(facts: &Facts, reason: &Reason) -> String {
         }
         Reason::NoPartner { operator } => format!("no record of {} has found a partner", who(operator)),
         Reason::Silent { operator } => format!("{} took {} and emitted nothing", who(operator), plural(of(operator).records_in, "record")),
-        Reason::Quiet { source } => {
-            let read = facts.operators[*source].workers.iter().filter_map(|worker| worker.source.as_ref()?.read_ms).max();
-            format!(
-                "all that was read has been written; {} has had nothing new{}",
-                who(source),
-                read.map(|read| format!(", the last record was read {}", words::ago(facts, read))).unwrap_or_default()
-            )
-        }
+        Reason::Quiet { source } => quiet(facts, *source),
         Reason::Flowing if facts.phase.is_over() => "the job has come to its end".to_owned(),
         Reason::Flowing => "output is flowing".to_owned(),
     }
+}
+
+fn late(facts: &Facts, operator: usize, watermark: TimeMs, newest: Option<&(usize, SplitFacts)>) -> String {
+    let OperatorFacts { late, records_in, .. } = facts.operators[operator];
+    let of_all = match late >= records_in {
+        true => format!("all {}", plural(late, "record")),
+        false => format!("{} of {}", grouped(late), plural(records_in, "record")),
+    };
+    let behind = if watermark == TIME_MIN { String::new() } else { format!(", behind a watermark of {}", words::time(watermark)) };
+    let newest = newest.map(|(source, split)| {
+        let source = &facts.operators[*source].name;
+        format!(": split {} of source `{source}` had a record of {}", split.name, words::time(split.max_time))
+    });
+    format!("{of_all} came too late for {}{behind}{}", words::operator(facts, operator), newest.unwrap_or_default())
+}
+
+fn quiet(facts: &Facts, source: usize) -> String {
+    let read = facts.operators[source].workers.iter().filter_map(|worker| worker.source.as_ref()?.read_ms).max();
+    let read = read.map(|read| format!(", the last record was read {}", words::ago(facts, read))).unwrap_or_default();
+    format!("all that was read has been written; {} has had nothing new{read}", words::operator(facts, source))
 }
 
 fn no_record(facts: &Facts, sources: &[usize], ended: bool) -> String {
@@ -226,4 +220,56 @@ fn waiting(held: &Held, until: TimeMs) -> String {
         );
     }
     format!("{} for {at}", if held.records == 1 { "1 record waits".to_owned() } else { format!("{} records wait", grouped(held.records)) })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn job(reason_of: &Reason) -> String {
+        let operator = |name: &str, kind: &str, records_in, late| OperatorFacts {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            records_in,
+            late,
+            ..OperatorFacts::default()
+        };
+        let operators = vec![operator("events", "source", 5_000, 0), operator("x", "window", 5_000, 4_000)];
+        let facts = Facts { job: "counts".to_owned(), taken_ms: 100_000, phase: tidemill_core::explain::Phase::Running, operators };
+        reason(&facts, reason_of)
+    }
+
+    #[test]
+    fn reasons_have_words() {
+        let cases = [
+            (Reason::NoRecord { sources: vec![0], ended: false }, "no record has arrived at source `events`"),
+            (Reason::NoRecord { sources: vec![0], ended: true }, "no record arrived: the input of source `events` ended without one"),
+            (Reason::Filtered { operator: 1 }, "none of 5,000 records passed window `x`"),
+            (
+                Reason::NoTimestamps { operator: 1, source: 0 },
+                "no watermark: source `events` declares no timestamps, so window `x` waits until the input ends (-)",
+            ),
+            (Reason::WaitingForClock { operator: 1, until: 160_000 }, "window `x` waits for the clock: 1970-01-01T00:02:40.000Z, in 1m"),
+            (Reason::Late { operator: 1, watermark: TIME_MIN, newest: None }, "4,000 of 5,000 records came too late for window `x`"),
+            (Reason::Failed { message: "no disk\nat all".to_owned() }, "the job has failed: no disk"),
+            (
+                Reason::EmptySide { operator: 1, from: 0 },
+                "window `x` has had no record of one side: nothing has come out of source `events`",
+            ),
+        ];
+        for (reason, words) in cases {
+            assert_eq!(job(&reason), words);
+        }
+    }
+
+    #[test]
+    fn open_windows_say_how_far_the_watermark_is() {
+        let held = Held { windows: 1, closes: Some(60_000), ..Held::default() };
+        assert_eq!(
+            open(&held, 48_000),
+            "1 window open, the earliest closes at 1970-01-01T00:01:00.000Z (60000), 12s ahead of the watermark"
+        );
+        assert_eq!(open(&Held { windows: 2, ..Held::default() }, 48_000), "2 windows open, which no time closes");
+    }
 }
