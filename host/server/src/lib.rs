@@ -22,6 +22,7 @@ pub mod durable;
 mod error;
 mod events;
 pub mod examined;
+mod explain;
 mod id;
 mod job;
 mod jobs;

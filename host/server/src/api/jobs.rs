@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::App;
 use super::answer::{Body, Named, Params};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::view::{Changed, JobView, Made, Problem, Rescale, Rollback, Savepoint, Stop, Submit, Swap};
 
 /// How long an operation is waited for unless the request says.
@@ -126,6 +126,21 @@ pub(super) async fn explain(State(server): State<App>, Named(job): Named, Params
         Form::Text => planned.text,
         Form::Mermaid => planned.mermaid,
     })
+}
+
+/// What the operators of a job wait for
+///
+/// Watermarks, splits, open windows, timers and counts, as they are, or were when it ended. `tidemill explain` reads them.
+#[utoipa::path(
+    get, path = "/v1/jobs/{job}/facts", tag = "jobs", params(("job" = String, Path)),
+    responses(
+        (status = 200, description = "As `facts` of `tidemill explain watermark --json`"),
+        (status = "default", body = Problem, content_type = "application/problem+json", description = "Refused")
+    )
+)]
+pub(super) async fn facts(State(server): State<App>, Named(job): Named) -> Result<Json<serde_json::Value>, Error> {
+    let facts = crate::explain::facts(&*server.jobs.find(&job)?).await?;
+    serde_json::to_value(facts).map(Json).map_err(|_| Error::new(Code::Internal, "the facts of the job cannot be written"))
 }
 
 /// Make a savepoint while the job goes on

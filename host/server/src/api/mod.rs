@@ -46,6 +46,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(jobs::get, jobs::forget))
         .routes(routes!(jobs::plan))
         .routes(routes!(jobs::explain))
+        .routes(routes!(jobs::facts))
         .routes(routes!(jobs::savepoint))
         .routes(routes!(jobs::stop))
         .routes(routes!(jobs::cancel))
