@@ -3,7 +3,8 @@
 //!
 //! So it is in both modes that count every record once, and where each start has another of them; at least once, nothing is lost. Some
 //! hundred kills in all, a thousand with `TIDEMILL_TEST_FULL`; `cargo xtask chaos --kills N --seed S` chooses both, by
-//! `TIDEMILL_CHAOS_KILLS` and `TIDEMILL_CHAOS_SEED`. A failure names its seed.
+//! `TIDEMILL_CHAOS_KILLS` and `TIDEMILL_CHAOS_SEED`. A failure names its seed. Checkpoints go below `TIDEMILL_CHAOS_URL` if it is set: an
+//! object store, for a `TIDEMILL_BIN` that was built with it.
 #![allow(clippy::unwrap_used)]
 
 use std::process::{Child, Command, Stdio};
@@ -42,6 +43,8 @@ struct Case {
     query: &'static str,
     /// Each start has one of them.
     modes: &'static [&'static str],
+    /// The checkpoint directory.
+    kept: String,
 }
 
 impl Case {
@@ -49,7 +52,7 @@ impl Case {
         let folder = Folder::new();
         let datagen = Tidemill::new(folder.path(), "datagen").args(["nexmark", "--events", EVENTS, "--out", "events.json"]).run();
         assert_eq!(datagen.code, exit::OK, "{}", datagen.stderr);
-        Case { folder, query, modes }
+        Case { folder, query, modes, kept: "kept".to_owned() }
     }
 
     fn args(&self, out: &str, events: &str, parallelism: u64) -> Vec<String> {
@@ -90,7 +93,7 @@ impl Case {
 
     fn kept(&self, events: &str, parallelism: u64, mode: &str) -> Vec<String> {
         let mut args = self.args("out", events, parallelism);
-        args.extend(["--checkpoint-dir", "kept", "--checkpoint-interval", "40ms", "--checkpoint-mode", mode].map(str::to_owned));
+        args.extend(["--checkpoint-dir", &self.kept, "--checkpoint-interval", "40ms", "--checkpoint-mode", mode].map(str::to_owned));
         args
     }
 
@@ -108,18 +111,19 @@ impl Case {
     }
 
     /// Kills until the budget is used up, beginning anew whenever the job has come to its end in spite of it.
-    fn storm(&self, kills: usize, seed: u64) {
+    fn storm(&mut self, kills: usize, seed: u64) {
         let whole = self.undisturbed();
         let state = self.state("whole-kept");
         let mut chance = Chance(seed);
         let mut killed = 0;
         while killed < kills {
-            for name in ["out", "kept"] {
-                let path = self.folder.join(name);
-                if path.exists() {
-                    std::fs::remove_dir_all(path).unwrap();
-                }
+            if self.folder.join("out").exists() {
+                std::fs::remove_dir_all(self.folder.join("out")).unwrap();
             }
+            self.kept = match std::env::var("TIDEMILL_CHAOS_URL") {
+                Ok(url) => format!("{url}/{}-{seed}-{killed}", std::process::id()),
+                Err(_) => format!("kept-{killed}"),
+            };
             // A few kills for each run of the job.
             for _ in 0..8.min(kills - killed) {
                 let mut supervisor = self.start(&mut chance);
@@ -140,7 +144,7 @@ impl Case {
                 continue;
             }
             assert!(shown == whole, "{case}: {got} lines for {expected}");
-            assert!(self.state("kept") == state, "{case}: the state is another");
+            assert!(self.state(&self.kept) == state, "{case}: the state is another");
         }
     }
 }
@@ -248,7 +252,7 @@ fn another_job_is_refused_by_name() {
     let case = Case::new("q5", ALIGNED);
     let first = Tidemill::new(case.folder.path(), "run").args(&case.kept("file:events.json", 2, "aligned")[1..]).run();
     assert_eq!(first.code, exit::OK, "{}", first.stderr);
-    let other = Case { folder: case.folder, query: "q11", modes: ALIGNED };
+    let other = Case { query: "q11", ..case };
     let refused = Tidemill::new(other.folder.path(), "run").args(&other.kept("file:events.json", 2, "aligned")[1..]).run();
     refused.expect(exit::REFUSED, &["does not fit checkpoint", "is not in the plan any more", "--allow-dropped-state"]);
 }
