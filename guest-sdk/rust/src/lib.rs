@@ -70,7 +70,7 @@ pub mod prelude {
     pub use crate::record::{
         Bin, DeadLetter, Joined, Json, KeyCount, KeyValue, List, Maybe, Record, WindowCount, WindowRecord, WindowValue,
     };
-    pub use crate::state::{AggregatingState, ListState, MapState, ReducingState, Value};
+    pub use crate::state::{AggregatingState, ExpiringList, ExpiringMap, ExpiringValue, ListState, MapState, ReducingState, Ttl, Value};
     pub use crate::stream::{Emit, KeyedStream, Stream, between, csv, json, text};
     pub use crate::time::{days, hours, millis, minutes, monotonic, out_of_order, seconds};
     pub use crate::window::{Window, calendar_days, global, records, records_sliding, session, session_by, sliding, tumbling};

@@ -182,6 +182,8 @@ pub(crate) struct State {
     pub(crate) schema: Schema,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "texts")]
     pub(crate) migrates: Vec<Schema>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "ttl")]
+    pub(crate) ttl: Option<crate::state::Ttl>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -409,6 +411,19 @@ fn is_true(flag: &bool) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+/// The time-to-live of a piece of state.
+fn ttl<S: serde::Serializer>(ttl: &Option<crate::state::Ttl>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Document {
+        ms: i64,
+        domain: Domain,
+        #[serde(skip_serializing_if = "is_false")]
+        on_read: bool,
+    }
+    ttl.map(|ttl| Document { ms: ttl.span.ms(), domain: ttl.domain, on_read: ttl.is_renewed_by_reads }).serialize(serializer)
 }
 
 fn text<S: serde::Serializer>(schema: &Schema, serializer: S) -> Result<S::Ok, S::Error> {

@@ -50,9 +50,9 @@ use crate::broadcast::{BroadcastMap, BroadcastValue, Shared};
 use crate::error::Result;
 use crate::plan::{self, Domain, StateKind};
 use crate::record::{Key, Record, Row};
-use crate::runtime::{AnyPort, Call, ListTable, MapTable, Moment, Port, Push, Table, TimerAction, TimerOp, Touched, ValueTable};
+use crate::runtime::{self, AnyPort, Call, ListTable, MapTable, Moment, Port, Push, Table, TimerAction, TimerOp, Touched, ValueTable};
 use crate::schema::Schema;
-use crate::state::{AggregatingState, Handle, ListState, MapState, ReducingState, Value};
+use crate::state::{AggregatingState, ExpiringList, ExpiringMap, ExpiringValue, Handle, ListState, MapState, ReducingState, Ttl, Value};
 
 /// A function over a keyed stream.
 ///
@@ -165,6 +165,37 @@ impl Declare {
         MapState(table)
     }
 
+    /// A value per key that lives for a time.
+    pub fn expiring_value<T: Record + Clone>(&mut self, name: &str, ttl: Ttl) -> ExpiringValue<T> {
+        let table = Rc::new(runtime::ExpiringValue::new(&self.touched, ttl));
+        self.expiring(name, ttl, table.clone());
+        ExpiringValue(table)
+    }
+
+    /// A list per key, each record of which lives for a time.
+    pub fn expiring_list<T: Record + Clone>(&mut self, name: &str, ttl: Ttl) -> ExpiringList<T> {
+        let table = Rc::new(runtime::ExpiringList::new(&self.touched, ttl));
+        self.expiring(name, ttl, table.clone());
+        ExpiringList(table)
+    }
+
+    /// A map per key, each entry of which lives for a time.
+    pub fn expiring_map<K: Key, V: Record + Clone>(&mut self, name: &str, ttl: Ttl) -> ExpiringMap<K, V> {
+        let table = Rc::new(runtime::ExpiringMap::new(&self.touched, ttl));
+        self.expiring(name, ttl, table.clone());
+        ExpiringMap(table)
+    }
+
+    fn expiring(&mut self, name: &str, ttl: Ttl, table: Rc<dyn Table>) {
+        self.pieces.push((name.to_owned(), table));
+        let timer = match ttl.domain {
+            Domain::Event => "$expire-event",
+            Domain::Processing => "$expire-processing",
+        };
+        let touched = self.touched.clone();
+        touched.expiry.sweeper(ttl.domain, || self.timer(timer, ttl.domain).index);
+    }
+
     /// A record per key, to which others are added by a function: the first argument is what there is, the second what comes.
     pub fn reducing<T: Record + Clone>(&mut self, name: &str, reduce: impl Fn(&T, &T) -> T + 'static) -> ReducingState<T> {
         ReducingState { value: self.value(name), reduce: Rc::new(reduce) }
@@ -272,6 +303,11 @@ impl<'a, K: Key, Out: Record> Ctx<'a, K, Out> {
         call: &'a Call,
     ) -> Self {
         Ctx { key, row, slot, shared, time, at, out, timers, operator, call }
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
     }
 
     /// The key.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::chain::{Erased, Operator, restore};
+use super::expiring::Clock;
 use super::slots::{CHANGED, CLEARED};
 use super::{AnyPort, Exits, Head, Moment, Outcome, Port, Push, Slots, TimerOp, erase};
 use crate::block::Block;
@@ -95,6 +96,8 @@ pub(crate) struct Run<'r, K: Key, Out: Record> {
     shared: Option<u32>,
     /// All entries are of one record.
     is_of_one: bool,
+    /// The entries are timers.
+    is_timers: bool,
     key: &'r dyn Fn(usize) -> K,
     down: &'r mut Push<Out>,
     slots: &'r Slots,
@@ -121,7 +124,13 @@ impl<K: Key, Out: Record> Run<'_, K, Out> {
             let timers = self.timers.borrow().len();
             let time = i64::from_le_bytes(self.times[row]);
             let mut ctx = Ctx::new(self.key, row, (slot, self.shared), time, self.at, self.down, &self.timers, self.id, call);
+            let at = self.at;
+            let time = if self.is_timers { i64::MIN } else { time };
+            self.slots.begin(|| Clock { time, watermark: at.watermark, now: at.now });
             let done = each(&mut ctx, row);
+            if done.is_ok() {
+                self.slots.schedule(slot, &self.timers);
+            }
             let mut flags = touched.flags.replace(0);
             match done {
                 Ok(()) => {
@@ -181,6 +190,7 @@ struct Called<'c, 'a> {
     entries: &'c [u32],
     shared: Option<u32>,
     is_of_one: bool,
+    is_timers: bool,
 }
 
 impl<F: Keyed> Linked<F> {
@@ -204,6 +214,7 @@ impl<F: Keyed> Linked<F> {
             entries: called.entries,
             shared: called.shared,
             is_of_one: called.is_of_one,
+            is_timers: called.is_timers,
             key: &|row| K::read(&readers, row),
             down: &mut self.down,
             slots: &self.slots,
@@ -237,7 +248,7 @@ impl<F: Keyed> Head for Linked<F> {
         };
         let entries = if of_all.is_empty() { keyed } else { &of_all };
         let columns = keys.as_deref().unwrap_or_default();
-        let called = Called { at, block, exits, keys: columns, rows, entries, shared, is_of_one: false };
+        let called = Called { at, block, exits, keys: columns, rows, entries, shared, is_of_one: false, is_timers: false };
         match keys {
             Some(_) => self.run(&called, |function, run| function.process(input, block, run)),
             None => self.run(&called, |function, run| function.on_broadcast(block, run)),
@@ -247,7 +258,7 @@ impl<F: Keyed> Head for Linked<F> {
     fn apply(&mut self, at: Moment, record: &Block<'_>, keys: &Block<'_>, slots: &[u32], exits: &Exits) -> Outcome {
         let columns: Vec<usize> = (0..<F::Key as Record>::COLUMNS).collect();
         let (entries, shared) = self.parts(slots);
-        let called = Called { at, block: keys, exits, keys: &columns, rows: &[], entries, shared, is_of_one: true };
+        let called = Called { at, block: keys, exits, keys: &columns, rows: &[], entries, shared, is_of_one: true, is_timers: false };
         self.run(&called, |function, run| function.apply(record, run))
     }
 
@@ -257,10 +268,14 @@ impl<F: Keyed> Head for Linked<F> {
         let mut timers = Cursor::pick(block, std::slice::from_ref(&columns));
         let timers = timers.open::<i32>().unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
         let (entries, shared) = self.parts(slots);
-        let called = Called { at, block, exits, keys: &keys, rows: &[], entries, shared, is_of_one: false };
+        let called = Called { at, block, exits, keys: &keys, rows: &[], entries, shared, is_of_one: false, is_timers: true };
+        let slots = self.slots.clone();
         self.run::<F::Key>(&called, |function, run| {
             run.each(|ctx, row| {
                 let event = TimerEvent { timer: i32::from_le_bytes(timers[row]) as u32, time: ctx.time() };
+                if slots.touched().expiry.fired(ctx.slot(), event.timer) {
+                    return Ok(());
+                }
                 function.on_timer(ctx, event)
             });
         })

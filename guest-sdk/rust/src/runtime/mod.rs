@@ -8,6 +8,7 @@
 mod call;
 mod chain;
 mod co_group;
+mod expiring;
 mod instance;
 mod keyed;
 mod port;
@@ -20,6 +21,7 @@ pub use instance::Instance;
 pub(crate) use call::{Call, with_current};
 pub(crate) use chain::{Asked, Exits, Head, Operator, Push, erase};
 pub(crate) use co_group::CoGroupOperator;
+pub(crate) use expiring::{Expiring, ExpiringList, ExpiringMap, ExpiringValue, Stamp, is_stamp};
 pub(crate) use keyed::{Keyed, KeyedOperator, Run};
 pub(crate) use port::{AnyPort, Port};
 pub(crate) use slots::{CLEARED, ListTable, MapTable, Slots, Table, Touched, ValueTable};

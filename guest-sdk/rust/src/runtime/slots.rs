@@ -8,8 +8,10 @@ use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::TimerOp;
+use super::expiring::{Clock, Expiry, is_stamp};
 use crate::block::{Block, Builder, Error, Parts, Writer, lay_out};
-use crate::plan::{State, StateKind};
+use crate::plan::{Domain, State, StateKind};
 use crate::record::{Cell as Column, Cursor, Key, List, Record, With};
 use crate::schema::Schema;
 
@@ -24,11 +26,13 @@ pub(crate) struct Touched {
     pub(crate) flags: Cell<u8>,
     /// Whether a copy is made before the first change.
     pub(crate) undo: Cell<bool>,
+    /// When entries were written that do not live for ever.
+    pub(crate) expiry: Expiry,
 }
 
 impl Touched {
     #[inline]
-    fn change(&self, flags: u8) {
+    pub(crate) fn change(&self, flags: u8) {
         self.flags.set(self.flags.get() | flags);
     }
 }
@@ -64,6 +68,10 @@ pub(crate) trait Table {
     /// Calls `each` with today's columns for the rows of a block that has `saved` columns of this piece from `first` on, today's or those of an
     /// earlier version. Columns that nobody knows become absent ones, where the job was told to leave state behind.
     fn migrate(&self, saved: &Schema, block: &Block<'_>, first: usize, each: Each<'_>) -> Result<(), Error>;
+    /// Takes out what has expired by this domain; returns when the last of what is left does, where anything does.
+    fn sweep(&self, _slot: u32, _domain: Domain) -> Option<i64> {
+        None
+    }
 }
 
 impl Slots {
@@ -98,10 +106,27 @@ impl Slots {
     }
 
     pub(crate) fn clear(&self, slot: u32) {
+        self.touched.expiry.forget(slot);
         self.tables.iter().for_each(|table| {
             table.reserve(slot as usize + 1);
             table.clear(slot);
         });
+    }
+
+    /// Begins a record or timer, where state expires.
+    #[inline]
+    pub(crate) fn begin(&self, clock: impl FnOnce() -> Clock) {
+        if self.touched.expiry.is_used() {
+            self.touched.expiry.begin(clock());
+        }
+    }
+
+    /// Sees to it that what was written is removed one day.
+    #[inline]
+    pub(crate) fn schedule(&self, slot: u32, timers: &RefCell<Vec<TimerOp>>) {
+        if self.touched.expiry.is_used() {
+            self.touched.expiry.schedule(slot, &self.tables, timers);
+        }
     }
 
     pub(crate) fn commit(&self) {
@@ -155,10 +180,11 @@ fn columns_of(from: &Schema, piece: &str) -> (usize, Schema) {
     (first, Schema { columns: columns.collect() })
 }
 
-/// Whether these are columns of a record type, as state has them: all optional.
-fn are_of(saved: &Schema, of: &Schema) -> bool {
+/// Whether these are columns of a record type, as state has them: all optional. When a value was written that expires stands behind them.
+pub(super) fn are_of(saved: &Schema, of: &Schema) -> bool {
     let same = |(a, b): (&crate::schema::Column, &crate::schema::Column)| a.name == b.name && a.ty == b.ty;
-    saved.columns.len() == of.columns.len() && saved.columns.iter().zip(&of.columns).all(same)
+    let behind = saved.columns.iter().skip(of.columns.len());
+    saved.columns.len() >= of.columns.len() && saved.columns.iter().zip(&of.columns).all(same) && behind.into_iter().all(is_stamp)
 }
 
 /// A function holds on to state that it changes at the same time.
@@ -172,11 +198,11 @@ pub(crate) struct Entries<S> {
 }
 
 impl<S: Clone + Default> Entries<S> {
-    fn new(touched: &Rc<Touched>) -> Self {
+    pub(crate) fn new(touched: &Rc<Touched>) -> Self {
         Entries { entries: RefCell::default(), touched: touched.clone(), undo: RefCell::default() }
     }
 
-    fn reserve(&self, slots: usize) {
+    pub(crate) fn reserve(&self, slots: usize) {
         let mut entries = self.entries.borrow_mut();
         if entries.len() < slots {
             entries.resize_with(slots, S::default);
@@ -209,11 +235,11 @@ impl<S: Clone + Default> Entries<S> {
         entry
     }
 
-    fn commit(&self) {
+    pub(crate) fn commit(&self) {
         self.undo.take();
     }
 
-    fn roll_back(&self, slot: u32) {
+    pub(crate) fn roll_back(&self, slot: u32) {
         if let Some(copy) = self.undo.take() {
             *self.entry(slot) = copy;
         }
@@ -249,7 +275,7 @@ pub(crate) struct Older<T> {
 type ReadValues<T> = dyn Fn(&Block<'_>, usize) -> Result<Vec<Option<T>>, Error>;
 
 /// Reads a value of each row from the columns from `first` on; none where all of them are absent.
-fn read_values<T: Record>(block: &Block<'_>, first: usize) -> Result<Vec<Option<T>>, Error> {
+pub(super) fn read_values<T: Record>(block: &Block<'_>, first: usize) -> Result<Vec<Option<T>>, Error> {
     let columns = (first..first + T::COLUMNS).map(|index| block.column(index)).collect::<Result<Vec<_>, _>>()?;
     let readers = T::open(&mut Cursor::state(block, first))?;
     let present = |row: usize| columns.iter().any(|column| column.present(row));
@@ -257,7 +283,7 @@ fn read_values<T: Record>(block: &Block<'_>, first: usize) -> Result<Vec<Option<
 }
 
 /// Writes values as columns.
-fn write_values<'v, T: Record + 'v>(values: impl ExactSizeIterator<Item = Option<&'v T>>, each: Each<'_>) {
+pub(super) fn write_values<'v, T: Record + 'v>(values: impl ExactSizeIterator<Item = Option<&'v T>>, each: Each<'_>) {
     let mut writers = T::Writers::default();
     let mut presence = vec![0; values.len().div_ceil(8)];
     for (row, value) in values.enumerate() {
@@ -310,7 +336,7 @@ impl<T: Record + Clone> Table for ValueTable<T> {
 
     fn declare(&self, name: &str) -> State {
         let migrates = self.2.borrow().iter().map(|older| older.schema.clone()).collect();
-        State { name: name.to_owned(), kind: self.1, schema: Schema::of::<T>(), migrates }
+        State { name: name.to_owned(), kind: self.1, schema: Schema::of::<T>(), migrates, ttl: None }
     }
 
     fn is_empty(&self, slot: u32) -> bool {
@@ -352,7 +378,7 @@ impl<T: Record + Clone> Table for ValueTable<T> {
 }
 
 /// Exports one bytes column of lists; an empty one is absent.
-fn export_lists(lists: impl Iterator<Item = Vec<u8>>, each: Each<'_>) {
+pub(super) fn export_lists(lists: impl Iterator<Item = Vec<u8>>, each: Each<'_>) {
     let mut writer = <Option<Vec<u8>> as Column>::Writer::default();
     lists.for_each(|bytes| match bytes.is_empty() {
         true => writer.push_absent(),
@@ -362,7 +388,7 @@ fn export_lists(lists: impl Iterator<Item = Vec<u8>>, each: Each<'_>) {
 }
 
 /// The block of some records, or nothing for none.
-fn block_of<'r, T: Record>(records: impl Iterator<Item = &'r T>) -> Vec<u8> {
+pub(super) fn block_of<'r, T: Record>(records: impl Iterator<Item = &'r T>) -> Vec<u8> {
     let mut builder = Builder::<T>::new(0);
     records.for_each(|record| builder.push(record, 0));
     if builder.rows() == 0 { Vec::new() } else { builder.finish().to_vec() }
@@ -372,6 +398,12 @@ fn block_of<'r, T: Record>(records: impl Iterator<Item = &'r T>) -> Vec<u8> {
 fn import_lists<T: Record>(block: &Block<'_>, first: usize, rows: usize) -> Result<Vec<List<T>>, Error> {
     let readers = <List<T> as Record>::open(&mut Cursor::state(block, first))?;
     Ok((0..rows).map(|row| Record::read(&readers, row)).collect())
+}
+
+/// Reads one bytes column as it is; an absent one is empty.
+pub(super) fn import_bytes(block: &Block<'_>, first: usize) -> Result<Vec<Vec<u8>>, Error> {
+    let readers = <Vec<u8> as Record>::open(&mut Cursor::state(block, first))?;
+    Ok((0..block.rows()).map(|row| Record::read(&readers, row)).collect())
 }
 
 /// Lists as they were, since what a list holds has no earlier types; none where it was something else.
@@ -386,7 +418,7 @@ impl<T: Record + Clone> Table for ListTable<T> {
     common!();
 
     fn declare(&self, name: &str) -> State {
-        State { name: name.to_owned(), kind: StateKind::List, schema: Schema::of::<List<T>>(), migrates: Vec::new() }
+        State { name: name.to_owned(), kind: StateKind::List, schema: Schema::of::<List<T>>(), migrates: Vec::new(), ttl: None }
     }
 
     fn is_empty(&self, slot: u32) -> bool {
@@ -417,7 +449,7 @@ impl<K: Key, V: Record + Clone> Table for MapTable<K, V> {
     common!();
 
     fn declare(&self, name: &str) -> State {
-        State { name: name.to_owned(), kind: StateKind::Map, schema: Schema::of::<List<With<K, V>>>(), migrates: Vec::new() }
+        State { name: name.to_owned(), kind: StateKind::Map, schema: Schema::of::<List<With<K, V>>>(), migrates: Vec::new(), ttl: None }
     }
 
     fn is_empty(&self, slot: u32) -> bool {

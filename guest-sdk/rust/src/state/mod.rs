@@ -21,6 +21,7 @@
 //! all keys of an instance and gone after a restart.
 
 mod direct;
+mod expiring;
 mod folded;
 mod list;
 mod map;
@@ -28,6 +29,7 @@ mod value;
 
 #[doc(hidden)]
 pub use direct::OfOneKey;
+pub use expiring::{ExpiringList, ExpiringListRef, ExpiringMap, ExpiringMapRef, ExpiringValue, ExpiringValueRef, Ttl};
 pub use folded::{AggregatingRef, AggregatingState, ReducingRef, ReducingState};
 pub use list::{ListRef, ListState};
 pub use map::{MapRef, MapState};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tidemill_core::connect::OnError;
 use tidemill_core::plan::{
     Aggregate, Assigner, Chaining, Compute, Edge, Evict, Evictor, Kind, LATE, Operator, ProcessSpec, Side, SourceSpec, State, StateKind,
-    Trigger, TriggerSpec, Watermarks, WindowSpec,
+    Trigger, TriggerSpec, Ttl, Watermarks, WindowSpec,
 };
 use tidemill_core::schema::Schema;
 
@@ -192,7 +192,8 @@ fn states(states: &[State]) -> Vec<String> {
         StateKind::Accumulator => "accumulator",
     };
     let migrates = |older: &[Schema]| older.iter().map(|schema| format!(", migrates ({schema})")).collect::<String>();
-    states.iter().map(|s| format!("state {} ({}): {}{}", s.name, kind(s.kind), s.schema, migrates(&s.migrates))).collect()
+    let lives = |ttl: &Option<Ttl>| ttl.map_or_else(String::new, |ttl| format!(", lives {}", span(ttl.ms)));
+    states.iter().map(|s| format!("state {} ({}): {}{}{}", s.name, kind(s.kind), s.schema, migrates(&s.migrates), lives(&s.ttl))).collect()
 }
 
 fn assigner(assigner: &Assigner) -> String {

@@ -2,10 +2,12 @@
 //!
 //! Operators are found by name. New operators and new columns begin empty. State that nobody takes is left behind only when that
 //! was asked for; a column of another type, another key or another kind of operator is never guessed at. Of a piece of state whose columns
-//! the component says it can turn into today's, nothing is dropped or refused (decisions/0008).
+//! the component says it can turn into today's, nothing is dropped or refused (decisions/0008). When state was written is no part of what it
+//! is: a time-to-live may come and go (decisions/0012).
 
 use std::collections::HashMap;
 
+use crate::plan::STAMPS;
 use crate::schema::Schema;
 
 /// What an operator keeps, then or now.
@@ -75,6 +77,7 @@ fn operator(saved: &Kept, now: &Kept, problems: &mut Vec<Problem>) {
                 field.ty.name(),
                 other.ty.name()
             ))),
+            None if is_stamp(&field.name) && !of(after, piece(&field.name)).fields().is_empty() => {}
             None => problems.push(Problem::Dropped(format!("state {:?} of operator {name:?} is not in the plan any more", field.name))),
         }
     }
@@ -96,9 +99,14 @@ fn piece(column: &str) -> &str {
     column.split_once('.').map_or(column, |(piece, _)| piece)
 }
 
-/// The columns of one piece.
+/// Whether a column holds when state was written.
+fn is_stamp(column: &str) -> bool {
+    column.split_once('.').is_some_and(|(_, name)| STAMPS.contains(&name))
+}
+
+/// The columns of one piece, without those that say when it was written.
 fn of(schema: &Schema, name: &str) -> Schema {
-    let fields = schema.fields().iter().filter(|field| piece(&field.name) == name).cloned();
+    let fields = schema.fields().iter().filter(|field| piece(&field.name) == name && !is_stamp(&field.name)).cloned();
     Schema::new(fields.collect()).expect("a part of a schema has unique names too")
 }
 
@@ -134,6 +142,19 @@ mod tests {
         );
         // Nothing is asked of the component where the columns are today's.
         assert_eq!(migrated(now.state.as_ref().unwrap(), now.state.as_ref().unwrap(), &now.migrates), [""; 0]);
+    }
+
+    #[test]
+    fn a_time_to_live_comes_and_goes() {
+        let (forever, expiring) = ("n.x:i64?,m.y:string?", "n.x:i64?,n.$event:i64?,n.$processing:i64?,m.y:string?");
+        for (before, after) in [(forever, expiring), (expiring, forever)] {
+            assert_eq!(compare(&[kept("a", "process", "k:i64", before)], &[kept("a", "process", "k:i64", after)]), []);
+        }
+        let gone = compare(&[kept("a", "process", "k:i64", expiring)], &[kept("a", "process", "k:i64", "m.y:string?")]);
+        assert!(matches!(gone.as_slice(), [Problem::Dropped(value), ..] if value.contains("n.x")), "{gone:?}");
+        let older: Schema = "n.x:i64?".parse().unwrap();
+        let (saved, now): (Schema, Schema) = (expiring.parse().unwrap(), "n.sum:f64?,n.$event:i64?,n.$processing:i64?".parse().unwrap());
+        assert_eq!(migrated(&saved, &now, &[older]), ["n"], "stamps are no part of what is migrated");
     }
 
     #[test]

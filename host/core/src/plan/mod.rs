@@ -4,6 +4,7 @@ mod check;
 mod contract;
 mod graph;
 mod join;
+mod ttl;
 mod window;
 mod wire;
 
@@ -11,6 +12,7 @@ pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_
 pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
 pub use join::{CoGroupSpec, IntervalJoinSpec, KeyedJoinSpec, PORT_LATE_SIDE, PORT_UNMATCHED, Side, TemporalJoinSpec, WindowJoinSpec};
+pub use ttl::{STAMPS, Ttl};
 pub use window::{Assigner, Compute, Evict, Evictor, OrAfter, Trigger, TriggerSpec, WindowSpec};
 pub use wire::{Part, Place, Wire, Wired, wire};
 
@@ -298,6 +300,9 @@ pub struct State {
     /// The columns of earlier versions that the component can turn into these; of a value only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub migrates: Vec<Schema>,
+    /// How long it lives after it was written; the component sees to it. Since 0.2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Ttl>,
 }
 
 /// The shape of a piece of state.

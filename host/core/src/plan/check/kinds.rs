@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Check, NAME_BYTES_MAX, bad_name};
 use crate::plan::{
-    Compute, Contract, Format, Kind, Operator, Partition, ProcessSpec, SourceSpec, State, StateKind, Watermarks, WindowSpec,
+    Compute, Contract, Format, Kind, Operator, Partition, ProcessSpec, STAMPS, SourceSpec, State, StateKind, Watermarks, WindowSpec,
 };
 use crate::schema::{COLUMNS_MAX, Schema, Type};
 
@@ -153,7 +153,8 @@ impl<'a> Check<'a> {
         }
         let mut seen = HashSet::new();
         for timer in &spec.timers {
-            if let Some(problem) = bad_name(&timer.name) {
+            // Those of an SDK begin so.
+            if let Some(problem) = bad_name(timer.name.strip_prefix('$').unwrap_or(&timer.name)) {
                 self.at(operator, format!("has timer {:?}, a name that {problem}", timer.name));
             }
             if !seen.insert(&timer.name) {
@@ -214,7 +215,9 @@ impl<'a> Check<'a> {
                 self.at(operator, format!("declares state {:?} with ({}): a list or map has one bytes column", state.name, state.schema));
             }
             self.migrates(operator, state);
-            for field in fields.iter().filter(|f| f.name.starts_with('$') || f.name.len() > NAME_BYTES_MAX) {
+            self.ttl(operator, state);
+            let is_stamp = |name: &str| state.ttl.is_some() && STAMPS.contains(&name);
+            for field in fields.iter().filter(|f| !is_stamp(&f.name) && (f.name.starts_with('$') || f.name.len() > NAME_BYTES_MAX)) {
                 let name = &field.name;
                 self.at(
                     operator,
@@ -236,6 +239,23 @@ impl<'a> Check<'a> {
 const MIGRATES_MAX: usize = 64;
 
 impl Check<'_> {
+    /// How long a piece of state lives.
+    fn ttl(&mut self, operator: &Operator, state: &State) {
+        let Some(ttl) = state.ttl else { return };
+        let name = &state.name;
+        self.since(operator, Contract::V2, &format!("\"ttl\" in state {name:?}"));
+        let is_keyed = matches!(&operator.kind, Kind::Process(spec) if spec.state.contains(state));
+        if !is_keyed {
+            self.at(operator, format!("gives state {name:?} a time-to-live: only the state of a process function's keys can have one"));
+        }
+        if ttl.ms <= 0 {
+            self.at(operator, format!("lets state {name:?} live for {} ms: a time-to-live is positive", ttl.ms));
+        }
+        for field in state.schema.fields().iter().filter(|field| STAMPS.contains(&field.name.as_str()) && field.ty != Type::I64) {
+            self.at(operator, format!("declares state {name:?} with column {:?}: it holds a time, an i64", field.name));
+        }
+    }
+
     /// Earlier columns of a piece of state.
     fn migrates(&mut self, operator: &Operator, state: &State) {
         if state.migrates.is_empty() {
