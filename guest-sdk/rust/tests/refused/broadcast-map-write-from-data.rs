@@ -1,0 +1,27 @@
+//! An entry of a broadcast map changed by a record of the other stream.
+
+use tidemill::broadcast::*;
+use tidemill::prelude::*;
+
+struct Limited {
+    limits: BroadcastMap<String, i64>,
+}
+
+impl BroadcastProcess for Limited {
+    type Key = String;
+    type In = i64;
+    type Broadcast = i64;
+    type Out = i64;
+
+    fn on_record(&self, ctx: &mut Ctx<String, i64>, cents: i64) -> Result {
+        ctx.shared(&self.limits).insert(String::new(), cents);
+        Ok(())
+    }
+
+    fn on_broadcast(&self, ctx: &mut BroadcastCtx<i64>, cents: i64) -> Result {
+        ctx.shared(&self.limits).insert(String::new(), cents);
+        Ok(())
+    }
+}
+
+fn main() {}
