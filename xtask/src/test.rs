@@ -76,6 +76,12 @@ fn checks(workspace: &Workspace) -> Vec<Stage<'_>> {
             work: Box::new(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         },
         Stage {
+            name: "stores",
+            again: "cargo clippy -p tidemill-state --features s3,hdfs -- -D warnings".to_owned(),
+            // Off by default, so nothing else compiles them.
+            work: Box::new(cargo(&["clippy", "-p", "tidemill-state", "--features", "s3,hdfs", "--", "-D", "warnings"])),
+        },
+        Stage {
             name: "deny",
             again: format!("PATH={}/bin:$PATH cargo deny check bans licenses sources", workspace.tools().display()),
             work: Box::new(|| deny(workspace)),
