@@ -319,6 +319,16 @@ type State struct {
 	Schema Schema `json:"schema"`
 	// Migrates are the schemas of earlier versions that the job turns into this one.
 	Migrates []Schema `json:"migrates,omitempty"`
+	// TTL is how long the job shows an entry; none for as long as it is there.
+	TTL *TTL `json:"ttl,omitempty"`
+}
+
+// TTL is a time-to-live of state.
+type TTL struct {
+	Ms     int64  `json:"ms"`
+	Domain string `json:"domain,omitempty"`
+	// OnRead says that reading an entry renews it as writing does.
+	OnRead bool `json:"on-read,omitempty"`
 }
 
 // Domains of time.
