@@ -240,6 +240,13 @@ pub trait Guest {
     /// Empties slots.
     fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error>;
 
+    /// The slots of an operator that may hold state, in no order; `None` from a guest that keeps no book of them, whose code cannot be
+    /// exchanged while it runs.
+    fn slots(&self, operator: OperatorId) -> Option<Vec<Slot>> {
+        let _ = operator;
+        None
+    }
+
     // What follows came with contract 0.2.0; a guest whose plan has nothing of it is never asked.
 
     /// Asks the trigger of a window operator; one decision per window.

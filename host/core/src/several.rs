@@ -180,6 +180,11 @@ impl Guest for Several {
         self.at("drop-state", operator, |guest, operator| guest.drop_state(operator, slots))
     }
 
+    fn slots(&self, operator: OperatorId) -> Option<Vec<Slot>> {
+        let place = self.numbers.places.get(operator as usize)?;
+        self.instances[place.component].guest.as_ref().map_or(Some(Vec::new()), |guest| guest.slots(place.operator))
+    }
+
     fn trigger(&mut self, operator: OperatorId, at: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
         self.at("trigger", operator, |guest, operator| guest.trigger(operator, at, asked))
     }

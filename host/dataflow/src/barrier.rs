@@ -139,6 +139,11 @@ impl Barrier {
         self.ticks.behind()
     }
 
+    /// Whether other code runs behind the boundary that the operator has just come to.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.passed > 0 && self.passed == self.ticks.behind() && self.ticks.is_switching()
+    }
+
     /// Hands over what was taken at a boundary when it was overtaken; false where there is nothing.
     pub(crate) fn hand_over_overtaken(&mut self, last: bool) -> bool {
         let Some(Overtaken { watermark, given, ahead, keyed }) = self.overtaken.take() else { return false };

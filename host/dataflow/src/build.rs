@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tidemill_core::block::Block;
 use tidemill_core::connect::Reader;
-use tidemill_core::guest::{self, ChainId, Factory, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::key;
 use tidemill_core::plan::{
     Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Port, ProcessSpec, WindowSpec,
@@ -48,6 +48,8 @@ use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
 use crate::run::{JobSpec, Mode};
+use crate::switcher::{Switcher, Taker};
+use crate::switching::Switching;
 use crate::ticks::Ticks;
 
 /// How long a worker without work sleeps at most before it looks at the stop switch.
@@ -60,6 +62,7 @@ impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.lose_worker();
+            self.0.offers.end();
         }
     }
 }
@@ -77,9 +80,11 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
     let run = move |worker: &mut Worker| {
         let job = Job { spec: spec.clone(), control: Arc::clone(&shared), ticks: Arc::clone(&ticks) };
         let _alarm = Alarm(&shared);
-        worker.dataflow::<Tick, _, _>(|scope| job.build(scope));
+        let instance = worker.dataflow::<Tick, _, _>(|scope| job.build(scope));
+        let mut taker = Taker::new(instance, worker.index());
         let mut linger = Linger::new(Instant::now());
         while worker.has_dataflows() {
+            taker.look(&shared.offers);
             if shared.has_lost_worker() {
                 worker.installed_dataflows().into_iter().for_each(|dataflow| worker.drop_dataflow(dataflow));
                 return;
@@ -90,6 +95,7 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
             }
             worker.step_or_park(Some(PARK));
         }
+        shared.offers.end();
     };
     let engine = |cause: String| Failure { operator: "engine".to_owned(), cause: Cause::Limit(cause), record: None };
     let guards = timely::execute(config, run).map_err(engine)?;
@@ -113,7 +119,8 @@ struct Job {
 type Streams<'s> = HashMap<(OperatorId, Port), Stream<'s, Tick, Parcel>>;
 
 impl Job {
-    fn build(&self, scope: Scope<'_, Tick>) {
+    /// Builds this worker's share; answers its instance of the component.
+    fn build(&self, scope: Scope<'_, Tick>) -> Instance {
         let probe = Probe::new();
         let instance = self.instance();
         let mut streams: Streams<'_> = HashMap::new();
@@ -132,15 +139,18 @@ impl Job {
                 streams.insert(port, stream);
             }
         }
+        instance
     }
 
     /// This worker's instance of the component, with all chains linked.
     fn instance(&self) -> Instance {
-        let make = || -> Result<Box<dyn Guest>, guest::Error> {
+        let schemas = || self.spec.plan.operators.iter().map(Operator::state_schema).collect();
+        let switching = |guest| Switching::new(guest, Arc::clone(&self.spec.factory), schemas());
+        let make = || -> Result<Switching, guest::Error> {
             if self.spec.graph.chains.is_empty() {
-                return Ok(Box::new(NoGuest));
+                return Ok(switching(Box::new(NoGuest)));
             }
-            let mut guest = self.spec.factory.instantiate()?;
+            let mut guest = switching(self.spec.factory.instantiate()?);
             for (id, chain) in self.spec.graph.chains.iter().enumerate() {
                 guest.link(id as ChainId, &chain.members)?;
             }
@@ -148,14 +158,9 @@ impl Job {
         };
         let guest = make().unwrap_or_else(|error| {
             self.control.fail(Failure { operator: "component".to_owned(), cause: Cause::Guest(Box::new(error)), record: None });
-            Box::new(NoGuest)
+            switching(Box::new(NoGuest))
         });
         Rc::new(RefCell::new(guest))
-    }
-
-    /// What a call needs of the component: this worker's instance, and where others come from.
-    fn guest(&self, instance: &Instance) -> (Instance, Arc<dyn Factory>) {
-        (Rc::clone(instance), Arc::clone(&self.spec.factory))
     }
 
     /// The records of an operator at which the job has ended before.
@@ -210,15 +215,16 @@ impl Job {
         let mut chains = graph.chains.iter().map(|c| c.members[0]);
         let prelude =
             chains.find_map(|head| prelude_source(plan, graph, head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port)));
-        let mut watermarks = kind.watermarks;
+        let (mut watermarks, mut switcher) = (kind.watermarks, None);
         let prelude = prelude.map(|(head, port)| {
             let chain = graph.nodes[head as usize].chain.expect("a chain's head is in a chain");
             let members = graph.chains[chain as usize].members.clone();
+            switcher = Some(Switcher::new(instance, &operator.name, members.iter().copied().chain([id]).collect()));
             ports.extend(self.read_ports(&members));
             if let Some(Kind::Timestamps(strategy)) = members.last().map(|&last| &plan.operators[last as usize].kind) {
                 watermarks = Some(*strategy);
             }
-            let call = GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members, ports.clone(), self.watch(head));
+            let call = GuestCall::new(Arc::clone(plan), Rc::clone(instance), chain, members, ports.clone(), self.watch(head));
             Prelude { call, port: port as usize, schema: operator.outputs[port as usize].schema.clone() }
         });
         let opened = Arc::clone(&self.spec.sources[&id]);
@@ -230,6 +236,7 @@ impl Job {
             dead_letters,
             watermarks,
             prelude,
+            switcher,
             clock: self.needs_clock(),
             options: self.spec.options.clone(),
             control: Arc::clone(&self.control),
@@ -303,7 +310,7 @@ impl Job {
         let watch = self.watch(id);
         let call = || {
             let chain = chain.expect("a guest operator is in a chain");
-            GuestCall::new(Arc::clone(plan), self.guest(instance), chain, members.clone(), ports.clone(), watch.clone())
+            GuestCall::new(Arc::clone(plan), Rc::clone(instance), chain, members.clone(), ports.clone(), watch.clone())
         };
         let mut logic = self.logic(id, spec, &edges, &ports, &members, call, scope.index());
         if watch.is_some() && chain.is_some() {
@@ -321,6 +328,7 @@ impl Job {
             clock: Arc::clone(&self.spec.options.clock),
             clocked: self.needs_clock(),
             logic,
+            switcher: chain.map(|_| Switcher::new(instance, &spec.name, members)),
             barrier: self.barrier(id, scope.index(), &lanes),
             restored: self.restored(id, scope.index()),
             lanes,

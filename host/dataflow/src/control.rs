@@ -8,15 +8,17 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidemill_core::checkpoint::CheckpointId;
 use tidemill_core::checkpoint::poison::Suspect;
+use tidemill_core::guest::Factory;
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use crate::board::Board;
+use crate::offer::{LOOK, Offers, SwitchError, Switched};
 use crate::report::{Cause, Failure};
-use crate::ticks::Ticks;
+use crate::ticks::{Stage, Ticks};
 
 /// Pauses remembered at most: hours of checkpoints, in less memory than one block.
 const PAUSES_KEPT: usize = 1 << 16;
@@ -41,6 +43,9 @@ pub struct Control {
     pub(crate) operators: Vec<OperatorCounters>,
     /// What operators say when they are asked.
     pub(crate) board: Board,
+    /// Other code, where the job is to go on with some.
+    pub(crate) offers: Offers,
+    workers: usize,
 }
 
 /// Counters of one operator, summed over workers.
@@ -109,6 +114,8 @@ impl Control {
             settled: AtomicU64::new(0),
             operators: std::iter::repeat_with(counters).take(operators).collect(),
             board: Board::new(workers),
+            offers: Offers::default(),
+            workers,
         }
     }
 
@@ -131,12 +138,48 @@ impl Control {
     /// Announces a boundary: every operator hands over for this checkpoint, each once on every worker. False when the job does not run
     /// yet or no longer, and while some have not come to the boundary before.
     pub fn announce(&self, checkpoint: CheckpointId) -> bool {
-        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, false))
+        self.announce_as(checkpoint, false)
     }
 
     /// Like [`Control::announce`], but aligned whatever the job does else: nothing is in it twice, and nothing is under way in it.
     pub fn announce_aligned(&self, checkpoint: CheckpointId) -> bool {
-        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, true))
+        self.announce_as(checkpoint, true)
+    }
+
+    fn announce_as(&self, checkpoint: CheckpointId, aligned: bool) -> bool {
+        self.ticks.get().is_some_and(|ticks| ticks.announce(checkpoint, aligned))
+    }
+
+    /// Exchanges the code of the running job at the boundary of a checkpoint, which `begin` asks for: what comes from before it meets the
+    /// present code, what comes from behind it the new one, and sources go on reading. State follows while records flow. The plans have to
+    /// be the same. To be called by one at a time, and not by the thread that announces boundaries.
+    ///
+    /// `patience` is for the workers to make their instances, and once more for the boundary to be announced.
+    ///
+    /// # Errors
+    /// Where there are any, the job goes on as before, or has ended.
+    pub fn switch(&self, factory: Arc<dyn Factory>, begin: impl FnOnce(), patience: Duration) -> Result<Switched, SwitchError> {
+        self.offers.make(factory, self.workers, patience, || self.has_failed())?;
+        let is_over = || self.has_failed() || self.offers.has_ended();
+        let Some(ticks) = self.ticks.get() else { return Err(SwitchError::Ended) };
+        let armed = Instant::now();
+        ticks.arm();
+        begin();
+        while ticks.wait_while(Stage::Armed, LOOK) {
+            let over = is_over();
+            if (over || armed.elapsed() >= patience) && ticks.disarm() {
+                self.offers.withdraw();
+                return Err(if over { SwitchError::Ended } else { SwitchError::Busy(patience) });
+            }
+        }
+        let announced = Instant::now();
+        // There is no way back from here: some operators may have switched.
+        while ticks.wait_while(Stage::Announced, LOOK) {
+            if is_over() {
+                return Err(SwitchError::Ended);
+            }
+        }
+        Ok(Switched { pause: self.offers.pause(), lasted: announced.elapsed() })
     }
 
     /// The tick it is now: the slice of processing that whatever sources emit from now on belongs to, or to a later one. `None` before the

@@ -32,6 +32,7 @@ use crate::report::Failure;
 use crate::restore::Restored;
 use crate::route::{Route, Router};
 use crate::run::Clock;
+use crate::switcher::Switcher;
 
 /// timely's timestamp: the number of a slice of processing.
 pub(crate) type Tick = u64;
@@ -74,6 +75,8 @@ pub(crate) struct Parts<'s> {
     /// Processing time travels with the records.
     pub(crate) clocked: bool,
     pub(crate) logic: Box<dyn Logic>,
+    /// Where it runs code of the component.
+    pub(crate) switcher: Option<Switcher>,
     /// Where checkpoints are taken.
     pub(crate) barrier: Option<Barrier>,
     /// What it begins with.
@@ -108,6 +111,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
         started: Instant::now(),
         id: parts.id,
         logic: parts.logic,
+        switcher: parts.switcher,
         barrier: parts.barrier,
         clocked: parts.clocked,
         worker,
@@ -136,6 +140,7 @@ pub(crate) fn operator<'s>(scope: Scope<'s, Tick>, parts: Parts<'s>) -> Vec<Stre
             let frontiers: Vec<&MutableAntichain<Tick>> = frontiers.iter().collect();
             worked |= frame.boundary(&frontiers, &mut pushers);
             worked |= frame.go_on();
+            worked |= frame.carry();
             if frame.rest(frontiers.iter().all(|f| f.is_empty())) {
                 activator.activate();
             }
@@ -182,6 +187,7 @@ struct Frame {
     started: Instant,
     id: usize,
     logic: Box<dyn Logic>,
+    switcher: Option<Switcher>,
     barrier: Option<Barrier>,
     clocked: bool,
     worker: usize,
@@ -296,12 +302,34 @@ impl Frame {
         if self.ended || !self.barrier.as_ref().is_some_and(|barrier| barrier.is_due(frontiers)) {
             return false;
         }
+        let start = Instant::now();
         self.finish_handover();
         self.hand_over(false);
+        self.switch(start);
         let aside = self.barrier.as_mut().map(Barrier::take_aside).unwrap_or_default();
         for Aside { input, capabilities, items } in aside {
             items.into_iter().for_each(|item| self.item(input, item.payload));
             self.send(pushers, |output, pusher, mut parcel| pusher.activate().give(&capabilities[output], &mut parcel));
+        }
+        true
+    }
+
+    /// Goes on with other code, where that is what the boundary is for. `start` is when it was come to.
+    fn switch(&mut self, start: Instant) {
+        if self.barrier.as_ref().is_some_and(Barrier::is_switching) {
+            self.switcher.iter_mut().for_each(Switcher::switch);
+            self.cx.control.offers.paused(self.worker, start.elapsed());
+        }
+    }
+
+    /// Moves a page of state to other code, once all that was handed over has been exported by the code before.
+    fn carry(&mut self) -> bool {
+        if self.is_handing_over() || self.cx.control.has_failed() {
+            return false;
+        }
+        let Some(switcher) = self.switcher.as_mut().filter(|switcher| switcher.moving) else { return false };
+        if let Err(failure) = switcher.carry() {
+            self.cx.control.fail(failure);
         }
         true
     }
@@ -434,10 +462,12 @@ impl Frame {
             if !self.cx.control.has_failed() {
                 result = result.and_then(|()| self.logic.end());
             }
+            self.switcher.iter_mut().for_each(Switcher::end);
         }
         if let Err(failure) = result {
             self.cx.control.fail(failure);
         }
-        self.is_handing_over()
+        let moving = self.switcher.as_ref().is_some_and(|switcher| switcher.moving);
+        self.is_handing_over() || moving && !self.cx.control.has_failed()
     }
 }

@@ -11,8 +11,8 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tidemill_core::checkpoint::CheckpointId;
 
@@ -26,6 +26,18 @@ pub(crate) struct Boundary {
     pub(crate) tick: Tick,
 }
 
+/// How far an exchange of code has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// There is none, or all have come to its boundary.
+    #[default]
+    Over,
+    /// The next boundary is its own.
+    Armed,
+    /// It has been announced.
+    Announced,
+}
+
 /// The common clock of the sources of a process.
 #[derive(Debug)]
 pub(crate) struct Ticks {
@@ -35,7 +47,11 @@ pub(crate) struct Ticks {
     behind: AtomicU64,
     /// That boundary is to be aligned, whatever the job does else.
     aligned: AtomicBool,
+    /// Behind that boundary other code runs.
+    switches: AtomicBool,
     state: Mutex<State>,
+    /// An exchange has come further.
+    further: Condvar,
 }
 
 #[derive(Debug)]
@@ -46,14 +62,23 @@ struct State {
     missing: usize,
     /// Operators, on all workers, that have not come to their end.
     running: usize,
+    /// Of the exchange of code.
+    stage: Stage,
 }
 
 impl Ticks {
     /// For a job of `operators` operators, each counted once for every worker.
     pub(crate) fn new(tick_ms: u64, operators: usize) -> Ticks {
-        let state = State { current: 0, boundary: None, missing: 0, running: operators };
-        let (behind, aligned) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ticks { start: Instant::now(), tick_ms: tick_ms.max(1), behind, aligned, state: Mutex::new(state) }
+        let state = State { current: 0, boundary: None, missing: 0, running: operators, stage: Stage::Over };
+        Ticks {
+            start: Instant::now(),
+            tick_ms: tick_ms.max(1),
+            behind: AtomicU64::new(0),
+            aligned: AtomicBool::new(false),
+            switches: AtomicBool::new(false),
+            state: Mutex::new(state),
+            further: Condvar::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -72,7 +97,7 @@ impl Ticks {
     }
 
     /// Announces a boundary at the end of the current tick. False while an earlier one is on its way, and when everything has ended.
-    /// With `aligned` it is an aligned one, whatever the job does else.
+    /// With `aligned` it is an aligned one, whatever the job does else, as is the one behind which other code runs.
     pub(crate) fn announce(&self, id: CheckpointId, aligned: bool) -> bool {
         let mut state = self.state();
         if state.missing > 0 || state.running == 0 {
@@ -83,7 +108,13 @@ impl Ticks {
         state.missing = state.running;
         // The tick that is over is over for everybody, also for a source that asks within the same millisecond.
         state.current = tick + 1;
-        self.aligned.store(aligned, Ordering::Relaxed);
+        let switches = state.stage == Stage::Armed;
+        if switches {
+            state.stage = Stage::Announced;
+            self.further.notify_all();
+        }
+        self.aligned.store(aligned || switches, Ordering::Relaxed);
+        self.switches.store(switches, Ordering::Relaxed);
         self.behind.store(tick + 1, Ordering::Release);
         true
     }
@@ -98,6 +129,32 @@ impl Ticks {
         self.aligned.load(Ordering::Relaxed)
     }
 
+    /// Whether other code runs behind the boundary announced last; asked by who has come to it.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.switches.load(Ordering::Relaxed)
+    }
+
+    /// Behind the next boundary other code is to run.
+    pub(crate) fn arm(&self) {
+        self.state().stage = Stage::Armed;
+    }
+
+    /// It is not, if that boundary has not been announced; whether that is so.
+    pub(crate) fn disarm(&self) -> bool {
+        let mut state = self.state();
+        let armed = state.stage == Stage::Armed;
+        if armed {
+            state.stage = Stage::Over;
+        }
+        armed
+    }
+
+    /// Waits while an exchange stands there, but no longer than that; whether it still does.
+    pub(crate) fn wait_while(&self, stage: Stage, most: Duration) -> bool {
+        let waited = self.further.wait_timeout_while(self.state(), most, |state| state.stage == stage);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stage == stage
+    }
+
     /// An operator that has passed the boundaries before tick `passed` hands over: the boundary it has come to, if any, and
     /// the tick behind it. With `last` it has ended as well.
     pub(crate) fn pass(&self, passed: Tick, last: bool) -> (Option<CheckpointId>, Tick) {
@@ -105,6 +162,10 @@ impl Ticks {
         let due = state.boundary.filter(|b| b.tick >= passed);
         if due.is_some() {
             state.missing -= 1;
+            if state.missing == 0 && state.stage == Stage::Announced {
+                state.stage = Stage::Over;
+                self.further.notify_all();
+            }
         }
         if last {
             state.running -= 1;

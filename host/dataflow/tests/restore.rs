@@ -28,6 +28,7 @@ fn job(rows: Vec<Row>, operators: Value) -> KeptJob {
         every: 15,
         mode: Mode::Aligned,
         asked: false,
+        switch: None,
         slow: Duration::ZERO,
     }
 }

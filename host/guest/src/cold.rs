@@ -90,6 +90,11 @@ impl Cold {
         self.clock.wrapping_sub(named)
     }
 
+    /// The slots of an operator that are out.
+    pub(crate) fn slots(&self, operator: OperatorId) -> impl Iterator<Item = Slot> {
+        self.tables.get(operator as usize).into_iter().flatten().flat_map(|table| table.cold.iter())
+    }
+
     fn row(&mut self, operator: OperatorId, slot: Slot) -> Result<Block, Error> {
         let bytes = self.spill()?.get(operator, slot).map_err(failed)?;
         let schema = &self.table(operator).expect("only an operator with state has cold slots").schema;

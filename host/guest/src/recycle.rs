@@ -249,7 +249,7 @@ impl Slots {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = Slot> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Slot> {
         let bits = |(i, &word): (usize, &u64)| (0..64u32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 64 * i as u32 + bit);
         self.0.iter().enumerate().flat_map(bits)
     }
@@ -333,6 +333,11 @@ impl<G: Measured> Guest for Recycled<G> {
             live.remove(&warm);
         }
         self.called(())
+    }
+
+    fn slots(&self, operator: OperatorId) -> Option<Vec<Slot>> {
+        let live = self.live.get(operator as usize)?.iter().flat_map(Slots::iter);
+        Some(live.chain(self.cold.iter().flat_map(|cold| cold.slots(operator))).collect())
     }
 
     /// A trigger may keep something in a slot that has no record yet.

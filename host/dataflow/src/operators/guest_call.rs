@@ -12,7 +12,7 @@ use std::time::Instant;
 use tidemill_core::block::{Block, Builder, Value};
 use tidemill_core::checkpoint::poison::{Kind, Suspect, content};
 use tidemill_core::connect::{OnError, RECORD_SHOWN_MAX};
-use tidemill_core::guest::{self, ChainId, Factory, Failure as Refusal, Guest, Moment, OperatorId, Outcome, Slot};
+use tidemill_core::guest::{self, ChainId, Failure as Refusal, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{DEAD_LETTER, DEAD_LETTER_SCHEMA, Plan, Port};
 use tidemill_core::schema::Schema;
 
@@ -21,9 +21,10 @@ use crate::operators::rerun::{Rerun, Trapped};
 use crate::operators::watch::{Condemned, Piece, Watch};
 use crate::report::{Cause, Failure};
 use crate::restore::{Page, Restored};
+use crate::switching::Switching;
 
 /// The component's instance of this worker, shared by its operators.
-pub(crate) type Instance = Rc<RefCell<Box<dyn Guest>>>;
+pub(crate) type Instance = Rc<RefCell<Switching>>;
 
 /// A block whose rows an error speaks of.
 #[derive(Clone, Copy)]
@@ -51,21 +52,20 @@ pub(crate) struct GuestCall {
     members: Vec<OperatorId>,
     /// Ports that somebody reads: output `i` of the engine's operator is `ports[i]`.
     ports: Vec<(OperatorId, Port)>,
-    rerun: Rerun,
     watch: Option<Rc<Watch>>,
 }
 
 impl GuestCall {
-    /// `factory` makes the instance in which the record of a trap is looked for; `watch` says at which records the job has ended before.
+    /// `watch` says at which records the job has ended before.
     pub(crate) fn new(
         plan: Arc<Plan>,
-        (instance, factory): (Instance, Arc<dyn Factory>),
+        instance: Instance,
         chain: ChainId,
         members: Vec<OperatorId>,
         ports: Vec<(OperatorId, Port)>,
         watch: Option<Rc<Watch>>,
     ) -> GuestCall {
-        GuestCall { plan, instance, chain, members, ports, rerun: Rerun::new(factory), watch }
+        GuestCall { plan, instance, chain, members, ports, watch }
     }
 
     /// The first member: the one that has the state.
@@ -99,7 +99,7 @@ impl GuestCall {
         call: impl FnOnce(&mut dyn Guest, ChainId) -> Result<T, guest::Error>,
     ) -> Result<T, Failure> {
         let start = Instant::now();
-        let result = call(self.instance.borrow_mut().as_mut(), self.chain);
+        let result = call(&mut *self.instance.borrow_mut(), self.chain);
         cx.counters().guest_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
         result.map_err(|error| self.failure(error, shown, cx))
     }
@@ -132,9 +132,10 @@ impl GuestCall {
     /// Runs a stateless chain over a block. When it traps and the component could not say at which record, that is looked for.
     pub(crate) fn stateless(&self, cx: &Context, at: Moment, shown: Shown<'_>) -> Result<Outcome, Failure> {
         let Shown { block, schema, input } = shown;
+        let factory = self.instance.borrow().factory(self.head());
         self.call(cx, Some(shown), |guest, chain| {
             let result = guest.process(chain, input, at, block, &[], &[]);
-            result.map_err(|error| self.rerun.blame(error, &Trapped { members: &self.members, input, at, block, schema }))
+            result.map_err(|error| Rerun::new(factory).blame(error, &Trapped { members: &self.members, input, at, block, schema }))
         })
     }
 

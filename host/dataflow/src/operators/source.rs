@@ -38,6 +38,7 @@ use crate::parcel::{Item, Mark, Parcel, Signal};
 use crate::report::{Cause, Failure};
 use crate::restore::Restored;
 use crate::run::Options;
+use crate::switcher::Switcher;
 use crate::ticks::{Credits, Ticks};
 
 /// Blocks read in one activation at most: enough to make good use of the caches, few enough that marks and other
@@ -73,6 +74,8 @@ pub(crate) struct SourceSpec {
     pub(crate) dead_letters: Option<usize>,
     pub(crate) watermarks: Option<Watermarks>,
     pub(crate) prelude: Option<Prelude>,
+    /// Where it has one.
+    pub(crate) switcher: Option<Switcher>,
     /// Whether anything behind needs processing time.
     pub(crate) clock: bool,
     pub(crate) options: Options,
@@ -202,7 +205,12 @@ impl State {
     fn activate(&mut self, pushers: &mut [Output<Tick, Parcel>]) -> Next {
         let tick = self.spec.ticks.now();
         if self.spec.barrier.as_ref().is_some_and(|barrier| barrier.is_due_at(tick)) {
+            let start = Instant::now();
             self.hand_over(false);
+            if self.spec.barrier.as_ref().is_some_and(Barrier::is_switching) {
+                self.spec.switcher.iter_mut().for_each(Switcher::switch);
+                self.spec.control.offers.paused(self.worker, start.elapsed());
+            }
         }
         self.capabilities.iter_mut().for_each(|c| {
             if *c.time() < tick {
@@ -220,6 +228,7 @@ impl State {
                 self.hand_over(false);
             }
             self.hand_over(true);
+            self.spec.switcher.iter_mut().for_each(Switcher::end);
             self.capabilities.clear();
         }
         next

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tidemill_core::TIME_MIN;
@@ -12,7 +13,7 @@ use tidemill_core::block::{Block, Builder, gather};
 use tidemill_core::checkpoint::{CheckpointId, Handover, Keeper, Saved, SavedOperator, column, page_schema};
 use tidemill_core::connect::{Batch, Error, Polled, Reader, Sink, Source, SplitTime, Waker, Writer};
 use tidemill_core::plan::{Graph, Plan, Settings};
-use tidemill_dataflow::{Checkpoints, Control, Failure, JobSpec, Mode, Options, is_under_way, participants, run};
+use tidemill_dataflow::{Checkpoints, Control, Failure, JobSpec, Mode, Options, SwitchError, Switched, is_under_way, participants, run};
 
 use super::{Custom, Row, SumFactory, schema};
 
@@ -26,6 +27,34 @@ struct Rows {
     asked: bool,
     slow: Duration,
     next: AtomicU64,
+    switch: Option<Switching>,
+}
+
+/// An exchange of code, begun by the first reader.
+struct Switching {
+    after: usize,
+    to: Custom,
+    begun: OnceLock<JoinHandle<()>>,
+    done: Mutex<Option<Result<Switched, SwitchError>>>,
+}
+
+/// How long an exchange may take here: much longer than it does.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Rows {
+    /// Begins the exchange when it is time; whether it is under way.
+    fn switch(self: &Arc<Rows>, read: usize) -> bool {
+        let Some(switch) = self.switch.as_ref().filter(|switch| read >= switch.after) else { return false };
+        switch.begun.get_or_init(|| {
+            let source = Arc::clone(self);
+            std::thread::spawn(move || {
+                let switch = source.switch.as_ref().unwrap();
+                let done = source.control.switch(Arc::new(SumFactory(switch.to.clone())), || {}, PATIENCE);
+                *switch.done.lock().unwrap() = Some(done);
+            })
+        });
+        switch.done.lock().unwrap().is_none()
+    }
 }
 
 struct RowReader {
@@ -74,6 +103,9 @@ impl Reader for RowReader {
                 true => self.source.control.announce_aligned(id),
                 false => self.source.control.announce(id),
             };
+            return Ok(Polled::Pending);
+        }
+        if self.first && self.source.switch(self.at) {
             return Ok(Polled::Pending);
         }
         let share = &self.share[self.at..(self.at + rows).min(self.share.len())];
@@ -166,6 +198,8 @@ pub struct Run {
     staging: Staging,
     book: Arc<Book>,
     expected: usize,
+    /// What became of the exchange of code.
+    pub switched: Option<Result<Switched, SwitchError>>,
     /// What the run began with: the rows of keyed state by operator, key and namespace.
     base: BTreeMap<String, BTreeMap<Name, StateRow>>,
 }
@@ -314,6 +348,8 @@ pub struct KeptJob {
     pub mode: Mode,
     /// Boundaries are asked for as for a savepoint.
     pub asked: bool,
+    /// After so many rows of the first reader its code is exchanged for this.
+    pub switch: Option<(usize, Custom)>,
     /// How long a poll of any but the first reader takes: what they have read leaves when others have long come to a boundary.
     pub slow: Duration,
 }
@@ -331,7 +367,7 @@ impl KeptJob {
         let plan: Plan = serde_json::from_value(serde_json::json!({"contract": "0.2.0", "operators": operators})).unwrap();
         let graph = Graph::resolve(&plan, &Settings { parallelism: Some(self.parallelism), ..Settings::default() });
         let control = Arc::new(Control::new(plan.operators.len(), graph.workers()));
-        let mut sources = HashMap::new();
+        let (mut sources, mut first) = (HashMap::new(), None);
         for (id, (name, rows, every)) in
             [("rows", Some(&self.rows), self.every), ("more", self.more.as_ref(), usize::MAX)].into_iter().enumerate()
         {
@@ -344,7 +380,14 @@ impl KeptJob {
                 asked: self.asked,
                 slow: self.slow,
                 next: AtomicU64::new(1),
+                switch: self.switch.clone().filter(|_| name == "rows").map(|(after, to)| Switching {
+                    after,
+                    to,
+                    begun: OnceLock::new(),
+                    done: Mutex::default(),
+                }),
             }));
+            first.get_or_insert_with(|| Arc::clone(&source.0));
             if let Some(from) = from {
                 source.restore(&from.operators[name].positions).unwrap();
             }
@@ -373,7 +416,8 @@ impl KeptJob {
             options: self.options.clone(),
         };
         run(spec, &control)?;
-        Ok(Run { names, staging, book, expected, base: from.map(|from| from.rows.clone()).unwrap_or_default() })
+        let switched = first.and_then(|source| source.switch.as_ref().and_then(|switch| switch.done.lock().unwrap().take()));
+        Ok(Run { names, staging, book, expected, switched, base: from.map(|from| from.rows.clone()).unwrap_or_default() })
     }
 }
 

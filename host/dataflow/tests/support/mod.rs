@@ -1,6 +1,7 @@
 //! A job without files and without wasm: rows from memory, results into memory, closures for a guest.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
+pub mod jobs;
 pub mod kept;
 
 use std::collections::HashMap;
@@ -264,6 +265,10 @@ impl Guest for SumGuest {
             (0..2).for_each(|c| builder.column(c).push_cell(block.column(1 - c), row));
         }
         Ok(builder.finish().unwrap())
+    }
+
+    fn slots(&self, _: OperatorId) -> Option<Vec<Slot>> {
+        Some(self.sums.keys().copied().collect())
     }
 
     fn trigger(&mut self, _: OperatorId, _: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, guest::Error> {
