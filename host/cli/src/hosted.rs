@@ -66,14 +66,14 @@ impl Hosted {
     }
 
     /// Writes down how the job ended, and in which call of user code, if in one; what went wrong is in its log as well.
-    pub(crate) fn leave(&self, ended: &Outcome<()>, stopped: bool, status: Option<Status>, suspect: Option<Suspect>) {
+    pub(crate) fn leave(&self, ended: &Outcome<()>, stopped: bool, status: Option<Status>, suspect: Option<Suspect>, version: Option<u32>) {
         let end = match ended {
-            Ok(()) => End { exit: 0, stopped, message: None, causes: Vec::new(), hint: None, status, suspect: None },
+            Ok(()) => End { exit: 0, stopped, message: None, causes: Vec::new(), hint: None, status, suspect: None, version },
             Err(fault) => {
                 console::fault(fault);
                 let exit = fault.told.unwrap_or(fault.exit as u8);
                 let (message, causes, hint) = (Some(fault.message.clone()), fault.causes.clone(), fault.hint.clone());
-                End { exit, stopped, message, causes, hint, status, suspect }
+                End { exit, stopped, message, causes, hint, status, suspect, version }
             }
         };
         if let Err(error) = durable::write(&self.folder.join(OUTCOME_FILE), &end) {
@@ -102,10 +102,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let held = lock::take(&folder.path().join(LOCK_FILE)).unwrap().unwrap();
         let hosted = Hosted { folder: folder.path().to_path_buf(), _held: held };
-        hosted.leave(&Err(Fault::refused("no").hint("yes")), false, None, None);
+        hosted.leave(&Err(Fault::refused("no").hint("yes")), false, None, None, Some(3));
         let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
-        assert_eq!((end.exit, end.message.as_deref(), end.hint.as_deref()), (3, Some("no"), Some("yes")));
-        hosted.leave(&Ok(()), true, Some(Status::default()), None);
+        assert_eq!((end.exit, end.message.as_deref(), end.hint.as_deref(), end.version), (3, Some("no"), Some("yes"), Some(3)));
+        hosted.leave(&Ok(()), true, Some(Status::default()), None, None);
         let end: End = durable::read(&folder.path().join(OUTCOME_FILE)).unwrap().unwrap();
         assert!(end.exit == 0 && end.stopped && end.status.is_some());
         let facts = Facts { job: "counts".to_owned(), taken_ms: 7, phase: Phase::Stopped, operators: Vec::new() };

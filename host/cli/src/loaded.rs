@@ -1,7 +1,7 @@
 //! The components of a job, loaded: one, or several that are wired. The rest of the program knows one plan and one factory.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tidemill_core::guest::{Factory, OperatorId};
@@ -30,6 +30,25 @@ pub(crate) struct Components {
     pub(crate) all: Vec<Loaded>,
     /// Which operator of the whole is whose, where there are several.
     places: Option<Vec<Place>>,
+}
+
+/// The components that a job runs at the moment.
+pub(crate) struct Present(Mutex<Arc<Components>>);
+
+impl Present {
+    pub(crate) fn new(components: Components) -> Present {
+        Present(Mutex::new(Arc::new(components)))
+    }
+
+    /// As it is now.
+    pub(crate) fn now(&self) -> Arc<Components> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The job runs others.
+    pub(crate) fn replace(&self, components: Components) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(components);
+    }
 }
 
 impl Components {

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod confine;
 mod console;
+mod exchange;
 mod fault;
 mod hosted;
 mod interrupt;

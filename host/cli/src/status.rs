@@ -8,10 +8,12 @@ use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Plan};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 use tidemill_dataflow::{Control, OperatorStats, Snapshot};
-use tidemill_server::control::{Checkpoints, Operator, Status};
+use tidemill_server::control::{self, Checkpoints, Operator, Reply, Status};
 use tidemill_state::Coordinator;
 
-use crate::loaded::Components;
+use crate::exchange::Exchange;
+use crate::fault::Outcome;
+use crate::loaded::Present;
 use crate::socket::Tells;
 use crate::{moment, monitor, process, progress};
 
@@ -21,12 +23,14 @@ pub(crate) struct Telling {
     pub(crate) coordinator: Option<Arc<Coordinator>>,
     pub(crate) job: String,
     pub(crate) plan: Arc<Plan>,
-    pub(crate) components: Arc<Components>,
+    pub(crate) components: Arc<Present>,
     pub(crate) graph: Arc<Graph>,
     pub(crate) sources: Vec<OperatorId>,
     pub(crate) sinks: Vec<OperatorId>,
     /// Whether some input has no end, so that a lag means something.
     pub(crate) endless: bool,
+    /// Where its code can be exchanged.
+    pub(crate) exchange: Option<Exchange>,
 }
 
 impl Tells for Telling {
@@ -36,6 +40,13 @@ impl Tells for Telling {
 
     fn facts(&self) -> Facts {
         self.facts_of(if self.control.is_stopping() { Phase::Stopping } else { Phase::Running })
+    }
+
+    fn exchange(&self, wanted: control::Exchange) -> Outcome<Reply> {
+        match &self.exchange {
+            Some(exchange) => exchange.exchange(wanted),
+            None => Ok(Reply::Elsewhere { why: "the job is not run by a server".to_owned() }),
+        }
     }
 }
 
@@ -69,7 +80,7 @@ impl Telling {
     }
 
     fn operators(&self, snapshot: &Snapshot) -> Vec<Operator> {
-        let fuel = self.components.fuel().unwrap_or_default();
+        let fuel = self.components.now().fuel().unwrap_or_default();
         let name = |id: &OperatorId| self.plan.operators[*id as usize].name.clone();
         let operators = self.plan.operators.iter().zip(&snapshot.operators).zip(0..).map(|((operator, stats), id)| Operator {
             name: operator.name.clone(),

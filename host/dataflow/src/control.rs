@@ -176,7 +176,7 @@ impl Control {
         // There is no way back from here: some operators may have switched.
         while ticks.wait_while(Stage::Announced, LOOK) {
             if is_over() {
-                return Err(SwitchError::Ended);
+                return Err(SwitchError::Midway);
             }
         }
         Ok(Switched { pause: self.offers.pause(), lasted: announced.elapsed() })

@@ -22,6 +22,9 @@ pub enum SwitchError {
     /// The job has ended or failed.
     #[error("the job has ended")]
     Ended,
+    /// The same while it was switching: some of it may have met the new code.
+    #[error("the job has ended while it was switching")]
+    Midway,
 }
 
 /// How code was exchanged.

@@ -271,3 +271,6 @@ impl Guest for Switching {
         self.of(operator, &[])?.migrate_state(operator, from, block)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! A request is one JSON object in a line, and so is the answer, after which the connection is closed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub enum Request {
     Explain,
     /// Make a savepoint and go on.
     Savepoint(Savepoint),
+    /// Go on with other code.
+    Exchange(Exchange),
     /// Finish what is in flight and end.
     Stop {
         /// The savepoint to make of the end.
@@ -30,6 +33,18 @@ pub enum Request {
         /// Let event time come to its end first.
         drain: bool,
     },
+}
+
+/// The code that a job is to go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Exchange {
+    /// Its version, by which a request that comes twice is known.
+    pub version: u32,
+    /// The file of its component.
+    pub component: String,
+    /// All its arguments.
+    pub args: BTreeMap<String, String>,
 }
 
 /// The savepoint that is wanted.
@@ -55,6 +70,20 @@ pub enum Reply {
     Status(Box<Status>),
     /// What its operators wait for.
     Facts(Box<Facts>),
+    /// The code has been exchanged.
+    Exchanged {
+        /// The longest that one worker was kept from records, in microseconds.
+        pause_us: u64,
+        /// How long it took until all workers had switched, while records flowed.
+        lasted_us: u64,
+    },
+    /// The code cannot be exchanged while the job runs; nothing has changed.
+    Elsewhere {
+        /// Why.
+        why: String,
+    },
+    /// The job has ended meanwhile; how is said where it is said of every end.
+    Ended,
     /// It is not.
     Refused {
         /// The exit code for whoever asked.
@@ -172,6 +201,9 @@ pub struct Outcome {
     /// The call of user code that it ended in, when it did in one.
     #[serde(default)]
     pub suspect: Option<Suspect>,
+    /// The version that it ran at its end, or was just about to, where that is not the one it began with.
+    #[serde(default)]
+    pub version: Option<u32>,
 }
 
 /// The environment variable with the watchlist of a runner, as JSON.

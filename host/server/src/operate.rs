@@ -115,6 +115,7 @@ impl Server {
             hold_ms: 0,
             since_ms: now_ms(),
             why: "submitted".to_owned(),
+            taken: None,
         };
         if let Some(from) = &submit.from {
             self.check_from(from)?;
@@ -257,7 +258,7 @@ impl Server {
     pub(crate) async fn rescale(&self, job: &Arc<Job>, rescale: Rescale, wait: Duration) -> Result<Changed, Error> {
         let before = job.record().version;
         let why = format!("rescaled from {} to {}", before.workers, rescale.parallelism);
-        let version = Version { parallelism: Some(rescale.parallelism), hold_ms: 0, why, ..before };
+        let version = Version { parallelism: Some(rescale.parallelism), hold_ms: 0, why, taken: None, ..before };
         self.change(job, version, Watched { probation_ms: RESCALE_PROBATION_MS, ..Watched::default() }, wait).await
     }
 
@@ -270,7 +271,7 @@ impl Server {
             true => "other arguments or bindings".to_owned(),
             false => format!("swapped {} for {}", before.component.short(), component.short()),
         };
-        let mut version = Version { component, allow_dropped_state: swap.allow_dropped_state, why, ..before };
+        let mut version = Version { component, allow_dropped_state: swap.allow_dropped_state, why, taken: None, ..before };
         version.args.extend(swap.args);
         version.bindings.extend(swap.bindings);
         let probation_ms = swap.probation_ms.unwrap_or(PROBATION_MS);
@@ -292,7 +293,7 @@ impl Server {
             return Err(if numbers.is_empty() { error } else { error.hint(format!("there are {}", numbers.join(", "))) });
         };
         let why = format!("back to version {}", past.version.number);
-        let version = Version { allow_dropped_state: rollback.allow_dropped_state, why, ..past.version.clone() };
+        let version = Version { allow_dropped_state: rollback.allow_dropped_state, why, taken: None, ..past.version.clone() };
         self.change(job, version, Watched { probation_ms: PROBATION_MS, ..Watched::default() }, wait).await
     }
 

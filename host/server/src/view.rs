@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 pub use crate::control::{Checkpoints, Made, Operator, Savepoint, Status};
 pub use crate::examined::{Capability, Component, Verdict};
-pub use crate::job::record::{End, EndState, Past, Version};
+pub use crate::job::record::{End, EndState, Past, Taken, Version};
 pub use crate::swap::{Comparison, StateChange, StateVerdict};
 
 use crate::error::Code;

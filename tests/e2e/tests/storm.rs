@@ -91,10 +91,13 @@ fn nothing_is_lost_or_doubled(folder: &Folder, numbers: usize) {
     assert_eq!(lines, numbers, "records lost");
 }
 
-/// The times at which the job stopped and ran again, as the server tells them.
+/// How long workers were kept from records by swaps, as the job tells it, and how long it did not run when a version had failed, as the
+/// server does.
 struct Times {
     events: Running,
     pauses: Vec<Duration>,
+    /// From the announcement of a boundary until all had switched.
+    switches: Vec<Duration>,
     rollbacks: Vec<Duration>,
 }
 
@@ -102,26 +105,30 @@ impl Times {
     fn listen(server: &Server<'_>) -> Times {
         let mut events = server.command("events").arg("--json").start();
         assert!(events.line().contains("listening"));
-        Times { events, pauses: Vec::new(), rollbacks: Vec::new() }
+        Times { events, pauses: Vec::new(), switches: Vec::new(), rollbacks: Vec::new() }
+    }
+
+    /// Notes how the version took over, if it did.
+    fn answered(&mut self, answer: &Value) {
+        let taken = &answer["job"]["version"]["taken"]["in-place"];
+        let of = |name: &str| taken[name].as_u64().map(Duration::from_micros);
+        self.pauses.extend(of("pause_us"));
+        self.switches.extend(of("lasted_us"));
     }
 
     /// Reads on to the end of a change: the new version runs, and where it was to fail the old one again.
     fn follow(&mut self, fails: bool) {
-        let (mut stopped, mut rolled_back) = (None, None);
+        let mut rolled_back = None;
         loop {
             let event: Value = serde_json::from_str(&self.events.line()).unwrap();
             let at = event["time_ms"].as_u64().unwrap();
-            let since = |then: u64| Duration::from_millis(at.saturating_sub(then));
             match event["event"].as_str().unwrap() {
-                "job-stopping" => stopped = Some(at),
                 "job-rolled-back" => rolled_back = Some(at),
+                "job-switched" if !fails => return,
+                "job-restart-for-version" => panic!("the version cannot take over in place: {event}"),
                 "job-running" => {
                     if let Some(then) = rolled_back {
-                        self.rollbacks.push(since(then));
-                        return;
-                    }
-                    self.pauses.extend(stopped.take().map(since));
-                    if !fails {
+                        self.rollbacks.push(Duration::from_millis(at.saturating_sub(then)));
                         return;
                     }
                 }
@@ -150,9 +157,12 @@ fn swaps_in_a_row_lose_nothing_and_double_nothing() {
     let mut times = Times::listen(&server);
     for swap in 0..swaps {
         let target = Target::drawn(seed, swap);
-        let swapped = server.command("swap").arg("counts").args(target.args(swap)).args(["--probation", "30s"]).run();
+        let swapped = server.command("swap").arg("counts").args(target.args(swap)).args(["--probation", "30s", "--json"]).run();
         let fails = target != Target::Well;
         assert!(swapped.code == exit::OK || fails && swapped.code == exit::REFUSED, "seed {seed}, swap {swap}, {target:?}: {swapped:?}");
+        if swapped.code == exit::OK {
+            times.answered(&serde_json::from_str(&swapped.stdout).unwrap());
+        }
         times.follow(fails);
     }
     // The rest comes as fast as it can: nothing happens to it any more.
@@ -160,18 +170,20 @@ fn swaps_in_a_row_lose_nothing_and_double_nothing() {
     let job = server.until_state("counts", "finished");
     assert_eq!(job["restarts"].as_u64(), Some(0), "{job:#}");
     nothing_is_lost_or_doubled(&folder, numbers);
-    let (mut pauses, mut rollbacks) = (times.pauses, times.rollbacks);
-    let ms = |time: Duration| time.as_millis();
+    let Times { mut pauses, mut switches, mut rollbacks, events } = times;
+    let ms = |time: Duration| time.as_micros() as f64 / 1e3;
     #[expect(clippy::print_stdout, reason = "the figures are what the storm is run for by hand")]
     {
         println!(
-            "{swaps} swaps with seed {seed}, {numbers} records of {KEYS} keys: pause p50 {} ms, p99 {} ms; {} rollbacks, p50 {} ms, at most {} ms",
+            "{swaps} swaps with seed {seed}, {numbers} records of {KEYS} keys: pause p50 {} ms, p99 {} ms, all switched after p50 {} ms, p99 {} ms; {} rollbacks, p50 {} ms, at most {} ms",
             ms(percentile(&mut pauses, 50)),
             ms(percentile(&mut pauses, 99)),
+            ms(percentile(&mut switches, 50)),
+            ms(percentile(&mut switches, 99)),
             rollbacks.len(),
             ms(percentile(&mut rollbacks, 50)),
             ms(percentile(&mut rollbacks, 100)),
         );
     }
-    tidemill_e2e::kill_process(times.events.id());
+    tidemill_e2e::kill_process(events.id());
 }

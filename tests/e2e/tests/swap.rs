@@ -43,11 +43,54 @@ fn other_code_goes_on_with_the_state() {
     let server = running(&folder);
     let swapped = swap(&server, &["--arg", "version=extra", "--probation", "200ms"]).run();
     swapped.expect(exit::OK, &[]);
-    for text in ["kept     count, counts, numbers", "count: compatible", "+ process", "version 2"] {
+    for text in ["kept     count, counts, numbers", "count: compatible", "+ process", "a new process: its state differs", "version 2"] {
         assert!(swapped.stdout.contains(text), "{text}: {}", swapped.stdout);
     }
     let job = nothing_is_lost_or_doubled(&folder, &server);
     assert_eq!((job["version"]["number"].as_u64(), job["restarts"].as_u64()), (Some(2), Some(0)), "{job:#}");
+}
+
+#[test]
+fn code_with_the_same_state_is_exchanged_while_the_job_runs() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    let pid = server.job("counts")["pid"].clone();
+    for (number, after) in [(2, "7"), (3, "8")] {
+        let swapped = swap(&server, &["--arg", "version=same", "--arg", &format!("after={after}"), "--probation", "100ms"]).run();
+        swapped.expect(exit::OK, &[]);
+        for text in ["count: same", "taken    in place, within", &format!("version {number}")] {
+            assert!(swapped.stdout.contains(text), "{text}: {}", swapped.stdout);
+        }
+    }
+    let job = server.job("counts");
+    assert_eq!(job["pid"], pid, "the process goes on");
+    assert!(job["version"]["taken"]["in-place"]["pause_us"].as_u64() > Some(0), "{job:#}");
+    // Where the code before went on, the bindings would be the same, and so would the answer to this.
+    let other = swap(&server, &["--bind", "numbers=file:numbers.json?rate=2000", "--probation", "100ms"]).run();
+    other.expect(exit::OK, &[]);
+    assert!(other.stdout.contains("a new process: its bindings differ"), "{}", other.stdout);
+    let job = nothing_is_lost_or_doubled(&folder, &server);
+    assert_eq!((job["version"]["number"].as_u64(), job["restarts"].as_u64()), (Some(4), Some(0)), "{job:#}");
+}
+
+#[test]
+fn the_new_code_is_what_runs_behind_the_boundary() {
+    let folder = Folder::new();
+    let server = running(&folder);
+    let swapped = swap(&server, &["--arg", "version=clock", "--probation", "100ms"]).run();
+    swapped.expect(exit::OK, &[]);
+    assert!(swapped.stdout.contains("in place"), "{}", swapped.stdout);
+    server.until_state("counts", "finished");
+    let lines: Vec<Value> = folder.sorted_lines("out").iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), NUMBERS);
+    for key in 0..KEYS {
+        let of_key = lines.iter().filter(|line| line["k"] == key);
+        // The old version writes counts, each once, and the new one the time, which is far beyond them.
+        let (mut old, new): (Vec<u64>, Vec<u64>) =
+            of_key.map(|line| line["count"].as_u64().unwrap()).partition(|count| *count <= NUMBERS as u64);
+        old.sort_unstable();
+        assert!(!old.is_empty() && !new.is_empty() && old.iter().copied().eq(1..=old.len() as u64), "key {key}: {old:?}");
+    }
 }
 
 #[test]
@@ -103,26 +146,36 @@ fn a_version_that_fails_later_gives_its_place_back_from_the_last_checkpoint() {
     assert!(history(&job).last().unwrap().starts_with("rolled back"), "{job:#}");
 }
 
-/// Kills of a server in the middle of a swap: in every run, and with `cargo xtask test --full`.
-const KILLS: u32 = 4;
+/// Kills in the middle of a swap: in every run, and with `cargo xtask test --full`.
+const KILLS: u32 = 6;
 const KILLS_FULL: u32 = 200;
 /// How many of them go on side by side.
 const AT_ONCE: u32 = 8;
 /// Rounds of looking that are more than a swap takes.
 const ROUNDS: u32 = 40;
 
-/// Not a fixed time: the further the swap has come when the server is killed, the more rounds of looking.
-fn killed_in_a_swap(rounds: u32) {
+/// Not a fixed time: the further the swap has come when something is killed, the more rounds of looking. Every other swap is in place, and
+/// two of three kills are of the server, the third of the runner.
+fn killed_in_a_swap(kill: u32) {
+    let rounds = kill * 7 % ROUNDS;
     let folder = Folder::new();
     let mut server = running(&folder);
-    let waiting = swap(&server, &["--arg", "version=extra", "--probation", "100ms"]).start();
+    let version = if kill.is_multiple_of(2) { ["version=extra", "after=1"] } else { ["version=same", "after=1"] };
+    let waiting = swap(&server, &["--arg", version[0], "--arg", version[1], "--probation", "100ms"]).start();
     (0..rounds).for_each(|_| _ = server.job("counts"));
-    server.kill();
-    waiting.end();
-    assert!(server.runners().len() <= 1, "never two");
-    server.start_again(&[]);
+    if kill % 3 < 2 {
+        server.kill();
+        waiting.end();
+        assert!(server.runners().len() <= 1, "never two");
+        server.start_again(&[]);
+    } else {
+        server.runners().into_iter().for_each(tidemill_e2e::kill_process);
+        // With an answer, or with the news that the job had failed before it was changed.
+        waiting.end();
+        assert!(server.runners().len() <= 1, "never two");
+    }
     let job = nothing_is_lost_or_doubled(&folder, &server);
-    assert!([Some(1), Some(2)].contains(&job["version"]["number"].as_u64()), "{job:#}");
+    assert!((1..=3).contains(&job["version"]["number"].as_u64().unwrap()), "{job:#}");
 }
 
 #[test]
@@ -132,7 +185,7 @@ fn a_server_that_is_killed_in_the_middle_of_a_swap_has_the_old_version_or_the_ne
     }
     std::thread::scope(|scope| {
         for first in 0..AT_ONCE {
-            scope.spawn(move || (first..KILLS_FULL).step_by(AT_ONCE as usize).for_each(|kill| killed_in_a_swap(kill * 7 % ROUNDS)));
+            scope.spawn(move || (first..KILLS_FULL).step_by(AT_ONCE as usize).for_each(killed_in_a_swap));
         }
     });
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_server::control::Operator;
 use tidemill_server::shadow::Shadow;
-use tidemill_server::view::{Changed, JobView, StateVerdict, StoredComponent, Verdict};
+use tidemill_server::view::{Changed, JobView, StateVerdict, StoredComponent, Taken, Verdict, Version};
 
 use crate::commands::checkpoint::{size, table};
 use crate::{console, moment, report};
@@ -232,6 +232,19 @@ pub(crate) fn comparison(changed: &Changed) -> String {
         text.push_str(&shadowed(shadow));
     }
     console::printable(&text)
+}
+
+/// How a version took the place of the one before, where that is known.
+pub(crate) fn taken(version: &Version) -> String {
+    let ms = |us: &u64| *us as f64 / 1e3;
+    let text = match &version.taken {
+        None => return String::new(),
+        Some(Taken::InPlace { pause_us, lasted_us }) => {
+            format!("in place, within {:.1} ms; no worker was kept from records for more than {:.1} ms", ms(lasted_us), ms(pause_us))
+        }
+        Some(Taken::Restart { why }) => format!("through a checkpoint and a new process: {why}"),
+    };
+    format!("{:<9}{}\n", "taken", console::printable(&text))
 }
 
 /// What a shadow has shown.

@@ -1,24 +1,26 @@
 //! `tidemill run`: a job in the foreground, in this process, until its input ends or somebody stops it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use clap::{Args, ValueEnum};
+use tidemill_core::checkpoint::poison::Watchlist;
 use tidemill_core::connect;
 use tidemill_core::explain::{Facts, Phase};
 use tidemill_core::guest;
-use tidemill_core::guest::OperatorId;
+use tidemill_core::guest::{Factory, OperatorId};
 use tidemill_core::plan::{Graph, Kind};
 use tidemill_dataflow::{Cause, Checkpoints, Control, Failure, JobSpec, Options, Report};
 use tidemill_guest::StateMemory;
 use tidemill_state::{Ending, Scratch};
 
 use crate::bindings::{self, Ends};
+use crate::exchange::Exchange;
 use crate::fault::{Fault, Outcome};
 use crate::hosted::{Hosted, HostedArgs};
 use crate::keep::{Claimed, Keeping};
-use crate::loaded::Components;
+use crate::loaded::{Components, Present};
 use crate::meter::{MeteredSink, MeteredSource, Once};
 use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
@@ -92,8 +94,9 @@ pub(crate) fn runner(command: &RunnerCommand, start: Instant) -> Outcome<()> {
         if let Some(facts) = last.facts(&ended) {
             hosted.explain(&facts);
         }
-        let status = last.telling.map(|status| status.now());
-        hosted.leave(&ended, last.stopped, status, last.control.and_then(|control| control.take_suspect()));
+        let status = last.telling.as_ref().map(|status| status.now());
+        let version = last.telling.and_then(|telling| telling.exchange.as_ref()?.version());
+        hosted.leave(&ended, last.stopped, status, last.control.and_then(|control| control.take_suspect()), version);
         return hosted::said(ended);
     }
     if let Some(supervisor) = std::env::var(SUPERVISOR).ok().and_then(|pid| pid.parse().ok()) {
@@ -140,6 +143,7 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let prepared = prepare::prepare(&settings)?;
     let bounds = bindings::resolve(&prepared.plan, &settings.bindings)?;
     let hold = |keep: KeepSettings| KeepSettings { hold: hosted.hold.unwrap_or_default(), ..keep };
+    let held_until = Instant::now() + hosted.hold.unwrap_or_default();
     let claimed = settings::gather_keep(&command.job, &command.keep)?.map(hold).map(|keep| keep::claim(&keep)).transpose()?;
     let resuming = claimed.as_ref().is_some_and(Claimed::is_resuming);
     let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
@@ -167,7 +171,8 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let mut run = Run::new(prepared, graph, ends, &settings, control)?;
     run.spec.checkpoints = keeping.as_ref().map(|keeping| keeping.checkpoints.clone());
     interrupt::stop_on_signal(Arc::clone(&run.control))?;
-    let telling = Arc::new(run.telling(&name, keeping.as_ref()));
+    let exchange = hosted.hosted.is_some().then(|| run.exchange(&settings, keeping.as_ref(), held_until));
+    let telling = Arc::new(Telling { exchange, ..run.telling(&name, keeping.as_ref()) });
     last.telling = Some(Arc::clone(&telling));
     let place = hosted.control.as_deref().map_or(Place::Own(&name), Place::Given);
     let listener = listen(&place, &run.control, keeping.as_ref(), telling);
@@ -186,7 +191,7 @@ fn listen(place: &Place<'_>, control: &Arc<Control>, keeping: Option<&Keeping>, 
 /// A job about to run, with what is needed to watch it.
 pub(crate) struct Run {
     pub(crate) control: Arc<Control>,
-    components: Arc<Components>,
+    components: Arc<Present>,
     spec: JobSpec,
     sources: Vec<OperatorId>,
     sinks: Vec<OperatorId>,
@@ -202,8 +207,7 @@ impl Run {
     /// When the component cannot be instantiated for this plan.
     pub(crate) fn new(prepared: Prepared, graph: Graph, ends: Ends, settings: &Settings, control: Arc<Control>) -> Outcome<Run> {
         let Prepared { components, plan, .. } = prepared;
-        let state = settings.state_bytes.map(|bytes| state_memory(bytes, settings, (graph.workers(), components.with_state())));
-        let factory = components.factory(state.transpose()?);
+        let factory = factory(&components, settings, graph.workers())?;
         let (first_record, first_output) = (Once::default(), Once::default());
         let endless = ends.sources.values().any(|s| !s.bounded());
         let meter_source = |(id, inner)| (id, Arc::new(MeteredSource { inner, first: first_record.clone() }) as Arc<dyn connect::Source>);
@@ -221,7 +225,7 @@ impl Run {
             checkpoints: None,
             options: options(settings)?,
         };
-        Ok(Run { control, components: Arc::new(components), spec, sources, sinks, endless, first_record, first_output })
+        Ok(Run { control, components: Arc::new(Present::new(components)), spec, sources, sinks, endless, first_record, first_output })
     }
 
     /// Begins with a checkpoint.
@@ -247,6 +251,23 @@ impl Run {
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
             endless: self.endless,
+            exchange: None,
+        }
+    }
+
+    /// What exchanges its code.
+    fn exchange(&self, settings: &Settings, keeping: Option<&Keeping>, held_until: Instant) -> Exchange {
+        let workers = self.spec.graph.workers();
+        Exchange {
+            settings: settings.clone(),
+            plan: Arc::clone(&self.spec.plan),
+            present: Arc::clone(&self.components),
+            control: Arc::clone(&self.control),
+            coordinator: keeping.map(|keeping| Arc::clone(&keeping.coordinator)),
+            factory: Box::new(move |prepared, settings| factory(&prepared.components, settings, workers)),
+            held_until,
+            sets_aside: *self.spec.options.watchlist != Watchlist::default(),
+            version: Mutex::default(),
         }
     }
 
@@ -276,6 +297,7 @@ impl Run {
         }
         let Some(ended) = ended(result)? else { return Ok(false) };
         finish(keeping.as_ref(), listener, ended.stopped && !self.control.is_draining())?;
+        let components = self.components.now();
         let facts = report::Facts {
             job: name,
             plan: &plan,
@@ -288,10 +310,10 @@ impl Run {
             end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
             steady: monitor::steady(&samples, end),
             peak_rss_bytes: process::peak_rss_bytes(),
-            recycled: self.components.recycled(),
+            recycled: components.recycled(),
             pauses_us: self.control.pauses_us(),
-            moved: self.components.moved(),
-            fuel: self.components.fuel(),
+            moved: components.moved(),
+            fuel: components.fuel(),
             snapshot: ended.snapshot,
         };
         if console::watched() {
@@ -320,6 +342,12 @@ fn finish(keeping: Option<&Keeping>, listener: Option<Listener>, stopped: bool) 
 
 /// State memory of each worker that is less than this would be moved out and back with every block.
 const STATE_BYTES_MIN: usize = 1 << 20;
+
+/// What each worker makes its instance with.
+fn factory(components: &Components, settings: &Settings, workers: usize) -> Outcome<Arc<dyn Factory>> {
+    let state = settings.state_bytes.map(|bytes| state_memory(bytes, settings, (workers, components.with_state())));
+    Ok(components.factory(state.transpose()?))
+}
 
 /// Each worker's share of the budget for state, and the store for the rest. `components` have state on each.
 fn state_memory(bytes: usize, settings: &Settings, (workers, components): (usize, usize)) -> Outcome<StateMemory> {

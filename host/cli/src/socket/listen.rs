@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tidemill_core::checkpoint::protocol;
 use tidemill_core::explain::Facts;
 use tidemill_dataflow::Control;
-use tidemill_server::control::Status;
+use tidemill_server::control::{Exchange, Status};
 use tidemill_state::{Access, Coordinator, Granted, Store, Wish};
 
 use super::{Made, Reply, Request, SUFFIX, Savepoint, folder, make, plain, read_line, write_line};
@@ -39,6 +39,12 @@ pub(crate) trait Tells: Send + Sync {
 
     /// What its operators wait for.
     fn facts(&self) -> Facts;
+
+    /// Goes on with other code, or says why not.
+    ///
+    /// # Errors
+    /// When that code is no good.
+    fn exchange(&self, wanted: Exchange) -> Outcome<Reply>;
 }
 
 /// Listens for as long as the job runs.
@@ -239,6 +245,7 @@ impl Shared {
                 let coordinator = self.coordinator.as_ref().ok_or_else(without_checkpoints)?;
                 made(&coordinator.wish(wish), &url)
             }
+            Request::Exchange(wanted) => self.telling.exchange(wanted),
             Request::Stop { savepoint, drain } => {
                 let wish = savepoint.map(|savepoint| self.wish(savepoint)).transpose()?;
                 let (wish, url) = wish.map_or((None, None), |(wish, url)| (Some(wish), Some(url)));
@@ -333,6 +340,10 @@ mod tests {
     impl Tells for Seven {
         fn status(&self) -> Status {
             Status { records_in: 7, ..Status::default() }
+        }
+
+        fn exchange(&self, _: Exchange) -> Outcome<Reply> {
+            Ok(Reply::Elsewhere { why: "there is no code".to_owned() })
         }
 
         fn facts(&self) -> Facts {

@@ -38,7 +38,9 @@ fn outcome(reply: Reply) -> Result<Option<Made>, Fault> {
             let fault = if exit == Exit::Failed as u8 { Fault::failed(message) } else { Fault::refused(message) };
             Err(causes.into_iter().fold(fault, Fault::cause).maybe_hint(hint))
         }
-        Reply::Status(_) | Reply::Facts(_) => Err(Fault::failed("the job has answered something else")),
+        Reply::Status(_) | Reply::Facts(_) | Reply::Exchanged { .. } | Reply::Elsewhere { .. } | Reply::Ended => {
+            Err(Fault::failed("the job has answered something else"))
+        }
     }
 }
 

@@ -74,7 +74,8 @@ const REFUSED: [u8; 2] = [2, 3];
 /// matter any more.
 pub(crate) fn judge(record: &Record, ended: &Ended, hunt: &mut Hunt, now_ms: u64) -> Option<Verdict> {
     let Ended::Said(outcome) = ended else { return None };
-    let matters = record.wanted == Wanted::Run && !on_probation(record, now_ms) && !REFUSED.contains(&outcome.exit);
+    let watched = on_probation(record, now_ms) || has_exchanged(record, ended);
+    let matters = record.wanted == Wanted::Run && !watched && !REFUSED.contains(&outcome.exit);
     outcome.suspect.clone().filter(|_| matters).map(|suspect| hunt.ended(suspect))
 }
 
@@ -114,8 +115,16 @@ fn on_probation(record: &Record, now_ms: u64) -> bool {
     record.probation.as_ref().is_some_and(|probation| now_ms < probation.until_ms)
 }
 
+/// Whether the runner had come to run the version that waits: what ended was that one.
+pub(crate) fn has_exchanged(record: &Record, ended: &Ended) -> bool {
+    match (ended, &record.next) {
+        (Ended::Said(outcome), Some(next)) => outcome.version == Some(next.version.number),
+        _ => false,
+    }
+}
+
 fn failed(record: &Record, ended: &Ended, verdict: Option<&Verdict>, restarts: &mut Restarts, ran: Duration, now_ms: u64) -> Step {
-    if on_probation(record, now_ms) {
+    if on_probation(record, now_ms) || record.wanted == Wanted::Run && has_exchanged(record, ended) {
         return Step::RollBack(ended.reason());
     }
     if record.wanted != Wanted::Run {
@@ -149,7 +158,16 @@ mod tests {
 
     fn said(exit: u8, stopped: bool) -> Ended {
         let message = (exit != 0).then(|| "operator \"a\" failed".to_owned());
-        Ended::Said(Box::new(Outcome { exit, stopped, message, causes: Vec::new(), hint: None, status: None, suspect: None }))
+        Ended::Said(Box::new(Outcome {
+            exit,
+            stopped,
+            message,
+            causes: Vec::new(),
+            hint: None,
+            status: None,
+            suspect: None,
+            version: None,
+        }))
     }
 
     fn step(record: &Record, ended: &Ended) -> Step {
@@ -166,7 +184,7 @@ mod tests {
     }
 
     fn on_probation() -> Record {
-        let probation = Probation { until_ms: 9, before: Box::new(version(1, 1)), errors_max: None };
+        let probation = Probation { until_ms: 9, before: Box::new(version(1, 1)), errors_max: None, lost_before: 0 };
         Record { version: version(2, 1), probation: Some(probation), ..record() }
     }
 
@@ -252,6 +270,21 @@ mod tests {
     #[test]
     fn an_old_version_that_fails_while_it_stops_goes_on_alone() {
         assert!(matches!(step(&changing(), &said(1, false)), Step::Forgo(_, next) if *next == Step::Start(RESTART_DELAY)));
+    }
+
+    /// The server had not yet heard that the runner had switched.
+    #[test]
+    fn a_version_that_fails_right_after_it_took_over_gives_its_place_back() {
+        let of = |version: Option<u32>| {
+            let Ended::Said(mut outcome) = said(1, false) else { unreachable!() };
+            outcome.version = version;
+            Ended::Said(outcome)
+        };
+        assert_eq!(step(&changing(), &of(Some(2))), Step::RollBack("operator \"a\" failed".to_owned()));
+        assert!(has_exchanged(&changing(), &of(Some(2))) && !has_exchanged(&record(), &of(Some(2))));
+        // What failed was the version before, also where that had come to run in place itself.
+        assert!(matches!(step(&changing(), &of(Some(1))), Step::Forgo(..)));
+        assert_eq!(step(&stopping(), &of(Some(2))), Step::Over(EndState::Failed));
     }
 
     #[test]

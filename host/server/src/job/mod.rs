@@ -2,6 +2,7 @@
 
 mod ask;
 mod decide;
+mod in_place;
 pub(crate) mod record;
 mod runner;
 mod supervise;

@@ -79,6 +79,27 @@ pub struct Version {
     pub since_ms: u64,
     /// Why, e.g. `submitted`, `rescaled from 2 to 4`.
     pub why: String,
+    /// How it took the place of the version before; none of one that no other ran before, and of one that was started after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Taken>,
+}
+
+/// How a version takes the place of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taken {
+    /// While the job ran, at the boundary of a checkpoint.
+    InPlace {
+        /// The longest that one worker was kept from records, in microseconds.
+        pause_us: u64,
+        /// How long it took until all workers had switched, in microseconds; records flowed.
+        lasted_us: u64,
+    },
+    /// The job was stopped and started again from a checkpoint.
+    Restart {
+        /// What kept it from going on.
+        why: String,
+    },
 }
 
 /// A version that waits for its turn.
@@ -98,6 +119,9 @@ pub(crate) struct Probation {
     pub(crate) before: Box<Version>,
     /// Records skipped or dead-lettered at most.
     pub(crate) errors_max: Option<u64>,
+    /// How many the process had lost before the version took over in it.
+    #[serde(default)]
+    pub(crate) lost_before: u64,
 }
 
 /// A version that is no longer run.
@@ -195,6 +219,7 @@ pub(crate) mod tests {
             hold_ms: 0,
             since_ms: 0,
             why: "submitted".to_owned(),
+            taken: None,
         }
     }
 

@@ -160,7 +160,8 @@ mod tests {
         assert_eq!(ended_unseen(folder.path()).reason(), "the job's process ended while no server watched it");
         fs::write(folder.path().join(STDERR_FILE), "internal error: a\n").unwrap();
         assert!(ended_unseen(folder.path()).reason().ends_with(": internal error: a"));
-        let outcome = Outcome { exit: 0, stopped: true, message: None, causes: vec![], hint: None, status: None, suspect: None };
+        let outcome =
+            Outcome { exit: 0, stopped: true, message: None, causes: vec![], hint: None, status: None, suspect: None, version: None };
         durable::write(&folder.path().join(OUTCOME_FILE), &outcome).unwrap();
         assert!(ended_unseen(folder.path()).is_good());
     }

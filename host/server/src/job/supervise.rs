@@ -1,5 +1,7 @@
 //! The task of one job: starts its runner or takes over the one that runs, watches it, and does what the record wants.
 
+mod exchange;
+
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use tidemill_core::checkpoint::restart::Restarts;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::decide::{Ended, Step, decide, judge, policy};
+use super::decide::{self, Ended, Step, decide, judge, policy};
 use super::record::{End, EndState, Next, Probation, Record, Version, Wanted};
 use super::runner::{self, Runner};
 use super::{Job, Live, Phase, ask, is_absent};
@@ -19,6 +21,7 @@ use crate::events::Events;
 use crate::limits::{START_WAIT, STATUS_INTERVAL, STATUS_WAIT, STOP_WAIT};
 use crate::options::Options;
 use crate::process::now_ms;
+use exchange::Exchanging;
 
 /// How often a runner is asked that has not answered yet.
 const STARTING_INTERVAL: Duration = Duration::from_millis(20);
@@ -109,9 +112,14 @@ impl Task {
                 }
             }
             Step::Start(after) => self.pause(after, ended).await,
-            Step::Advance => self.advance().await,
+            Step::Advance => self.advance(0).await,
             Step::Settle => self.settle("the new version stays: it has saved its state when it was told to end").await,
-            Step::RollBack(why) => self.roll_back(why).await,
+            Step::RollBack(why) => {
+                if decide::has_exchanged(&self.job.record(), ended) {
+                    self.advance(0).await;
+                }
+                self.roll_back(why).await;
+            }
             Step::Forgo(why, step) => {
                 let text = format!("the change is given up: the job failed before it had stopped: {why}");
                 self.refuse(Error::new(Code::JobState, text)).await;
@@ -152,7 +160,7 @@ impl Task {
             }
         }
         if record.next.is_some() {
-            self.advance().await;
+            self.advance(0).await;
         }
         self.update(|record| record.begun = true).await;
         let record = self.job.record();
@@ -161,13 +169,14 @@ impl Task {
         Some(Runner::start(&self.job, &record, self.hunt.watchlist(), &self.context.options))
     }
 
-    async fn advance(&mut self) {
+    /// The version that waits is the present one; `lost_before` records had been lost by the code before in the same process.
+    async fn advance(&mut self, lost_before: u64) {
         self.hunt = Hunt::default();
-        self.update(|record| {
+        self.update(move |record| {
             let Some(Next { version, probation_ms, errors_max }) = record.next.take() else { return };
             let (before, why) = (Box::new(record.version.clone()), version.why.clone());
             record.advance(version, now_ms(), &why);
-            record.probation = Some(Probation { until_ms: now_ms() + probation_ms, before, errors_max });
+            record.probation = Some(Probation { until_ms: now_ms() + probation_ms, before, errors_max, lost_before });
         })
         .await;
         let record = self.job.record();
@@ -181,7 +190,7 @@ impl Task {
         self.update(move |record| {
             let Some(Probation { before, .. }) = record.probation.take() else { return };
             let (number, why) = (record.next_number(), format!("back to version {}", before.number));
-            record.advance(Version { number, since_ms: now_ms(), why, ..*before }, now_ms(), &outcome);
+            record.advance(Version { number, since_ms: now_ms(), why, taken: None, ..*before }, now_ms(), &outcome);
         })
         .await;
         self.copy_plan().await;
@@ -205,7 +214,7 @@ impl Task {
     /// Watches a runner to its end.
     async fn follow(&mut self, runner: Runner) -> Ended {
         self.job.set_live(|live| live.pid = Some(runner.process.pid));
-        let mut watch = Watch { begun: Instant::now(), answered: false, stop: None, killed: None };
+        let mut watch = Watch { begun: Instant::now(), answered: false, stop: None, killed: None, exchange: None };
         loop {
             let interval = if watch.answered { STATUS_INTERVAL } else { STARTING_INTERVAL };
             tokio::select! {
@@ -266,8 +275,9 @@ impl Task {
             let (rss, most) = (crate::admission::mib(status.rss_bytes), crate::admission::mib(most));
             watch.kill(runner, format!("the job's process took {rss}, more than its limit of {most}"));
         }
-        let lost = status.skipped + status.dead_lettered;
-        if let Some(errors_max) = record.probation.and_then(|probation| probation.errors_max)
+        if let Some(probation) = record.probation
+            && let Some(errors_max) = probation.errors_max
+            && let lost = lost(status).saturating_sub(probation.lost_before)
             && lost > errors_max
         {
             watch.kill(runner, format!("{lost} records were skipped or dead-lettered in probation, more than {errors_max}"));
@@ -292,8 +302,10 @@ impl Task {
         let (drain, savepoint) = match record.wanted {
             Wanted::Cancel => return watch.kill(runner, "cancelled".to_owned()),
             Wanted::Stop { drain, savepoint } => (drain, savepoint),
-            Wanted::Run if record.next.is_some() => (false, None),
-            Wanted::Run => return,
+            Wanted::Run => match record.next.clone() {
+                Some(next) if watch.stop.is_some() || !self.exchange(runner, watch, &record, &next).await => (false, None),
+                _ => return,
+            },
         };
         match &mut watch.stop {
             None => {
@@ -405,6 +417,13 @@ struct Watch {
     stop: Option<(Instant, JoinHandle<Stopped>)>,
     /// Why it was killed.
     killed: Option<String>,
+    /// The exchange of its code that is tried.
+    exchange: Option<Exchanging>,
+}
+
+/// Records that user code refused.
+fn lost(status: &Status) -> u64 {
+    status.skipped + status.dead_lettered
 }
 
 impl Watch {
@@ -467,7 +486,9 @@ pub(crate) fn made(reply: Reply) -> Stopped {
     match reply {
         Reply::Done { savepoint } => Ok(savepoint),
         Reply::Refused { message, causes, hint, .. } => Err(Error { code: Code::RunnerRefused, message, causes, hint }),
-        Reply::Status(_) | Reply::Facts(_) => Err(Error::new(Code::Internal, "the runner has answered something else")),
+        Reply::Status(_) | Reply::Facts(_) | Reply::Exchanged { .. } | Reply::Elsewhere { .. } | Reply::Ended => {
+            Err(Error::new(Code::Internal, "the runner has answered something else"))
+        }
     }
 }
 

@@ -44,6 +44,7 @@ fn changed(client: &Client, changed: Changed, as_json: bool) -> Outcome<()> {
         return json(&changed);
     }
     console::result(&table::comparison(&changed))?;
+    console::result(&table::taken(&changed.job.version))?;
     let JobView { name, state, version, .. } = &changed.job;
     console::result(&format!("{name} is {}: version {}, {}\n", state.as_str(), version.number, version.why))
 }

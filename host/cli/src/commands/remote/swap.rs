@@ -16,8 +16,10 @@ use crate::value;
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "The plans are compared first: operators by name, state by its columns. What does not fit is refused with the difference.
-The job then stops in order, and the new version goes on from where it stood. When that fails while it is on probation, the old version
-comes back by itself.
+Where operators and state are the same, the code is exchanged while the job runs: what was read before a checkpoint's boundary meets the
+old version, what is read after it the new one, and sources never stop. Anything else, such as other state or bindings, stops the job in
+order and starts the new version from where it stood; which of the two it was is said. When the new version fails while it is on
+probation, the old one comes back by itself.
 
 Examples:
   tidemill swap counts counts-2.wasm --dry-run
