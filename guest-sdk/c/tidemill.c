@@ -1047,6 +1047,8 @@ struct tdm_instance {
     bool has_row;
     /* A port is full, to be looked after when the record in hand is through. */
     bool attention;
+    /* The function that returned something else than TDM_OK just now, where it is known. */
+    const char *returned_from;
     buffer failures, messages, failure_list, timers, cleared, unchanged, seen;
     builder exported;
     bool has_exported;
@@ -2754,6 +2756,8 @@ static void force_refusal(tdm_ctx *ctx, const char *format, ...) {
     ctx->forced = true;
 }
 
+void tdm_returned_from_(tdm_ctx *ctx, const char *place) { ctx->instance->returned_from = place; }
+
 tdm_status tdm_refuse(tdm_ctx *ctx, const char *format, ...) {
     if (ctx->forced) return TDM_REFUSED;
     va_list args;
@@ -2831,6 +2835,8 @@ static void begin_stage(stage *s, int64_t time) {
 /* Ends what begin_stage began; false when the record was refused, and what came of it here and behind has been taken back. */
 static bool end_stage(stage *s, tdm_status status) {
     tdm_ctx *ctx = &s->ctx;
+    const char *place = ctx->instance->returned_from;
+    ctx->instance->returned_from = NULL;
     bool fine = status == TDM_OK || (status == TDM_DROP && ctx->node->kind == FILTER);
     if (fine && !ctx->forced) return true;
     tdm_instance *instance = ctx->instance;
@@ -2840,9 +2846,13 @@ static bool end_stage(stage *s, tdm_status status) {
         instance->messages.len = s->messages;
     }
     const char *message = ctx->refusal;
-    char text[64];
-    if (!message && status == TDM_REFUSED) message = "refused without a reason: return tdm_refuse(ctx, ...)";
-    if (!message) snprintf(text, sizeof text, "its function returned %d, which is no status here", (int)status), message = text;
+    char text[512];
+    if (!message) {
+        const char *who = place ? place : "its function";
+        if (status == TDM_REFUSED) snprintf(text, sizeof text, "%s refused without a reason: return tdm_refuse(ctx, ...)", who);
+        else snprintf(text, sizeof text, "%s returned %d, which is no status here", who, (int)status);
+        message = text;
+    }
     refusal failed = {instance->row, ctx->node->id, instance->messages.len, strlen(message)};
     scrub(append(&instance->messages, message, failed.len), failed.len);
     append(&instance->failures, &failed, sizeof failed);

@@ -218,15 +218,25 @@ typedef struct tdm_number_function {
     tdm_function function;
 } tdm_number_function;
 
+/* Passes a status on; where it is one without a reason, the function and the line that wraps it are what can be told. */
+#define TDM_RETURN_(ctx, fn, status) return tdm_returned_(ctx, status, __FILE__ ":" TDM_TEXT_OF_(__LINE__) ": " #fn)
+#define TDM_TEXT_OF_(line) TDM_TEXT_OF_LINE_(line)
+#define TDM_TEXT_OF_LINE_(line) #line
+void tdm_returned_from_(tdm_ctx *ctx, const char *place);
+static inline tdm_status tdm_returned_(tdm_ctx *ctx, tdm_status status, const char *place) {
+    if (status != TDM_OK) tdm_returned_from_(ctx, place);
+    return status;
+}
+
 /* tdm_status fn(tdm_ctx *ctx, const IN *in, OUT *out): fills `out`, which is all zero. */
 #define TDM_MAP(fn, IN, OUT) \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { return fn(ctx, (const IN *)in, (OUT *)out); } \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { TDM_RETURN_(ctx, fn, fn(ctx, (const IN *)in, (OUT *)out)); } \
     static const tdm_map_function fn##_map TDM_UNUSED_ = {{&IN##_record, &OUT##_record, fn##_call_, {NULL}}}
 /* tdm_status fn(tdm_ctx *ctx, const IN *in): TDM_KEEP or TDM_DROP. */
 #define TDM_FILTER(fn, IN) \
     static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
         (void)out; \
-        return fn(ctx, (const IN *)in); \
+        TDM_RETURN_(ctx, fn, fn(ctx, (const IN *)in)); \
     } \
     static const tdm_filter_function fn##_filter TDM_UNUSED_ = {{&IN##_record, &IN##_record, fn##_call_, {NULL}}}
 /* tdm_status fn(tdm_ctx *ctx, const IN *in): emits any number of records by tdm_emit. TDM_SPLIT is the same with side outputs, given as
@@ -234,13 +244,13 @@ typedef struct tdm_number_function {
 #define TDM_FLAT_MAP(fn, IN, OUT) \
     static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
         (void)out; \
-        return fn(ctx, (const IN *)in); \
+        TDM_RETURN_(ctx, fn, fn(ctx, (const IN *)in)); \
     } \
     static const tdm_flat_map_function fn##_flat_map TDM_UNUSED_ = {{&IN##_record, &OUT##_record, fn##_call_, {NULL}}}
 #define TDM_SPLIT(fn, IN, OUT, ...) \
     static tdm_status fn##_call_(tdm_ctx *ctx, const void *in, void *out) { \
         (void)out; \
-        return fn(ctx, (const IN *)in); \
+        TDM_RETURN_(ctx, fn, fn(ctx, (const IN *)in)); \
     } \
     static const tdm_flat_map_function fn##_flat_map TDM_UNUSED_ = {{&IN##_record, &OUT##_record, fn##_call_, {__VA_ARGS__}}}
 /* void fn(const IN *in, KEY *key): computes a key, a record of up to four columns. */
@@ -311,7 +321,7 @@ typedef struct tdm_input {
     tdm_status (*call)(tdm_ctx *ctx, const void *in);
 } tdm_input;
 #define TDM_INPUT(fn, IN) \
-    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in) { return fn(ctx, (const IN *)in); } \
+    static tdm_status fn##_call_(tdm_ctx *ctx, const void *in) { TDM_RETURN_(ctx, fn, fn(ctx, (const IN *)in)); } \
     static const tdm_input fn##_input TDM_UNUSED_ = {&IN##_record, fn##_call_}
 
 /* A process function: keyed state, timers, and full control over what is emitted when.
@@ -423,13 +433,13 @@ typedef struct tdm_finish {
 #define TDM_FINISH_(fn, RESULT, record, native, output) \
     static tdm_status fn##_call_(tdm_ctx *ctx, const tdm_window *window, const void *result, size_t count) { \
         (void)count; \
-        return fn(ctx, window, (const RESULT *)result); \
+        TDM_RETURN_(ctx, fn, fn(ctx, window, (const RESULT *)result)); \
     } \
     static const tdm_finish fn##_finish TDM_UNUSED_ = {record, native, output, fn##_call_}
 /* tdm_status fn(tdm_ctx *ctx, const tdm_window *window, const IN *records, size_t count): all records of a window at once. */
 #define TDM_WINDOW_PROCESS(fn, IN, OUT) \
     static tdm_status fn##_call_(tdm_ctx *ctx, const tdm_window *window, const void *records, size_t count) { \
-        return fn(ctx, window, (const IN *)records, count); \
+        TDM_RETURN_(ctx, fn, fn(ctx, window, (const IN *)records, count)); \
     } \
     static const tdm_finish fn##_window_process TDM_UNUSED_ = {&IN##_record, NULL, &OUT##_record, fn##_call_}
 /* tdm_status fn(tdm_ctx *ctx, const tdm_window *window, const A *first, size_t first_count, const B *second, size_t second_count): all
@@ -442,7 +452,7 @@ typedef struct tdm_co_group_function {
 #define TDM_CO_GROUP(fn, A, B, OUT) \
     static tdm_status fn##_call_( \
         tdm_ctx *ctx, const tdm_window *window, const void *first, size_t first_count, const void *second, size_t second_count) { \
-        return fn(ctx, window, (const A *)first, first_count, (const B *)second, second_count); \
+        TDM_RETURN_(ctx, fn, fn(ctx, window, (const A *)first, first_count, (const B *)second, second_count)); \
     } \
     static const tdm_co_group_function fn##_co_group TDM_UNUSED_ = {&A##_record, &B##_record, &OUT##_record, fn##_call_}
 /* void fn(T *so_far, const T *next): combines two records into one. */

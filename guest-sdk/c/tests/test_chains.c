@@ -109,8 +109,8 @@ static void texts_that_are_none_and_statuses_that_are_none_are_refused(void) {
     tdm_link(instance, 0, NUMBERS(3));
     outcome = PROCESS(instance, item, NONE, NONE, ITEM(1, "a"), ITEM(2, "b"), ITEM(3, "c"));
     TDM_EXPECT_STRING(failures(outcome),
-        "0 by 3: refused without a reason: return tdm_refuse(ctx, ...); 1 by 3: ? is none; 2 by 3: its function returned 2, which is no "
-        "status here");
+        "0 by 3: tests/test_chains.c:94: silent refused without a reason: return tdm_refuse(ctx, ...); 1 by 3: ? is none; 2 by 3: "
+        "tests/test_chains.c:94: silent returned 2, which is no status here");
     TDM_EXPECT(strstr(heard, "log 2 operator 3: half of a character: ?\n") != NULL);
     tdm_instance_free(instance);
 }
