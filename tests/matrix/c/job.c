@@ -15,6 +15,7 @@ static tdm_status matrix(tdm_job *job) {
         {"state", state_case},
         {"joins", joins_case},
         {"broadcast", broadcast_case},
+        {"failures", failures_case},
         {"map", map_figure},
         {"keyed-count", keyed_count_figure},
     };

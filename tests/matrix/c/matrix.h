@@ -10,6 +10,7 @@ void errors_case(tdm_job *job);
 void state_case(tdm_job *job);
 void joins_case(tdm_job *job);
 void broadcast_case(tdm_job *job);
+void failures_case(tdm_job *job);
 void map_figure(tdm_job *job);
 void keyed_count_figure(tdm_job *job);
 

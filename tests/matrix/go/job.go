@@ -16,6 +16,7 @@ var cases = map[string]func(*tidemill.Job){
 	"state":        state,
 	"joins":        joins,
 	"broadcast":    broadcast,
+	"failures":     failures,
 	"map":          figureMap,
 	"keyed-count":  figureKeyedCount,
 }

@@ -3,7 +3,7 @@
 README.md of the folder above says what each computes.
 """
 
-from cases import broadcast, errors, figures, joins, sessions, side_outputs, state
+from cases import broadcast, errors, failures, figures, joins, sessions, side_outputs, state
 
 from tidemill import Job, JobError, job
 
@@ -14,6 +14,7 @@ CASES = {
     "state": state.case,
     "joins": joins.case,
     "broadcast": broadcast.case,
+    "failures": failures.case,
     "map": figures.map,
     "keyed-count": figures.keyed_count,
 }

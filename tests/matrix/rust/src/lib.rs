@@ -3,6 +3,7 @@
 
 mod broadcast;
 mod errors;
+mod failures;
 mod figures;
 mod joins;
 mod sessions;
@@ -12,13 +13,14 @@ mod state;
 use tidemill::prelude::*;
 
 /// The cases, by name.
-const CASES: [(&str, fn(&mut Job) -> Result); 8] = [
+const CASES: [(&str, fn(&mut Job) -> Result); 9] = [
     ("sessions", sessions::case),
     ("side-outputs", side_outputs::case),
     ("errors", errors::case),
     ("state", state::case),
     ("joins", joins::case),
     ("broadcast", broadcast::case),
+    ("failures", failures::case),
     ("map", figures::map),
     ("keyed-count", figures::keyed_count),
 ];

@@ -7,6 +7,7 @@ import { defineJob, JobError, type JobFunction } from "tidemill";
 
 import { broadcast } from "./cases/broadcast.js";
 import { errors } from "./cases/errors.js";
+import { failures } from "./cases/failures.js";
 import { keyedCount, map } from "./cases/figures.js";
 import { joins } from "./cases/joins.js";
 import { sessions } from "./cases/sessions.js";
@@ -21,6 +22,7 @@ const CASES: Readonly<Record<string, JobFunction>> = {
   state,
   joins,
   broadcast,
+  failures,
   map,
   "keyed-count": keyedCount,
 };
