@@ -1004,6 +1004,8 @@ typedef struct node {
     tdm_interval interval;
     const tdm_co_group_function *co_group;
     tdm_windows windows;
+    /* The column that holds the gap of a session. */
+    const char *gap_field;
     /* Computed by the host where set. */
     const char *aggregate, *aggregate_field;
     /* Computed here. */
@@ -1285,9 +1287,45 @@ static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, 
 static void share_tables(node *n, size_t first);
 static const tdm_record *record_of(const tdm_state *piece) { return piece->native ? piece->native->record : piece->record; }
 
-tdm_windows tdm_tumbling(int64_t size) { return (tdm_windows){TDM_TUMBLING, size, 0, 0, 0, 0, false}; }
-tdm_windows tdm_sliding(int64_t size, int64_t slide) { return (tdm_windows){TDM_SLIDING, size, slide, 0, 0, 0, false}; }
-tdm_windows tdm_session(int64_t gap) { return (tdm_windows){TDM_SESSION, 0, 0, 0, gap, 0, false}; }
+tdm_windows tdm_tumbling(int64_t size) { return (tdm_windows){.assigner = TDM_TUMBLING, .size = size}; }
+tdm_windows tdm_sliding(int64_t size, int64_t slide) { return (tdm_windows){.assigner = TDM_SLIDING, .size = size, .slide = slide}; }
+tdm_windows tdm_session(int64_t gap) { return (tdm_windows){.assigner = TDM_SESSION, .gap = gap}; }
+tdm_windows tdm_session_by(tdm_field_of gap) { return (tdm_windows){.assigner = TDM_SESSION_BY, .gap_of = gap}; }
+tdm_windows tdm_calendar_days(const char *timezone) { return (tdm_windows){.assigner = TDM_DAYS, .timezone = timezone, .days = 1}; }
+tdm_windows tdm_records(uint64_t count) { return (tdm_windows){.assigner = TDM_RECORDS, .records = count}; }
+tdm_windows tdm_records_sliding(uint64_t count, uint64_t slide) {
+    return (tdm_windows){.assigner = TDM_RECORDS, .records = count, .slide_records = slide};
+}
+tdm_windows tdm_global_window(void) { return (tdm_windows){.assigner = TDM_GLOBAL}; }
+
+static tdm_trigger trigger_of(tdm_when when, int64_t number) { return (tdm_trigger){.words = {{when, false, number}}, .count = 1}; }
+
+tdm_trigger tdm_at_end(void) { return trigger_of(TDM_AT_END, 0); }
+tdm_trigger tdm_late_each(void) { return trigger_of(TDM_LATE_EACH, 0); }
+tdm_trigger tdm_early_every(int64_t span) { return trigger_of(TDM_EARLY_EVERY, span); }
+tdm_trigger tdm_after(int64_t span) { return trigger_of(TDM_AFTER, span); }
+tdm_trigger tdm_every_records(uint64_t count) { return trigger_of(TDM_EVERY_RECORDS, (int64_t)count); }
+
+tdm_trigger tdm_combined(tdm_when when, const tdm_trigger *triggers, size_t count) {
+    tdm_trigger all = trigger_of(when, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t w = 0; w < triggers[i].count; w++, all.count++) {
+            if (all.count < TDM_DECLARED_MAX && w < TDM_DECLARED_MAX) all.words[all.count] = triggers[i].words[w];
+        }
+    }
+    return all;
+}
+
+tdm_trigger tdm_by_event_time(tdm_trigger trigger) {
+    trigger.words[0].event_time = true;
+    return trigger;
+}
+
+tdm_trigger tdm_purging(tdm_trigger trigger) {
+    trigger.purging = true;
+    return trigger;
+}
+
 tdm_watermarks tdm_monotonic(void) { return (tdm_watermarks){false, 0}; }
 tdm_watermarks tdm_out_of_order(int64_t bound) { return (tdm_watermarks){true, bound}; }
 tdm_format tdm_json(const char *url) { return (tdm_format){"json", url}; }
@@ -1598,12 +1636,30 @@ tdm_windowed tdm_window_all(tdm_stream stream, tdm_windows windows) {
     return (tdm_windowed){{stream, 0, {NULL, NULL, NULL, NULL}}, windows};
 }
 
+/* Cuts what an operator reads into windows, after noting what they cannot be. */
+static void set_windows(tdm_stream first, node *n, tdm_windows windows) {
+    tdm_job *job = first.job;
+    n->windows = windows;
+    if (windows.trigger.count > TDM_DECLARED_MAX)
+        note(job, "the trigger of \"%s\" has %zu words, more than %d", n->name, windows.trigger.count, TDM_DECLARED_MAX);
+    if (n->kind == WINDOW_JOIN && windows.trigger.count) note(job, "join \"%s\" joins windows when they end: it has no trigger", n->name);
+    if (windows.or_after && (windows.assigner != TDM_RECORDS || windows.slide_records))
+        note(job, "\"%s\" has .or_after, which only windows of tdm_records have", n->name);
+    if (windows.timezone) n->windows.timezone = arena_string(&job->instance->plan, windows.timezone);
+    if (windows.assigner != TDM_SESSION_BY) return;
+    int index = field_index(first, windows.gap_of, "the gap of sessions");
+    if (index < 0) return;
+    n->gap_field = schema_of(first).columns[index].name;
+    if (schema_of(first).columns[index].type != TDM_I64)
+        note(job, "the gap of sessions of \"%s\" is an int64_t, which %s.%s is not", n->name, windows.gap_of.record->name, n->gap_field);
+}
+
 /* Adds a window that is computed here. */
 static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_record *in, tdm_kind state, const tdm_record *acc,
     const tdm_native *native, const tdm_record *out, node **made) {
     tdm_job *job = windowed.keyed.stream.job;
     node *n = add_keyed(name, WINDOW, &windowed.keyed, 1, 0);
-    n->windows = windowed.windows;
+    set_windows(windowed.keyed.stream, n, windowed.windows);
     n->in = in;
     check_reads(windowed.keyed.stream, in, "window", n->name);
     add_output(job, n, MAIN, record_schema(job, out), out, NULL);
@@ -1654,7 +1710,7 @@ tdm_stream tdm_add_host_window(tdm_windowed windowed, const char *name, const ch
     static tdm_column bounds[] = {{"start", TDM_I64}, {"end", TDM_I64}};
     tdm_job *job = windowed.keyed.stream.job;
     node *n = add_keyed(name, WINDOW, &windowed.keyed, 1, 0);
-    n->windows = windowed.windows;
+    set_windows(windowed.keyed.stream, n, windowed.windows);
     schema column = aggregate_schema(windowed.keyed.stream, n, aggregate, field), both = {bounds, 2};
     bool whole = strncmp(aggregate + 3, "-by", 3) == 0;
     schema s = whole ? joined(job, both, column) : joined(job, joined(job, key_schema(job, n), both), column);
@@ -1737,7 +1793,7 @@ static tdm_stream add_join(const char *name, kind kind, const tdm_record *out, c
 tdm_stream tdm_add_window_join(const char *name, const tdm_record *out, tdm_windows windows, const tdm_join_side *sides, size_t count) {
     node *n;
     tdm_stream results = add_join(name, WINDOW_JOIN, out, sides, count, &n);
-    n->windows = windows;
+    set_windows(sides[0].keyed.stream, n, windows);
     return results;
 }
 
@@ -1764,7 +1820,7 @@ tdm_stream tdm_add_co_group(
     static const char FIRST[] = "first", SECOND[] = "second";
     tdm_job *job = first.stream.job;
     node *n = add_sides(name, CO_GROUP, (const tdm_join_side[]){{first, FIRST, false}, {second, SECOND, false}}, 2);
-    n->windows = windows;
+    set_windows(first.stream, n, windows);
     n->co_group = function;
     check_reads(first.stream, function->first, "co-group", n->name);
     check_reads(second.stream, function->second, "co-group", n->name);
@@ -2067,21 +2123,72 @@ static void json_process(buffer *b, const node *n) {
     if (n->process && n->process->timers[0]) append(b, "]", 1);
 }
 
-static void json_windows(buffer *b, const tdm_windows *w) {
-    append_string(b, "\"assigner\":");
+static const char *domain_name(bool event) { return event ? "event" : "processing"; }
+
+static void json_assigner(buffer *b, const node *n) {
+    const tdm_windows *w = &n->windows;
     long long size = w->size, slide = w->slide, offset = w->offset, gap = w->gap;
-    if (w->assigner == TDM_TUMBLING) append_format(b, "{\"tumbling\":{\"size_ms\":%lld,\"offset_ms\":%lld}}", size, offset);
-    if (w->assigner == TDM_SLIDING)
-        append_format(b, "{\"sliding\":{\"size_ms\":%lld,\"slide_ms\":%lld,\"offset_ms\":%lld}}", size, slide, offset);
-    if (w->assigner == TDM_SESSION) append_format(b, "{\"session\":{\"gap_ms\":%lld}}", gap);
-    append_format(b, ",\"domain\":\"%s\",\"lateness-ms\":%lld", w->processing_time ? "processing" : "event", (long long)w->lateness);
+    switch (w->assigner) {
+    case TDM_TUMBLING: append_format(b, "{\"tumbling\":{\"size_ms\":%lld,\"offset_ms\":%lld}}", size, offset); break;
+    case TDM_SLIDING: append_format(b, "{\"sliding\":{\"size_ms\":%lld,\"slide_ms\":%lld,\"offset_ms\":%lld}}", size, slide, offset); break;
+    case TDM_SESSION: append_format(b, "{\"session\":{\"gap_ms\":%lld}}", gap); break;
+    case TDM_SESSION_BY: append_string(b, "{\"session-by\":{"), json_field(b, "field", n->gap_field), append_string(b, "}}"); break;
+    case TDM_DAYS:
+        append_string(b, "{\"days\":{"), json_field(b, "timezone", w->timezone), append_format(b, ",\"days\":%u}}", w->days);
+        break;
+    case TDM_RECORDS:
+        append_format(b, "{\"count\":{\"records\":%llu", (unsigned long long)w->records);
+        if (w->slide_records) append_format(b, ",\"slide\":%llu", (unsigned long long)w->slide_records);
+        if (w->or_after)
+            append_format(b, ",\"or-after\":{\"ms\":%lld,\"domain\":\"%s\"}", (long long)w->or_after, domain_name(w->or_after_event_time));
+        append_string(b, "}}");
+        break;
+    case TDM_GLOBAL: append_string(b, "\"global\""); break;
+    }
+}
+
+/* Writes a word and those that it combines; answers what stands behind them. */
+static const struct tdm_trigger_word *json_when(buffer *b, const struct tdm_trigger_word *word) {
+    static const char *const names[] = {"at-watermark", "late-each", "early-every", "after", "count", "any", "all"};
+    tdm_when when = word->when;
+    long long number = word->number;
+    const char *name = names[when];
+    switch (when) {
+    case TDM_AT_END:
+    case TDM_LATE_EACH: json_text(b, name); break;
+    case TDM_EARLY_EVERY:
+    case TDM_AFTER: append_format(b, "{\"%s\":{\"ms\":%lld,\"domain\":\"%s\"}}", name, number, domain_name(word->event_time)); break;
+    case TDM_EVERY_RECORDS: append_format(b, "{\"count\":{\"records\":%llu}}", (unsigned long long)number); break;
+    case TDM_ANY_OF:
+    case TDM_ALL_OF:
+        append_format(b, "{\"%s\":[", name);
+        word++;
+        for (long long i = 0; i < number; i++) {
+            if (i) append(b, ",", 1);
+            word = json_when(b, word);
+        }
+        append_string(b, "]}");
+        return word;
+    }
+    return word + 1;
+}
+
+static void json_windows(buffer *b, const node *n) {
+    const tdm_windows *w = &n->windows;
+    append_string(b, "\"assigner\":");
+    json_assigner(b, n);
+    append_format(b, ",\"domain\":\"%s\",\"lateness-ms\":%lld", domain_name(!w->processing_time), (long long)w->lateness);
+    if (!w->trigger.count) return;
+    append_string(b, ",\"trigger\":{\"when\":");
+    json_when(b, w->trigger.words);
+    append_format(b, ",\"purge\":%s}", w->trigger.purging ? "true" : "false");
 }
 
 static void json_window(buffer *b, const node *n) {
     append_string(b, "\"key\":");
     json_names(b, &n->keys[0]);
     append(b, ",", 1);
-    json_windows(b, &n->windows);
+    json_windows(b, n);
     append_string(b, ",\"compute\":");
     if (n->aggregate) append_string(b, "{\"host\":"), json_aggregate(b, n), append(b, "}", 1);
     else append_string(b, "\"guest\"");
@@ -2097,7 +2204,7 @@ static void json_join(buffer *b, const node *n) {
         append_string(b, n->sides[i].optional ? ",\"required\":false}" : "}");
     }
     append(b, "]", 1);
-    if (n->kind == WINDOW_JOIN || n->kind == CO_GROUP) append(b, ",", 1), json_windows(b, &n->windows);
+    if (n->kind == WINDOW_JOIN || n->kind == CO_GROUP) append(b, ",", 1), json_windows(b, n);
     json_state(b, n, false);
     if (n->kind != INTERVAL_JOIN) return;
     append_format(b, ",\"lower-ms\":%lld,\"upper-ms\":%lld", (long long)n->interval.lower, (long long)n->interval.upper);

@@ -355,22 +355,87 @@ static inline int64_t tdm_minutes(int64_t n) { return n * 60000; }
 static inline int64_t tdm_hours(int64_t n) { return n * 3600000; }
 static inline int64_t tdm_days(int64_t n) { return n * 86400000; }
 
-typedef enum tdm_assigner { TDM_TUMBLING, TDM_SLIDING, TDM_SESSION } tdm_assigner;
+typedef enum tdm_assigner { TDM_TUMBLING, TDM_SLIDING, TDM_SESSION, TDM_SESSION_BY, TDM_DAYS, TDM_RECORDS, TDM_GLOBAL } tdm_assigner;
 
-/* Which windows a record belongs to. Set further fields by hand: `offset` moves the beginnings, which otherwise are multiples
- * of the size since 1970 in UTC; `lateness` keeps a window for this long after its end; `processing_time` lets the host's
- * clock drive it. */
+/* When a window fires: a word, or several that are combined. Made by the functions below. */
+typedef enum tdm_when {
+    TDM_AT_END,
+    TDM_LATE_EACH,
+    TDM_EARLY_EVERY,
+    TDM_AFTER,
+    TDM_EVERY_RECORDS,
+    TDM_ANY_OF,
+    TDM_ALL_OF,
+} tdm_when;
+typedef struct tdm_trigger {
+    /* A word is followed by those that it combines. */
+    struct tdm_trigger_word {
+        tdm_when when;
+        bool event_time;
+        int64_t number;
+    } words[TDM_DECLARED_MAX];
+    /* 0 where windows fire as usual; more than there is room for where too many were combined. */
+    size_t count;
+    bool purging;
+} tdm_trigger;
+/* When time has come to the window's end. */
+tdm_trigger tdm_at_end(void);
+/* At each record that comes behind the window's end. */
+tdm_trigger tdm_late_each(void);
+/* Until the window's end every so long of processing time, at multiples of it, when a record has come since the last firing. */
+tdm_trigger tdm_early_every(int64_t span);
+/* So long of processing time after the first record since the last firing. */
+tdm_trigger tdm_after(int64_t span);
+/* At every so many records. */
+tdm_trigger tdm_every_records(uint64_t count);
+/* When one of these fires, and when each of them has fired since all had: tdm_any_of(tdm_at_end(), tdm_every_records(100)). */
+#define tdm_any_of(...) tdm_combined(TDM_ANY_OF, TDM_TRIGGERS_(__VA_ARGS__))
+#define tdm_all_of(...) tdm_combined(TDM_ALL_OF, TDM_TRIGGERS_(__VA_ARGS__))
+#define TDM_TRIGGERS_(...) (const tdm_trigger[]){__VA_ARGS__}, sizeof((const tdm_trigger[]){__VA_ARGS__}) / sizeof(tdm_trigger)
+tdm_trigger tdm_combined(tdm_when when, const tdm_trigger *triggers, size_t count);
+/* Lets event time drive a tdm_early_every or tdm_after. */
+tdm_trigger tdm_by_event_time(tdm_trigger trigger);
+/* Empties a window when it has fired; it goes on all the same. */
+tdm_trigger tdm_purging(tdm_trigger trigger);
+
+/* Which windows a record belongs to. Set further fields by hand:
+ *
+ *   offset           moves the beginnings, which otherwise are multiples of the size since 1970 in UTC
+ *   lateness         keeps a window for this long after its end
+ *   processing_time  lets the host's clock drive it
+ *   trigger          says when it fires, instead of tdm_any_of(tdm_at_end(), tdm_late_each())
+ *   days             makes windows of calendar days so many days long, counted from 1970-01-01
+ *   or_after         lets a window of tdm_records fire although it is not full, so long after its first record: of processing time, or of
+ *                    event time where or_after_event_time says so
+ */
 typedef struct tdm_windows {
     tdm_assigner assigner;
     int64_t size, slide, offset, gap, lateness;
     bool processing_time;
+    tdm_trigger trigger;
+    tdm_field_of gap_of;
+    const char *timezone;
+    uint32_t days;
+    uint64_t records, slide_records;
+    int64_t or_after;
+    bool or_after_event_time;
 } tdm_windows;
 /* Every record in one window of this size. */
 tdm_windows tdm_tumbling(int64_t size);
 /* A window of this size begins every `slide`. */
 tdm_windows tdm_sliding(int64_t size, int64_t slide);
-/* Records that lie at most `gap` apart share a window. */
+/* Records that lie at most `gap` apart share a window; or with a gap of its own for each record, in an int64_t field of it. */
 tdm_windows tdm_session(int64_t gap);
+tdm_windows tdm_session_by(tdm_field_of gap);
+/* Days of a time zone, by its IANA name such as "Asia/Shanghai": each begins where the day does there, also where the clock is changed. */
+tdm_windows tdm_calendar_days(const char *timezone);
+/* So many records of a key, one behind the other, whenever they come; the last `count` of a key, every `slide` records. A window that is
+ * not full when the input ends gives nothing. Its bounds are those of its records' times. */
+tdm_windows tdm_records(uint64_t count);
+tdm_windows tdm_records_sliding(uint64_t count, uint64_t slide);
+/* One window for ever. It fires when its trigger says so, and without one the job is refused. The event time of a result is that of the
+ * record or timer that made it fire. */
+tdm_windows tdm_global_window(void);
 
 /* The window that a result is for; tdm_key gives its key. */
 typedef struct tdm_window {

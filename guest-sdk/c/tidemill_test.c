@@ -4,7 +4,7 @@
  * by index is going downstream. A record is carried through all operators before the next is looked at; a watermark is applied to one
  * operator after the other, and what it releases is carried through first.
  *
- *   1 the test program    6 windows
+ *   1 the test program    6 windows and triggers
  *   2 memory and JSON     7 carrying records
  *   3 shapes and rows     8 time
  *   4 the plan            9 starting
@@ -466,7 +466,7 @@ static tdm_text shown(part **parts, int type, const cell *c, bool json) {
 
 /* ==== 4 the plan ============================================================================================== */
 
-enum { KEYS = 4, TIMERS = 16, INPUTS = 100 };
+enum { KEYS = 4, TIMERS = 16, INPUTS = 100, WORDS = TDM_DECLARED_MAX };
 
 typedef struct output {
     const char *name;
@@ -491,14 +491,26 @@ typedef struct place {
     int32_t fired;
     uint32_t timer;
     acc acc;
-    /* A record that a join holds: its side is `timer`, its row `acc.row`. */
+    /* A record that a join or a window that counts holds: its side is `timer`, its row `acc.row`. */
     bool matched;
+    /* An open window: whether it has records, some of which came since it fired last; and a number for each word of its trigger: a count,
+     * whether it has fired, or when it is to. */
+    bool filled, fresh;
+    int64_t memory[WORDS];
 } place;
 
 typedef struct places {
     place *at;
     size_t len, room;
 } places;
+
+/* A word of a trigger; those that it combines follow it, up to `behind`. */
+typedef struct word {
+    tdm_when when;
+    bool event;
+    int64_t number;
+    size_t behind;
+} word;
 
 typedef struct op {
     const char *name, *kind;
@@ -519,7 +531,10 @@ typedef struct op {
     bool optional[INPUTS];
     const char *timers[TIMERS];
     bool processing[TIMERS];
-    places slots, timer_set, windows, rolling, held;
+    /* `lines`: of windows that count records, how many have come to a key since it fired last (start) and when it is cut short (end). */
+    places slots, timer_set, windows, rolling, held, lines;
+    word words[WORDS];
+    bool purges;
     int64_t watermark;
     int64_t greatest;
 } op;
@@ -633,6 +648,35 @@ static void read_sides(tdm_test *t, size_t id) {
     }
 }
 
+/* Reads a trigger behind `at` words; answers how many words there are then. */
+static size_t read_when(op *o, size_t at, const tdm_json_value *json) {
+    static const char *const names[] = {"at-watermark", "late-each", "early-every", "after", "count", "any", "all"};
+    tdm_text name = json->kind == 's' ? json->text : json->first->name;
+    word *one = &o->words[at];
+    if (at == WORDS) give_up("the trigger of \"%s\" has more than %d words", o->name, WORDS);
+    size_t when = 0;
+    while (when < sizeof names / sizeof *names && !tdm_equal(name, tdm_str(names[when]))) when++;
+    if (when == sizeof names / sizeof *names) give_up("the trigger of \"%s\" says \"%.*s\"", o->name, TDM_ARG(name));
+    *one = (word){.when = (tdm_when)when, .behind = at + 1};
+    if (json->kind == 's') return one->behind;
+    const tdm_json_value *spec = json->first, *number = tdm_json_get(spec, when == TDM_EVERY_RECORDS ? "records" : "ms");
+    one->number = number_of(number, 0);
+    one->event = tdm_equal(text_of(tdm_json_get(spec, "domain"), ""), tdm_str("event"));
+    for (const tdm_json_value *part = spec->kind == 'a' ? spec->first : NULL; part; part = part->next)
+        one->behind = read_when(o, one->behind, part);
+    return one->behind;
+}
+
+static void read_trigger(op *o) {
+    static const word usual[] = {{TDM_ANY_OF, false, 2, 3}, {TDM_AT_END, false, 0, 2}, {TDM_LATE_EACH, false, 0, 3}};
+    const tdm_json_value *trigger = kind_spec(o, "trigger");
+    memcpy(o->words, usual, sizeof usual);
+    if (trigger) read_when(o, 0, tdm_json_get(trigger, "when"));
+    o->purges = said(trigger, "purge");
+    const tdm_json_value *assigner = kind_spec(o, "assigner");
+    if (tdm_json_get(assigner, "days")) give_up("window \"%s\" has calendar days, which the kit cannot cut", o->name);
+}
+
 static void read_op(tdm_test *t, size_t id, const tdm_json_value *json) {
     op *o = &t->ops[id];
     const tdm_json_value *kind = tdm_json_get(json, "kind");
@@ -661,6 +705,7 @@ static void read_op(tdm_test *t, size_t id, const tdm_json_value *json) {
     const tdm_json_value *keys = process ? kind_spec(o, "keys")->first : NULL;
     for (; keys; keys = keys->next) read_keys(t, id, o->keyed++, keys);
     if (o->spec) read_sides(t, id);
+    if (windowed(o)) read_trigger(o);
     const tdm_json_value *timers = process ? kind_spec(o, "timers") : NULL;
     size_t timer = 0;
     for (const tdm_json_value *one = timers ? timers->first : NULL; one && timer < TIMERS; one = one->next, timer++) {
@@ -754,6 +799,91 @@ static int64_t plus(int64_t a, int64_t b) { return b > 0 && a > INT64_MAX - b ? 
 static bool touches(int64_t start, int64_t end, const place *p) { return start <= p->end && end >= p->start; }
 
 static bool is_late(int64_t end, int64_t lateness, int64_t clock) { return plus(end - 1, lateness) <= clock; }
+
+/* What a window is at. */
+typedef struct moment {
+    int64_t end, watermark, now;
+    /* Whether event time drives it; whether a record has come since it fired last. */
+    bool event, fresh;
+} moment;
+
+static bool by_event_time(const op *o) { return !tdm_equal(kind_spec(o, "domain")->text, tdm_str("processing")); }
+
+static moment moment_of(const tdm_test *t, const op *o, const place *w) {
+    return (moment){w->end, o->watermark, t->now, by_event_time(o), w->fresh};
+}
+
+static int64_t time_in(const moment *m, bool event) { return event ? m->watermark : m->now; }
+
+static bool over(const moment *m) { return time_in(m, m->event) >= m->end - 1; }
+
+/* Nothing is waited for. */
+#define NEVER INT64_MAX
+
+static bool take_due(int64_t *due, int64_t now) {
+    if (*due > now) return false;
+    *due = NEVER;
+    return true;
+}
+
+/* Whether a word of the window's trigger fires: a record of this time came, or time went on. */
+static bool step(const op *o, place *w, size_t at, const moment *m, const int64_t *record) {
+    const word *one = &o->words[at];
+    int64_t *memory = &w->memory[at], now = time_in(m, one->event), from = record && one->event ? *record : m->now;
+    switch (one->when) {
+    case TDM_AT_END: return over(m) && !*memory ? *memory = 1, true : false;
+    case TDM_LATE_EACH: return over(m) && record;
+    case TDM_EVERY_RECORDS: return record && ++*memory >= one->number ? *memory = 0, true : false;
+    case TDM_EARLY_EVERY:
+        if (record && *memory == NEVER && !over(m)) *memory = plus(floor_to(from, 0, one->number), one->number);
+        return take_due(memory, now) && (record || m->fresh);
+    case TDM_AFTER:
+        if (record && *memory == NEVER) *memory = plus(from, one->number);
+        return take_due(memory, now);
+    case TDM_ANY_OF:
+    case TDM_ALL_OF: break;
+    }
+    int64_t fired = 0, bit = 1, all = 0;
+    for (size_t i = at + 1; i < one->behind; i = o->words[i].behind, bit *= 2) {
+        all |= bit;
+        if (step(o, w, i, m, record)) fired |= bit;
+    }
+    if (one->when == TDM_ANY_OF) return fired != 0;
+    *memory |= fired;
+    return *memory == all ? *memory = 0, true : false;
+}
+
+/* When time has to be looked at next, in event time or processing time. */
+static int64_t due_of(const op *o, const place *w, const moment *m, bool event) {
+    int64_t due = NEVER;
+    for (size_t i = 0; i < o->words[0].behind; i++) {
+        const word *one = &o->words[i];
+        int64_t next = NEVER;
+        if (one->when == TDM_AT_END && event == m->event && !w->memory[i]) next = m->end - 1;
+        if ((one->when == TDM_EARLY_EVERY || one->when == TDM_AFTER) && event == one->event) next = w->memory[i];
+        due = next < due ? next : due;
+    }
+    return due;
+}
+
+/* Notes that a window takes in another one. */
+static void merge_memory(const op *o, place *into, const place *from, const moment *m) {
+    for (size_t i = 0; i < o->words[0].behind; i++) {
+        int64_t *memory = &into->memory[i], other = from->memory[i];
+        switch (o->words[i].when) {
+        case TDM_AT_END: *memory = over(m) ? *memory : 0; break;
+        case TDM_EARLY_EVERY:
+        case TDM_AFTER: *memory = other < *memory ? other : *memory; break;
+        case TDM_EVERY_RECORDS: *memory += other; break;
+        case TDM_ALL_OF: *memory |= other; break;
+        case TDM_LATE_EACH:
+        case TDM_ANY_OF: break;
+        }
+    }
+    into->fired = from->fired > into->fired ? from->fired : into->fired;
+    into->filled = into->filled || from->filled;
+    into->fresh = into->fresh || from->fresh;
+}
 
 static const tdm_json_value *host_aggregate(const op *o) {
     const tdm_json_value *compute = kind_spec(o, strcmp(o->kind, "rolling") == 0 ? "aggregate" : "compute");
@@ -1055,10 +1185,14 @@ static place *find_window(op *o, const cell *key, int64_t start, int64_t end) {
     memcpy(made->key, key, sizeof made->key);
     made->start = start;
     made->end = end;
+    for (size_t i = 0; i < o->words[0].behind; i++) {
+        tdm_when when = o->words[i].when;
+        made->memory[i] = when == TDM_EARLY_EVERY || when == TDM_AFTER ? NEVER : 0;
+    }
     return made;
 }
 
-static void fire_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end) {
+static void fire_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end, int64_t time) {
     op *o = &t->ops[id];
     place *open = find_window(o, key, start, end), copy = *open;
     open->fired++;
@@ -1067,12 +1201,12 @@ static void fire_window(tdm_test *t, size_t id, const cell *key, int64_t start, 
         return;
     }
     if (!o->guest) {
-        carry(t, id, "out", result_row(t, o, host_aggregate(o), &copy, &copy.acc, true, end - 1));
+        carry(t, id, "out", result_row(t, o, host_aggregate(o), &copy, &copy.acc, true, time));
         return;
     }
     uint32_t slot = slot_of(o, key, start, end);
     shape s;
-    row one = key_row(t, o, key, &s, 3, (const int64_t[]){start, end, copy.fired}, (const int[]){TDM_I64, TDM_I64, TDM_I32}, end - 1);
+    row one = key_row(t, o, key, &s, 3, (const int64_t[]){start, end, copy.fired}, (const int[]){TDM_I64, TDM_I64, TDM_I32}, time);
     const uint32_t offsets[] = {0, 1};
     call(t, id, 'f', 0, &s, &one, (tdm_numbers){offsets, 2}, (tdm_numbers){&slot, 1});
 }
@@ -1093,6 +1227,8 @@ static void grow_session(tdm_test *t, size_t id, const cell *key, int64_t *start
         if (p.start == *start && p.end == *end) continue;
         remove_place(&o->windows, i);
         place *whole = find_window(o, key, *start, *end);
+        const moment m = moment_of(t, o, whole);
+        merge_memory(o, whole, &p, &m);
         if (is(o, "window-join")) {
             for (size_t h = 0; h < o->held.len; h++) {
                 place *held = &o->held.at[h];
@@ -1125,11 +1261,50 @@ static place *hold(op *o, const cell *key, int64_t start, int64_t end, size_t si
     return held;
 }
 
-static void add_to_window(
-    tdm_test *t, size_t id, size_t input, const cell *key, int64_t start, int64_t end, int64_t clock, const row *one) {
+/* Lets go of what is held for a window that is over or purged. */
+static void let_go(op *o, const cell *key, int64_t start, int64_t end) {
+    for (size_t h = o->held.len; h-- > 0;) {
+        const place *held = &o->held.at[h];
+        if (held->start == start && held->end == end && order_of_keys(o, held->key, key) == 0) remove_place(&o->held, h);
+    }
+}
+
+static void drop_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end) {
+    op *o = &t->ops[id];
+    remove_place(&o->windows, (size_t)(find_window(o, key, start, end) - o->windows.at));
+    let_go(o, key, start, end);
+    if (!o->guest) return;
+    uint32_t slot = slot_of(o, key, start, end);
+    tdm_drop_state(t->instance, (uint32_t)id, (tdm_numbers){&slot, 1});
+    o->slots.at[slot].used = false;
+}
+
+static bool is_global(const op *o) { return kind_spec(o, "assigner")->kind == 's'; }
+
+/* Tells the trigger of a window what happened: a record of a time came, or time went on. */
+static void step_window(tdm_test *t, size_t id, const cell *key, int64_t start, int64_t end, const int64_t *record, int64_t time) {
+    op *o = &t->ops[id];
+    place *w = find_window(o, key, start, end);
+    const moment m = moment_of(t, o, w);
+    if (!step(o, w, 0, &m, record)) return;
+    for (size_t i = 0; i < o->words[0].behind; i++) w->memory[i] = o->words[i].when == TDM_AFTER ? NEVER : w->memory[i];
+    w->fresh = false;
+    if (w->filled) fire_window(t, id, key, start, end, is_global(o) ? time : end - 1);
+    if (!o->purges) return;
+    w = find_window(o, key, start, end);
+    w->filled = false;
+    w->acc = (acc){.count = 0};
+    let_go(o, key, start, end);
+    if (!o->guest) return;
+    uint32_t slot = slot_of(o, key, start, end);
+    tdm_purge(t->instance, (uint32_t)id, (tdm_numbers){&slot, 1});
+}
+
+static void add_to_window(tdm_test *t, size_t id, size_t input, const cell *key, int64_t start, int64_t end, const row *one) {
     op *o = &t->ops[id];
     const shape *s = input_shape(t, id, input);
     place *open = find_window(o, key, start, end);
+    open->filled = open->fresh = true;
     if (o->guest) {
         uint32_t slot = slot_of(o, key, start, end), zero = 0;
         call(t, id, 'p', input, s, one, (tdm_numbers){&zero, 1}, (tdm_numbers){&slot, 1});
@@ -1138,7 +1313,64 @@ static void add_to_window(
     } else {
         add_to_acc(host_aggregate(o), s, &open->acc, one);
     }
-    if (end - 1 <= clock) fire_window(t, id, key, start, end);
+}
+
+/* Fires the window of the last records of a key. */
+static void fire_line(tdm_test *t, size_t id, const cell *key, const tdm_json_value *count) {
+    op *o = &t->ops[id];
+    places last = {NULL, 0, 0};
+    size_t records = (size_t)number_of(tdm_json_get(count, "records"), 0);
+    int64_t start = INT64_MAX, end = INT64_MIN;
+    for (size_t h = o->held.len; h-- > 0;) {
+        place held = o->held.at[h];
+        if (order_of_keys(o, held.key, key) != 0) continue;
+        bool in = last.len < records;
+        if (in) {
+            int64_t time = held.acc.row.time;
+            start = time < start ? time : start;
+            end = time >= end ? plus(time, 1) : end;
+            *add_place(&last) = held;
+        }
+        if (!in || !tdm_json_get(count, "slide")) remove_place(&o->held, h);
+    }
+    for (size_t i = last.len; i-- > 0;) add_to_window(t, id, last.at[i].timer, key, start, end, &last.at[i].acc.row);
+    free(last.at);
+    fire_window(t, id, key, start, end, end - 1);
+    drop_window(t, id, key, start, end);
+}
+
+/* Fires windows that count records and are not full when their time has come. */
+static void cut_short(tdm_test *t, size_t id, const tdm_json_value *count) {
+    op *o = &t->ops[id];
+    const tdm_json_value *after = tdm_json_get(count, "or-after");
+    int64_t clock = after && tdm_equal(text_of(tdm_json_get(after, "domain"), ""), tdm_str("event")) ? o->watermark : t->now;
+    for (size_t i = 0; after && i < o->lines.len; i++) {
+        place *line = &o->lines.at[i];
+        if (!line->start || line->end > clock) continue;
+        line->start = 0;
+        place due = *line;
+        fire_line(t, id, due.key, count);
+    }
+}
+
+/* Gives a row to windows that count records. */
+static void count_row(tdm_test *t, size_t id, size_t input, const cell *key, const tdm_json_value *count, const row *one) {
+    op *o = &t->ops[id];
+    place *line = NULL;
+    for (size_t i = 0; i < o->lines.len && !line; i++) line = order_of_keys(o, o->lines.at[i].key, key) == 0 ? &o->lines.at[i] : NULL;
+    if (!line) {
+        line = add_place(&o->lines);
+        memcpy(line->key, key, sizeof line->key);
+    }
+    const tdm_json_value *after = tdm_json_get(count, "or-after");
+    bool event = tdm_equal(text_of(tdm_json_get(after, "domain"), ""), tdm_str("event"));
+    if (!line->start++ && after) line->end = plus(event ? one->time : t->now, number_of(tdm_json_get(after, "ms"), 0));
+    hold(o, key, 0, 0, input, one);
+    if (line->start == number_of(tdm_json_get(count, "slide"), number_of(tdm_json_get(count, "records"), 0))) {
+        line->start = 0;
+        fire_line(t, id, key, count);
+    }
+    cut_short(t, id, count);
 }
 
 /* Carries on a row that came too late for an input. */
@@ -1151,59 +1383,80 @@ static void carry_late(tdm_test *t, size_t id, size_t input, const row *one) {
 
 static void window(tdm_test *t, size_t id, size_t input, const row *one) {
     op *o = &t->ops[id];
-    const tdm_json_value *assigner = kind_spec(o, "assigner")->first;
-    bool processing = tdm_equal(kind_spec(o, "domain")->text, tdm_str("processing"));
-    int64_t lateness = number_of(kind_spec(o, "lateness-ms"), 0), time = processing ? t->now : one->time,
-            clock = processing ? t->now : o->watermark;
-    int64_t size = number_of(tdm_json_get(assigner, "size_ms"), 0), offset = number_of(tdm_json_get(assigner, "offset_ms"), 0);
-    int64_t slide = number_of(tdm_json_get(assigner, "slide_ms"), size), gap = number_of(tdm_json_get(assigner, "gap_ms"), 0);
+    const tdm_json_value *assigner = kind_spec(o, "assigner"), *by = tdm_json_get(assigner, "session-by"), *spec = assigner->first;
     cell key[KEYS];
     key_of(o, input, one, key);
-    bool any = false, session = gap > 0;
-    int64_t start = session ? time : floor_to(time, offset, slide), end = session ? plus(time, gap) : plus(start, size);
-    bool assigned = session || start > time - size;
-    for (; session || start > time - size; start -= slide, end = plus(start, size)) {
+    if (tdm_json_get(assigner, "count")) {
+        count_row(t, id, input, key, spec, one);
+        return;
+    }
+    bool processing = !by_event_time(o), global = is_global(o), any = false;
+    int64_t lateness = number_of(kind_spec(o, "lateness-ms"), 0), time = processing ? t->now : one->time,
+            clock = processing ? t->now : o->watermark;
+    int64_t size = number_of(tdm_json_get(spec, "size_ms"), 1), offset = number_of(tdm_json_get(spec, "offset_ms"), 0);
+    int64_t slide = number_of(tdm_json_get(spec, "slide_ms"), size), gap = number_of(tdm_json_get(spec, "gap_ms"), 0);
+    if (by) gap = one->cells[index_of(input_shape(t, id, input), tdm_json_get(by, "field")->text.ptr)].l;
+    bool session = by || gap > 0, single = session || global;
+    int64_t start = global ? INT64_MIN
+        : session          ? time
+                           : floor_to(time, offset, slide),
+            end = global ? INT64_MAX
+        : session        ? plus(time, gap > 1 ? gap : 1)
+                         : plus(start, size);
+    bool assigned = single || start > time - size;
+    for (; single || start > time - size; start -= slide, end = plus(start, size)) {
         if (session) grow_session(t, id, key, &start, &end, false);
-        if (processing || !is_late(end, lateness, clock)) {
+        if (processing || global || !is_late(end, lateness, clock)) {
             any = true;
             if (session) grow_session(t, id, key, &start, &end, true);
-            add_to_window(t, id, input, key, start, end, clock, one);
+            add_to_window(t, id, input, key, start, end, one);
+            step_window(t, id, key, start, end, &time, time);
         }
-        if (session) break;
+        if (single) break;
     }
     if (assigned && !any) carry_late(t, id, input, one);
 }
 
-/* Fires and removes windows whose time has come. */
+/* The window that is due first, and when. */
+static const place *next_due(const tdm_test *t, const op *o, bool event, int64_t *when) {
+    const place *best = NULL;
+    int64_t lateness = number_of(kind_spec(o, "lateness-ms"), 0);
+    *when = NEVER;
+    for (size_t i = 0; i < o->windows.len; i++) {
+        const place *p = &o->windows.at[i];
+        const moment m = moment_of(t, o, p);
+        int64_t due = due_of(o, p, &m, event), over_at = plus(p->end - 1, lateness);
+        if (event == m.event && !is_global(o)) due = over_at < due ? over_at : due;
+        bool earlier = due < *when ||
+            (best && due == *when &&
+                (p->end < best->end ||
+                    (p->end == best->end &&
+                        (p->start < best->start || (p->start == best->start && order_of_keys(o, p->key, best->key) < 0)))));
+        if (earlier) best = p, *when = due;
+    }
+    return best;
+}
+
+/* Comes to everything of a window operator whose time has come, in order, and removes windows that are over. */
 static void close_windows(tdm_test *t, size_t id) {
     op *o = &t->ops[id];
-    bool processing = tdm_equal(kind_spec(o, "domain")->text, tdm_str("processing"));
-    int64_t clock = processing ? t->now : o->watermark, lateness = number_of(kind_spec(o, "lateness-ms"), 0);
-    for (;;) {
-        const place *best = NULL;
-        for (size_t i = 0; i < o->windows.len; i++) {
-            const place *p = &o->windows.at[i];
-            if (p->fired || p->end - 1 > clock) continue;
-            bool earlier = !best || p->end < best->end ||
-                (p->end == best->end && (p->start < best->start || (p->start == best->start && order_of_keys(o, p->key, best->key) < 0)));
-            if (earlier) best = p;
-        }
-        if (!best || t->dead) break;
-        place due = *best;
-        fire_window(t, id, due.key, due.start, due.end);
+    int64_t lateness = number_of(kind_spec(o, "lateness-ms"), 0), due;
+    if (tdm_json_get(kind_spec(o, "assigner"), "count")) {
+        cut_short(t, id, kind_spec(o, "assigner")->first);
+        return;
     }
-    for (size_t i = o->windows.len; i-- > 0;) {
-        place over = o->windows.at[i];
-        if (!is_late(over.end, lateness, clock)) continue;
-        remove_place(&o->windows, i);
-        for (size_t h = o->held.len; h-- > 0;) {
-            const place *held = &o->held.at[h];
-            if (held->start == over.start && held->end == over.end && order_of_keys(o, held->key, over.key) == 0) remove_place(&o->held, h);
+    for (int event = 1; event >= 0; event--) {
+        int64_t watermark = o->watermark, now = t->now, limit = event ? watermark : now;
+        const place *next;
+        while (!t->dead && (next = next_due(t, o, event, &due)) && due <= limit) {
+            place w = *next;
+            /* What happens, happens at its time: a record that it waits for may come behind it. */
+            *(event ? &o->watermark : &t->now) = due;
+            step_window(t, id, w.key, w.start, w.end, NULL, due);
+            o->watermark = watermark;
+            t->now = now;
+            if (event == by_event_time(o) && !is_global(o) && plus(w.end - 1, lateness) <= due) drop_window(t, id, w.key, w.start, w.end);
         }
-        if (!o->guest) continue;
-        uint32_t slot = slot_of(o, over.key, over.start, over.end);
-        tdm_drop_state(t->instance, (uint32_t)id, (tdm_numbers){&slot, 1});
-        o->slots.at[slot].used = false;
     }
 }
 
@@ -1774,6 +2027,7 @@ void tdm_test_free(tdm_test *t) {
         free(o->windows.at);
         free(o->rolling.at);
         free(o->held.at);
+        free(o->lines.at);
     }
     free(t->emitted);
     tdm_instance_free(t->instance);
