@@ -191,3 +191,35 @@ func ExampleProcessBroadcast() {
 	fmt.Println(test.SinkLines("above"))
 	// Output: [{"user":"ann","count":2}]
 }
+
+// once lets the first record of a key through, and again one when none was let through for an hour.
+type once struct {
+	seen *tidemill.ExpiringValue[bool]
+}
+
+func newOnce(d *tidemill.Declare) *once {
+	return &once{seen: tidemill.NewExpiringValue[bool](d, "seen", tidemill.ProcessingTimeTTL(time.Hour))}
+}
+
+func (o *once) OnRecord(ctx *tidemill.Context[string, Visit], visit Visit) error {
+	if !o.seen.Or(false) {
+		o.seen.Set(true)
+		ctx.Emit(visit)
+	}
+	return nil
+}
+
+// State with a time-to-live is gone when its time is over, also of a key that no record comes for.
+func ExampleNewExpiringValue() {
+	test := tidemilltest.StartProcess(&testing.T{}, newOnce)
+	test.Push("ann", Visit{User: "ann", At: 1}, 0)
+	test.Push("ann", Visit{User: "ann", At: 2}, 0)
+	test.SetProcessingTime(time.Hour.Milliseconds())
+	test.Push("ann", Visit{User: "ann", At: 3}, 0)
+	for _, event := range test.Emitted() {
+		fmt.Println(event.Record)
+	}
+	// Output:
+	// {ann 1}
+	// {ann 3}
+}

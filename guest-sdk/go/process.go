@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/plan"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/record"
@@ -207,7 +208,9 @@ func addInput[K, T, Out any](p *process[K, Out], stream *KeyedStream[K, T], func
 func (p *process[K, Out]) finish(function any) *Stream[Out] {
 	d := p.declare
 	timers, handles := function.(TimerFunction[K, Out])
-	if len(d.timers) > 0 && !handles {
+	// Those that sweep state begin with a dollar sign and are the runtime's.
+	own := slices.ContainsFunc(d.timers, func(timer plan.Timer) bool { return !strings.HasPrefix(timer.Name, "$") })
+	if own && !handles {
 		var context *Context[K, Out]
 		p.graph.fault("operator %q declares timers, so %T needs a method OnTimer(ctx %s, event tidemill.TimerEvent) error", p.operator.Name, function,
 			reflect.TypeOf(context))

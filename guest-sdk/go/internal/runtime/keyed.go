@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"math"
+
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/block"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/record"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/schema"
@@ -207,7 +209,16 @@ func (h *keyedHead[K, Out]) OnTimer(at Moment, b block.Block, slots []uint32) {
 	times := b.Times()
 	for row, slot := range keyed {
 		h.enter(uint32(row), row, slot, times[row])
-		h.leave(slot, h.operator.Timer(uint32(block.View[int32](&timers)[row]), times[row]))
+		timer := uint32(block.View[int32](&timers)[row])
+		if expiry := h.cursor.expiry; expiry != nil {
+			if expiry.fired(slot, timer) {
+				h.leave(slot, nil)
+				continue
+			}
+			// The time of a timer may be of the other domain.
+			expiry.time = math.MinInt64
+		}
+		h.leave(slot, h.operator.Timer(timer, times[row]))
 	}
 	h.finish(keyed)
 }
@@ -253,11 +264,17 @@ func (h *keyedHead[K, Out]) enter(told uint32, row int, slot uint32, time int64)
 	h.exits.mark()
 	h.exits.timers = len(h.exits.call.Outcome.Timers)
 	h.exits.call.Operator = h.operator.ID
+	if h.cursor.expiry != nil {
+		h.cursor.expiry.begin(time, context.At)
+	}
 }
 
 // leave ends what enter began.
 func (h *keyedHead[K, Out]) leave(slot uint32, err error) {
 	cursor := h.cursor
+	if err == nil && cursor.expiry != nil {
+		cursor.expiry.schedule(slot, h.operator.Slots.tables, &h.exits.call.Outcome.Timers)
+	}
 	switch {
 	case err != nil:
 		h.exits.refuse(h.operator.ID, err)

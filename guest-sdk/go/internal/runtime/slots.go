@@ -29,6 +29,16 @@ type Cursor struct {
 	readable bool
 	// undo says whether a copy is made before the first change.
 	undo bool
+	// expiry is of the state that does not live for ever; nil where all does.
+	expiry *Expiry
+}
+
+// Expiry is what the state at this cursor that does not live for ever shares.
+func (c *Cursor) Expiry() *Expiry {
+	if c.expiry == nil {
+		c.expiry = &Expiry{}
+	}
+	return c.expiry
 }
 
 // NewSharedCursor makes the cursor of what all keys share.
@@ -97,6 +107,9 @@ func (s *Slots) empty(slot uint32) bool {
 }
 
 func (s *Slots) clear(slot uint32) {
+	if s.at.expiry != nil {
+		s.at.expiry.forget(slot)
+	}
 	for _, table := range s.tables {
 		table.clear(slot)
 	}

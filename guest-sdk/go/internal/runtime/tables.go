@@ -211,18 +211,33 @@ func (t *MapTable[K, V]) export(slots []uint32) []block.Writer {
 }
 
 func (t *MapTable[K, V]) load(slots []uint32, b block.Block, first int) (int, error) {
+	return t.loadWith(slots, b, first, t.readPairs)
+}
+
+// readPairs reads the entries of a map.
+func (t *MapTable[K, V]) readPairs(b block.Block) ([]pair[K, V], error) {
 	reader := record.NewReader[pair[K, V]](t.layout, true)
+	if err := reader.Open(b, record.Source{}); err != nil {
+		return nil, err
+	}
+	pairs := make([]pair[K, V], b.Rows())
+	for i := range pairs {
+		pairs[i] = reader.One(i)
+	}
+	return pairs, nil
+}
+
+func (t *MapTable[K, V]) loadWith(slots []uint32, b block.Block, first int, read func(block.Block) ([]pair[K, V], error)) (int, error) {
 	for _, slot := range slots {
 		t.slots[slot] = nil
 	}
 	return loadBlocks(b, first, func(row int, inner block.Block) error {
-		if err := reader.Open(inner, record.Source{}); err != nil {
+		pairs, err := read(inner)
+		if err != nil {
 			return err
 		}
-		pairs := make([]pair[K, V], inner.Rows())
-		for i := range pairs {
-			pairs[i] = reader.One(i)
-			if i > 0 && record.Compare(t.keys, &pairs[i-1].Key, &pairs[i].Key) >= 0 {
+		for i := 1; i < len(pairs); i++ {
+			if record.Compare(t.keys, &pairs[i-1].Key, &pairs[i].Key) >= 0 {
 				return fmt.Errorf("its keys do not ascend at entry %d", i)
 			}
 		}
