@@ -92,11 +92,8 @@ impl Job {
         let graph = self.graph.replace(empty);
         let mut errors = graph.errors.clone();
         self.check_arguments(&mut errors);
-        for (i, node) in graph.nodes.iter().enumerate() {
-            if graph.nodes[..i].iter().any(|earlier| earlier.plan.name == node.plan.name) {
-                errors.push(format!("two operators are called {:?}: names are how state is found, so each is used once", node.plan.name));
-            }
-        }
+        graph.check_names(&mut errors);
+        graph.check_state(&mut errors);
         if !errors.is_empty() {
             return Err(errors.join("\n"));
         }
@@ -140,9 +137,45 @@ impl Graph {
     pub(crate) fn node(&mut self, id: u32) -> &mut Node {
         &mut self.nodes[id as usize]
     }
+
+    // What follows the host would say as well, in these words. It is said here for tests of a job, which no host sees.
+
+    fn check_names(&self, errors: &mut Vec<String>) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            let is_same = |other: &&Node| other.plan.name == node.plan.name;
+            let others = self.nodes[..i].iter().filter(is_same).count();
+            if others > 0 && !self.nodes[i + 1..].iter().any(|other| is_same(&other)) {
+                errors.push(node.says(&format!("has the name of {others} other operator(s): state is found by name, give each its own")));
+            }
+        }
+    }
+
+    fn check_state(&self, errors: &mut Vec<String>) {
+        for node in &self.nodes {
+            let plan::Kind::Process(spec) = &node.plan.kind else { continue };
+            let mut seen = Vec::new();
+            for state in spec.state.iter().chain(spec.broadcast.iter().flat_map(|broadcast| &broadcast.state)) {
+                let name = &state.name;
+                if seen.contains(&name) {
+                    errors.push(node.says(&format!("declares state {name:?} twice: rename one")));
+                }
+                seen.push(name);
+                if let Some(ms) = state.ttl.map(|ttl| ttl.span.ms()).filter(|ms| *ms <= 0) {
+                    errors.push(node.says(&format!(
+                        "lets state {name:?} live for {ms} ms: a time-to-live is positive, remove it for state that stays"
+                    )));
+                }
+            }
+        }
+    }
 }
 
 impl Node {
+    /// A problem of the operator in the host's form: its kind, its name, what is wrong.
+    fn says(&self, problem: &str) -> String {
+        format!("{} {:?} {problem}", self.plan.kind.name(), self.plan.name)
+    }
+
     /// A node with defaults where streams may say more later.
     pub(crate) fn new(name: &str, kind: plan::Kind, inputs: Vec<plan::Input>, outputs: Vec<plan::Output>) -> Node {
         let plan =

@@ -121,6 +121,30 @@ pub(crate) enum Kind {
     Sink(Binding),
 }
 
+impl Kind {
+    /// What the host's messages call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Kind::Source(_) => "source",
+            Kind::Map => "map",
+            Kind::Filter => "filter",
+            Kind::FlatMap => "flat_map",
+            Kind::KeyBy => "key_by",
+            Kind::Timestamps(_) => "timestamps",
+            Kind::Process(_) => "process",
+            Kind::Window(_) => "window",
+            Kind::Rolling(_) => "rolling",
+            Kind::WindowJoin(_) => "window-join",
+            Kind::IntervalJoin(_) => "interval-join",
+            Kind::KeyedJoin(_) => "keyed-join",
+            Kind::TemporalJoin(_) => "temporal-join",
+            Kind::CoGroup(_) => "co-group",
+            Kind::Union => "union",
+            Kind::Sink(_) => "sink",
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Source {
     #[serde(flatten)]

@@ -189,7 +189,28 @@ fn what_is_wrong_with_a_job_is_said_in_its_words() {
         source.map("a", |n| n).sink("b", json());
         Ok(())
     });
-    assert!(twice.contains("two operators are called \"a\""), "{twice}");
+    assert_eq!(twice, "map \"a\" has the name of 1 other operator(s): state is found by name, give each its own");
+    let thrice = error(|job| {
+        let source = job.source::<i64>("a", json());
+        source.map("b", |n| n).filter("b", |_| true).sink("b", json());
+        Ok(())
+    });
+    assert_eq!(thrice, "sink \"b\" has the name of 2 other operator(s): state is found by name, give each its own");
+    let state = error(|job| {
+        let ttl = Ttl::event_time(seconds(0));
+        let trades = job.source::<Trade>("a", json()).key_by(Trade::SYMBOL);
+        let process = |d: &mut Declare| Everything {
+            _value: (d.value("v"), d.list("l"), d.map("v"), d.side_output("s"), [d.event_timer("e"), d.processing_timer("q")]),
+        };
+        let lasting = |d: &mut Declare| (d.expiring_value::<i64>("w", ttl), process(d)).1;
+        trades.process("p", lasting).sink("b", json());
+        Ok(())
+    });
+    assert_eq!(
+        state,
+        "process \"p\" lets state \"w\" live for 0 ms: a time-to-live is positive, remove it for state that stays\n\
+         process \"p\" declares state \"v\" twice: rename one"
+    );
     let tags = error(|job| {
         job.source::<i64>("a", json().tag("t")).sink("b", json().tag("t"));
         job.tagged_source("c", json()).variant::<i64>("v").sink("d", json());

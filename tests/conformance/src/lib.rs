@@ -12,6 +12,7 @@ pub mod case;
 mod guest;
 mod keep;
 pub mod record;
+pub mod refusals;
 pub mod rows;
 mod run;
 mod script;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use tidemill_conformance::{Case, PARALLELISMS, rows, run};
+use tidemill_conformance::{Case, PARALLELISMS, refusals, rows, run};
 
 /// Asked when it runs: two checkouts may share a target folder, and cargo does not compile a test anew for the other one.
 fn folder() -> PathBuf {
@@ -27,6 +27,17 @@ fn every_row_has_a_case_or_a_reason_for_none() {
     let cases = Case::read_all(&folder().join("cases")).unwrap();
     let problems = rows::problems(&rows::read(&folder().join("rows.toml")).unwrap(), &cases);
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_refusal_is_shown_in_its_words() {
+    let table = refusals::read(&folder().join("refusals.toml")).unwrap();
+    let repository = folder().join("../..");
+    let problems = refusals::problems(&table, &folder(), &repository);
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let mut wrong = table;
+    wrong.iter_mut().for_each(|refusal| refusal.words.push_str(", or not"));
+    assert_eq!(refusals::problems(&wrong, &folder(), &repository).len(), wrong.len(), "other words are not found");
 }
 
 const CASE: &str = r#"

@@ -259,7 +259,7 @@ impl<T: Record> JoinResults<T> {
             _ => "",
         };
         if !none.is_empty() {
-            let error = format!("join {:?} {none}, where nothing is late", node.name);
+            let error = format!("join {:?} {none}, where nothing is late: remove `.late(…)`", node.name);
             graph.errors.push(error);
         }
         drop(graph);

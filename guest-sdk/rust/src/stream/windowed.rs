@@ -267,7 +267,10 @@ impl<T: Record, In: Record> WindowResults<T, In> {
     pub fn late(&self) -> Stream<In> {
         if self.domain == Domain::Processing {
             let mut graph = self.stream.graph.borrow_mut();
-            let error = format!("window {:?} is in processing time, where nothing is late", graph.node(self.stream.operator).plan.name);
+            let error = format!(
+                "window {:?} is in processing time, where nothing is late: remove `.late()`",
+                graph.node(self.stream.operator).plan.name
+            );
             graph.errors.push(error);
         }
         self.late.clone()

@@ -57,7 +57,10 @@ impl<'a> Check<'a> {
         let (lower, upper) = spec.bounds();
         if spec.upper_ms < spec.lower_ms {
             let (lower, upper) = (spec.lower_ms, spec.upper_ms);
-            self.at(operator, format!("has the upper bound {upper} ms under the lower bound {lower} ms: nothing would ever be joined"));
+            self.at(
+                operator,
+                format!("has the upper bound {upper} ms under the lower bound {lower} ms: nothing would ever be joined, swap them"),
+            );
         } else if upper < lower {
             self.at(operator, "has an interval that its exclusive bounds leave empty: nothing would ever be joined");
         }

@@ -249,7 +249,10 @@ impl Check<'_> {
             self.at(operator, format!("gives state {name:?} a time-to-live: only the state of a process function's keys can have one"));
         }
         if ttl.ms <= 0 {
-            self.at(operator, format!("lets state {name:?} live for {} ms: a time-to-live is positive", ttl.ms));
+            self.at(
+                operator,
+                format!("lets state {name:?} live for {} ms: a time-to-live is positive, remove it for state that stays", ttl.ms),
+            );
         }
         for field in state.schema.fields().iter().filter(|field| STAMPS.contains(&field.name.as_str()) && field.ty != Type::I64) {
             self.at(operator, format!("declares state {name:?} with column {:?}: it holds a time, an i64", field.name));
