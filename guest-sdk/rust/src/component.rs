@@ -156,8 +156,8 @@ impl<E: Entry> Guest for Exports<E> {
         outcome(with(|instance| instance.apply(chain, Moment { watermark, now }, &block, &keys, &slots)))
     }
 
-    fn watermark(_: u32, _: u32, _: i64, _: Vec<u8>) -> Option<i64> {
-        panic!("the host asked for watermarks that the job leaves to it")
+    fn watermark(operator: u32, split: u32, now: i64, block: Vec<u8>) -> Option<i64> {
+        with(|instance| instance.watermark(operator, split, now, &block))
     }
 
     fn export_state(operator: u32, slots: Vec<u32>) -> Vec<u8> {

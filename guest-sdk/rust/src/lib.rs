@@ -28,7 +28,7 @@
 //! `cargo test`: see the test kit, [`testing`].
 //!
 //! Where to look: [`stream`] for operators, [`process`] for state and timers, [`broadcast`] for what all keys share, [`window`], [`trigger`], [`evict`] and [`mod@aggregate`] for
-//! windows, [`stream::join`] for joins, [`record`] for what can be in a record.
+//! windows, [`watermark`] for watermarks of the job's own, [`stream::join`] for joins, [`record`] for what can be in a record.
 
 extern crate self as tidemill;
 
@@ -56,6 +56,7 @@ pub mod stream;
 pub mod testing;
 pub mod time;
 pub mod trigger;
+pub mod watermark;
 pub mod window;
 
 pub use error::{Error, Result};
@@ -73,6 +74,7 @@ pub mod prelude {
     pub use crate::state::{AggregatingState, ExpiringList, ExpiringMap, ExpiringValue, ListState, MapState, ReducingState, Ttl, Value};
     pub use crate::stream::{Emit, KeyedStream, Stream, between, csv, json, text};
     pub use crate::time::{days, hours, millis, minutes, monotonic, out_of_order, seconds};
+    pub use crate::watermark::{WatermarkGenerator, generator, periodic, punctuated};
     pub use crate::window::{Window, calendar_days, global, records, records_sliding, session, session_by, sliding, tumbling};
     pub use crate::{Error, Job, OnError, Record, Result, bail, log};
 }

@@ -177,7 +177,13 @@ pub(crate) enum FormatName {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Watermarks {
     Monotonic,
-    Bounded { ms: i64 },
+    Bounded {
+        ms: i64,
+    },
+    Guest {
+        #[serde(rename = "every-ms", skip_serializing_if = "Option::is_none")]
+        every_ms: Option<i64>,
+    },
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -9,7 +9,7 @@ use crate::{TIME_MAX, TIME_MIN, TimeMs};
 
 impl Watermarks {
     /// The watermark after reading `max_time`: everything at or before it has been seen, so a record that equals
-    /// `max_time - bound` is still on time (#3).
+    /// `max_time - bound` is still on time (#3). Where the component makes watermarks, none follows from times.
     pub fn after(self, max_time: TimeMs) -> TimeMs {
         if max_time == TIME_MIN {
             return TIME_MIN;
@@ -17,6 +17,7 @@ impl Watermarks {
         let bound_ms = match self {
             Watermarks::Monotonic => 0,
             Watermarks::Bounded { ms } => ms,
+            Watermarks::Guest { .. } => return TIME_MIN,
         };
         max_time.saturating_sub(bound_ms).saturating_sub(1)
     }
@@ -24,8 +25,8 @@ impl Watermarks {
 
 /// The watermark of a worker that reads several splits: the least over those that have not ended and are not idle;
 /// [`TIME_MAX`] when all have ended. `None` when every split that has not ended is idle. A reader that has no split yet has
-/// not begun, and holds event time.
-pub fn of_splits(strategy: Watermarks, splits: &[SplitTime], idle: impl Fn(usize) -> bool) -> Option<TimeMs> {
+/// not begun, and holds event time. `of` gives the watermark of a split.
+pub fn of_splits(splits: &[SplitTime], of: impl Fn(usize) -> TimeMs, idle: impl Fn(usize) -> bool) -> Option<TimeMs> {
     if splits.is_empty() {
         return Some(TIME_MIN);
     }
@@ -33,7 +34,7 @@ pub fn of_splits(strategy: Watermarks, splits: &[SplitTime], idle: impl Fn(usize
         return Some(TIME_MAX);
     }
     let open = splits.iter().enumerate().filter(|(i, s)| !s.ended && !idle(*i));
-    open.map(|(_, s)| strategy.after(s.max_time)).min()
+    open.map(|(i, _)| of(i)).min()
 }
 
 /// What a sender last said.

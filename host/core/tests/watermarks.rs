@@ -107,6 +107,6 @@ proptest! {
                 expected = Some(expected.map_or(own, |e| e.min(own)));
             }
         }
-        prop_assert_eq!(of_splits(strategy, &given, |i| splits[i].2), expected);
+        prop_assert_eq!(of_splits(&given, |i| strategy.after(given[i].max_time), |i| splits[i].2), expected);
     }
 }

@@ -15,7 +15,7 @@ use tidemill_core::connect::Reader;
 use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::key;
 use tidemill_core::plan::{
-    Compute as ComputeSpec, DEAD_LETTER, Domain, Edge, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Port, ProcessSpec, WindowSpec,
+    Compute as ComputeSpec, DEAD_LETTER, Edge, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Port, ProcessSpec, WindowSpec,
 };
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
@@ -43,7 +43,7 @@ use crate::operators::watch::{Watch, Watched};
 use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
 use crate::operators::window::{WindowOperator, Work};
 use crate::parcel::Parcel;
-use crate::participants::{heads, is_always_aligned, prelude_source, under_way_id};
+use crate::participants::{heads, is_always_aligned, needs_clock, prelude_source, under_way_id};
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
@@ -237,7 +237,7 @@ impl Job {
             watermarks,
             prelude,
             switcher,
-            clock: self.needs_clock(),
+            clock: needs_clock(&self.spec.plan, &self.spec.graph),
             options: self.spec.options.clone(),
             control: Arc::clone(&self.control),
             ticks: Arc::clone(&self.ticks),
@@ -273,16 +273,6 @@ impl Job {
             }
         }
         ports
-    }
-
-    fn needs_clock(&self) -> bool {
-        self.spec.plan.operators.iter().any(|o| match &o.kind {
-            Kind::Process(spec) => spec.timers.iter().any(|t| t.domain == Domain::Processing),
-            Kind::Window(spec) => spec.needs_clock(),
-            Kind::WindowJoin(spec) => spec.windows().needs_clock(),
-            Kind::CoGroup(spec) => spec.windows().needs_clock(),
-            _ => false,
-        })
     }
 
     /// Builds any operator but a source.
@@ -326,7 +316,7 @@ impl Job {
             outputs: ports.len(),
             control: Arc::clone(&self.control),
             clock: Arc::clone(&self.spec.options.clock),
-            clocked: self.needs_clock(),
+            clocked: needs_clock(&self.spec.plan, &self.spec.graph),
             logic,
             switcher: chain.map(|_| Switcher::new(instance, &spec.name, members)),
             barrier: self.barrier(id, scope.index(), &lanes),

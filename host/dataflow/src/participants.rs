@@ -1,7 +1,7 @@
 //! Who hands over at a boundary: the operators that run as the engine's own, and what each keeps.
 
 use tidemill_core::guest::OperatorId;
-use tidemill_core::plan::{Aggregate, Compute as ComputeSpec, Graph, Kind, Operator, Partition, Plan, Port};
+use tidemill_core::plan::{Aggregate, Compute as ComputeSpec, Domain, Graph, Kind, Operator, Partition, Plan, Port, Watermarks};
 use tidemill_core::schema::Schema;
 
 use crate::in_flight;
@@ -116,4 +116,21 @@ pub(crate) fn prelude_source(plan: &Plan, graph: &Graph, head: OperatorId) -> Op
     let from_source = matches!(plan.operators[edge.from as usize].kind, Kind::Source(_));
     let only = graph.consumers(edge.from, edge.port).count() == 1;
     (stamps && from_source && only && edge.partition == Partition::Forward).then_some((edge.from, edge.port))
+}
+
+/// Whether processing time has to travel with the records: where something behind the sources waits for it.
+pub(crate) fn needs_clock(plan: &Plan, graph: &Graph) -> bool {
+    // A source that runs a chain itself looks at the clock.
+    let in_source = |id: OperatorId| {
+        let chain = graph.nodes[id as usize].chain.map(|chain| graph.chains[chain as usize].members[0]);
+        chain.is_some_and(|head| prelude_source(plan, graph, head).is_some())
+    };
+    (0..).zip(&plan.operators).any(|(id, operator)| match &operator.kind {
+        Kind::Process(spec) => spec.timers.iter().any(|timer| timer.domain == Domain::Processing),
+        Kind::Window(spec) => spec.needs_clock(),
+        Kind::WindowJoin(spec) => spec.windows().needs_clock(),
+        Kind::CoGroup(spec) => spec.windows().needs_clock(),
+        Kind::Timestamps(Watermarks::Guest { every_ms }) => every_ms.is_some() && !in_source(id),
+        _ => false,
+    })
 }

@@ -42,10 +42,13 @@ impl Book {
 
 impl Keeper for Book {
     fn keep(&self, checkpoint: CheckpointId, handover: Handover) {
-        if checkpoint != CHECKPOINT {
+        // What has come to its end before the boundary, as a worker beyond a source's parallelism has, hands over for every later one.
+        let mut handovers = locked(&self.handovers);
+        let again = handovers.iter().any(|given| (given.operator, given.worker) == (handover.operator, handover.worker));
+        if again || (checkpoint != CHECKPOINT && !handover.last) {
             return;
         }
-        locked(&self.handovers).push(handover);
+        handovers.push(handover);
         let mut missing = locked(&self.missing);
         *missing -= 1;
         if *missing == 0 {

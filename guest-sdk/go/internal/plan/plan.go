@@ -246,13 +246,22 @@ type Source struct {
 	Watermarks *Watermarks `json:"watermarks,omitempty"`
 }
 
-// Watermarks follow event time: at once, or some milliseconds behind.
+// Watermarks follow event time, at once or some milliseconds behind, or are what the job says.
 type Watermarks struct {
 	Bounded *int64
+	Guest   *Generated
 }
 
-// MarshalJSON writes `"monotonic"` or `{"bounded": {"ms": 2000}}`.
+// Generated are watermarks that the job says: behind each block, and every so many milliseconds of processing time unless that is none.
+type Generated struct {
+	EveryMs *int64 `json:"every-ms,omitempty"`
+}
+
+// MarshalJSON writes `"monotonic"`, `{"bounded": {"ms": 2000}}` or `{"guest": {"every-ms": 200}}`.
 func (w Watermarks) MarshalJSON() ([]byte, error) {
+	if w.Guest != nil {
+		return json.Marshal(map[string]*Generated{"guest": w.Guest})
+	}
 	if w.Bounded == nil {
 		return json.Marshal("monotonic")
 	}
@@ -262,7 +271,11 @@ func (w Watermarks) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the same.
 func (w *Watermarks) UnmarshalJSON(text []byte) error {
 	var name string
-	return either(text, &name, func(_ string, body json.RawMessage) error {
+	return either(text, &name, func(kind string, body json.RawMessage) error {
+		if kind == "guest" {
+			w.Guest = new(Generated)
+			return strict(body, w.Guest)
+		}
 		var b bound
 		w.Bounded = &b.Ms
 		return strict(body, &b)

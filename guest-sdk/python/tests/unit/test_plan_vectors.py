@@ -233,6 +233,8 @@ NOT_SAID = {
     "broadcast state without a key": "a process function emits n:i64 as value:i64",
     "windows of 0.2.0": "count and global windows, triggers and evictors are not there yet",
     "state that lives for a time": "state lives until it is cleared",
+    "watermarks of the component's": "watermarks are the host's",
+    "watermarks of the component's by the clock": "watermarks are the host's",
     "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
 }
 

@@ -89,6 +89,14 @@ pub(crate) trait Operator {
         panic!("the host asked the trigger of an operator that has none")
     }
 
+    /// Shows a block of a split to its generator of watermarks, or asks that by the clock.
+    fn watermark(&self, _split: u32, _now: i64, _block: Option<&Block<'_>>) -> Option<i64> {
+        panic!("the host asked for watermarks that the job leaves to it")
+    }
+
+    /// Begins every split anew.
+    fn forget_splits(&self) {}
+
     /// Empties slots of what their windows have gathered.
     fn purge(&self, _slots: &[u32]) {
         panic!("the host emptied a window of an operator that has none")

@@ -131,6 +131,22 @@ impl Instance {
         })
     }
 
+    /// Asks for the watermark of a split: behind a block of it, or by the clock where the block is empty.
+    pub fn watermark(&mut self, operator: u32, split: u32, now: i64, block: &[u8]) -> Option<i64> {
+        self.call.enter(|| {
+            self.call.at(operator);
+            let parse = |bytes| Block::parse(bytes).unwrap_or_else(|error| panic!("the host gave a wrong block: {error}"));
+            let block = (!block.is_empty()).then(|| parse(block));
+            self.operator(operator).watermark(split, now, block.as_ref())
+        })
+    }
+
+    /// Lets the generators of an operator begin anew, as in a fresh instance.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn forget_splits(&mut self, operator: u32) {
+        self.operator(operator).forget_splits();
+    }
+
     /// Empties slots of what their windows have gathered.
     pub fn purge(&mut self, operator: u32, slots: &[u32]) {
         self.operator(operator).purge(slots);

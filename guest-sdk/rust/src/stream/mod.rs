@@ -25,6 +25,7 @@ pub use unkeyed::Partitioned;
 pub use windowed::{WindowResults, WindowedStream};
 
 use std::any::TypeId;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -32,9 +33,9 @@ use std::rc::Rc;
 use crate::job::{Node, SharedGraph};
 use crate::plan::{self, Chaining, Input, Kind, OnError, Output, Partition};
 use crate::record::{DeadLetter, Key, KeyFields, Record, With};
-use crate::runtime::{AnyPort, Call, FilterOperator, Operator, Port, Push, StatelessOperator};
+use crate::runtime::{AnyPort, Call, FilterOperator, Operator, Port, Push, StatelessOperator, TimestampsOperator};
 use crate::schema::{Column, Schema};
-use crate::time::Watermarks;
+use crate::watermark::Strategy;
 use crate::window::Windows;
 
 /// A stream of records. Cheap to clone; every use of it is a reader of its own.
@@ -64,6 +65,19 @@ impl<T> Clone for Stream<T> {
 
 /// What a stateless operator is made of: the call it reports to, its id, and a push into what follows.
 type Compose<In, Out> = Box<dyn Fn(Push<Out>) -> Push<In>>;
+
+/// Sets the event time of what passes.
+fn stamp<T: Record>(call: Rc<Call>, id: u32, time: impl Fn(&T) -> i64 + 'static) -> Compose<T, T> {
+    let time = Rc::new(time);
+    Box::new(move |mut down: Push<T>| {
+        let (time, call) = (time.clone(), call.clone());
+        Push::stage(move |record, _| {
+            call.at(id);
+            let at = time(&record);
+            down.push(record, at);
+        })
+    })
+}
 
 impl<T: Record> Stream<T> {
     fn of(graph: &SharedGraph, operator: u32, port: &str, schema: Schema) -> Stream<T> {
@@ -178,20 +192,18 @@ impl<T: Record> Stream<T> {
         self.add(Node::new(name, Kind::Union, inputs, vec![output(self.schema.clone())]), self.schema.clone())
     }
 
-    /// Gives each record an event time in milliseconds, from which watermarks follow. Prefer
-    /// [`Source::event_time`], which costs nothing; this must come directly behind a source.
-    pub fn assign_event_time(&self, name: &str, time: impl Fn(&T) -> i64 + 'static, watermarks: Watermarks) -> Stream<T> {
-        let time = Rc::new(time);
-        self.stateless(name, Kind::Timestamps(watermarks.in_plan()), Schema::of::<T>(), |call, id| {
-            Box::new(move |mut down: Push<T>| {
-                let (time, call) = (time.clone(), call.clone());
-                Push::stage(move |record, _| {
-                    call.at(id);
-                    let at = time(&record);
-                    down.push(record, at);
-                })
-            })
-        })
+    /// Gives each record an event time in milliseconds, from which watermarks follow: `monotonic()`, `out_of_order(..)`, or as the job
+    /// says, see [`watermark`](crate::watermark). Prefer [`Source::event_time`], which costs nothing, where the host's rules do; this must
+    /// come directly behind a source.
+    pub fn assign_event_time(&self, name: &str, time: impl Fn(&T) -> i64 + 'static, watermarks: impl Into<Strategy<T>>) -> Stream<T> {
+        let (strategy, schema) = (watermarks.into(), Schema::of::<T>());
+        let kind = Kind::Timestamps(strategy.in_plan());
+        let (id, call) = self.next();
+        let stamps = StatelessOperator { out: Port::new(id, 0, &schema, &call), sides: Vec::new(), compose: stamp(call.clone(), id, time) };
+        match strategy.make() {
+            None => self.guest(name, kind, schema, Box::new(stamps)),
+            Some(make) => self.guest(name, kind, schema, Box::new(TimestampsOperator { stamps, call, make, splits: RefCell::default() })),
+        }
     }
 
     /// Partitions the stream by a field, such as `Bid::BIDDER`, or by a tuple of fields. The host does it.

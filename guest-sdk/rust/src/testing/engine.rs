@@ -21,6 +21,9 @@ use crate::schema::{Column, Schema};
 /// The namespace of the slot of what all keys share.
 const SHARED: Option<(i64, i64)> = Some((i64::MIN, i64::MIN));
 
+/// The kit's sources have one split.
+const SPLIT: u32 = 0;
+
 /// The inputs of a process function that are not broadcast.
 fn spec_keys(kind: &Kind) -> usize {
     if let Kind::Process(spec) = kind { spec.keys.len() } else { 0 }
@@ -59,6 +62,8 @@ pub(super) struct Keeping {
     pub(super) lines: BTreeMap<Vec<Value>, Line>,
     /// Records of joins.
     pub(super) joined: Kept,
+    /// When its generator of watermarks was asked last.
+    asked: i64,
 }
 
 /// A running job.
@@ -260,8 +265,28 @@ impl Engine {
     /// Watermarks are made behind an operator that gives event times.
     fn observe(&mut self, id: usize, rows: &[Row]) {
         if let (Kind::Timestamps(watermarks), None) = (&self.plan(id).kind, self.only) {
-            let watermark = rows.iter().map(|row| watermark(*watermarks, row.time)).max();
+            let watermark = match *watermarks {
+                plan::Watermarks::Guest { .. } => {
+                    let bytes = encode(rows, &self.schema(id, plan::MAIN));
+                    self.instance.watermark(id as u32, SPLIT, self.now, &bytes)
+                }
+                watermarks => rows.iter().map(|row| watermark(watermarks, row.time)).max(),
+            };
             self.watermarks[id] = self.watermarks[id].max(watermark.unwrap_or(i64::MIN));
+        }
+    }
+
+    /// Asks the generators of watermarks that are due by the clock.
+    fn ask_by_clock(&mut self) {
+        let operators = if self.only.is_none() { self.operators() } else { 0 };
+        for id in 0..operators {
+            let Kind::Timestamps(plan::Watermarks::Guest { every_ms: Some(every) }) = self.plan(id).kind else { continue };
+            if self.now.saturating_sub(self.keeping[id].asked) >= every {
+                self.keeping[id].asked = self.now;
+                if let Some(watermark) = self.instance.watermark(id as u32, SPLIT, self.now, &[]) {
+                    self.watermark(id, watermark);
+                }
+            }
         }
     }
 
@@ -382,6 +407,7 @@ impl Engine {
     pub(super) fn set_now(&mut self, now: i64) {
         self.now = self.now.max(now);
         (0..self.operators()).for_each(|id| self.release(id));
+        self.ask_by_clock();
     }
 
     fn release(&mut self, id: usize) {
@@ -398,6 +424,9 @@ impl Engine {
 
     /// Exports the state of an operator, drops it and loads it again: what a restart does.
     pub(super) fn restart(&mut self, id: usize) {
+        if matches!(self.plan(id).kind, Kind::Timestamps(_)) {
+            self.instance.forget_splits(id as u32);
+        }
         if !self.is_guest(id) || !matches!(self.plan(id).kind, Kind::Process(_) | Kind::Window(_) | Kind::CoGroup(_)) {
             return;
         }
@@ -414,6 +443,7 @@ pub(super) fn watermark(watermarks: plan::Watermarks, time: i64) -> i64 {
     match watermarks {
         plan::Watermarks::Monotonic => time.saturating_sub(1),
         plan::Watermarks::Bounded { ms } => time.saturating_sub(ms).saturating_sub(1),
+        plan::Watermarks::Guest { .. } => i64::MIN,
     }
 }
 

@@ -31,6 +31,7 @@
 
 mod aggregate;
 mod engine;
+mod generator;
 mod joins;
 mod keyed;
 mod lines;
@@ -42,5 +43,6 @@ mod whole;
 mod window;
 mod windows;
 
+pub use generator::{WatermarkTest, watermarks};
 pub use operator::{OperatorTest, ProcessTest, operator, operator_with, process};
 pub use whole::{JobTest, Start, job};

@@ -117,6 +117,10 @@ fn watermark(strategy: Watermarks) -> String {
     let bound = match strategy {
         Watermarks::Monotonic => "1ms".to_owned(),
         Watermarks::Bounded { ms } => format!("{} - 1ms", span(ms)),
+        Watermarks::Guest { every_ms: None } => return "watermark of each split: the component says, behind each block".to_owned(),
+        Watermarks::Guest { every_ms: Some(ms) } => {
+            return format!("watermark of each split: the component says, behind each block and every {}", span(ms));
+        }
     };
     format!("watermark of each split = greatest time - {bound}")
 }

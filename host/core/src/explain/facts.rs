@@ -210,6 +210,12 @@ pub struct SplitFacts {
     /// The greatest event time read in it.
     #[serde(with = "event_time")]
     pub max_time: TimeMs,
+    /// Its watermark.
+    #[serde(with = "event_time", default = "none_yet")]
+    pub watermark: TimeMs,
+    /// Whether the component makes its watermarks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub generated: bool,
     /// Whether it has ended.
     #[serde(default)]
     pub ended: bool,

@@ -16,6 +16,8 @@ pub(super) fn source(name: &str, records: u64, splits: &[(&str, TimeMs)]) -> Ope
     let split = |(name, max_time): &(&str, TimeMs)| SplitFacts {
         name: (*name).to_owned(),
         max_time: *max_time,
+        watermark: if *max_time == TIME_MIN { TIME_MIN } else { max_time - 1 },
+        generated: false,
         ended: false,
         idle: false,
         read_ms: (*max_time != TIME_MIN).then_some(NOW - 41_000),

@@ -172,7 +172,7 @@ fn source(at: usize, operator: &OperatorFacts, on: &WorkerFacts) -> Option<Holde
     if source.open > 0 && source.idle == source.open {
         return Some(Holder::AllIdle { source: at });
     }
-    let open = source.splits.iter().filter(|split| !split.ended && !split.idle).min_by_key(|split| split.max_time);
+    let open = source.splits.iter().filter(|split| !split.ended && !split.idle).min_by_key(|split| (split.watermark, split.max_time));
     Some(match open {
         Some(split) => Holder::Split { source: at, worker: on.worker, split: split.clone(), pace: source.pace },
         None if source.ended > 0 && source.open == 0 => Holder::Ended,

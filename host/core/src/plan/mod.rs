@@ -5,6 +5,7 @@ mod contract;
 mod graph;
 mod join;
 mod ttl;
+mod watermarks;
 mod window;
 mod wire;
 
@@ -13,6 +14,7 @@ pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
 pub use join::{CoGroupSpec, IntervalJoinSpec, KeyedJoinSpec, PORT_LATE_SIDE, PORT_UNMATCHED, Side, TemporalJoinSpec, WindowJoinSpec};
 pub use ttl::{STAMPS, Ttl};
+pub use watermarks::Watermarks;
 pub use window::{Assigner, Compute, Evict, Evictor, OrAfter, Trigger, TriggerSpec, WindowSpec};
 pub use wire::{Part, Place, Wire, Wired, wire};
 
@@ -208,19 +210,6 @@ pub struct SourceSpec {
     /// How watermarks follow from `time`. Required with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermarks: Option<Watermarks>,
-}
-
-/// How watermarks follow event time (semantics.md #3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Watermarks {
-    /// Times never fall: the watermark is the greatest time minus 1 ms.
-    Monotonic,
-    /// Records come at most this much late: greatest time minus the bound minus 1 ms.
-    Bounded {
-        /// The bound in milliseconds.
-        ms: i64,
-    },
 }
 
 /// A keyed process function.

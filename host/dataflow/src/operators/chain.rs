@@ -4,11 +4,13 @@
 //! worker receives counts as one split.
 
 use tidemill_core::block::Block;
+use tidemill_core::guest::Outcome;
 use tidemill_core::plan::Watermarks;
 use tidemill_core::schema::Schema;
 use tidemill_core::{TIME_MIN, TimeMs};
 
 use crate::logic::{Context, Logic};
+use crate::operators::generator::Generator;
 use crate::operators::guest_call::{GuestCall, Shown};
 use crate::report::Failure;
 
@@ -31,32 +33,53 @@ impl Logic for Chain {
         let at = cx.moment();
         let shown = Shown { block: &block, schema: &self.schema, input: input as u32 };
         let mut outcome = self.call.stateless(cx, at, shown)?;
-        let watermark = self.stamper.as_mut().map(|stamper| {
-            let times = outcome.emitted.iter().map(|e| stamper.note(&e.block));
-            times.max().unwrap_or(TIME_MIN)
-        });
+        let watermark = match &mut self.stamper {
+            Some(stamper) => Some(stamper.note(at.now, &outcome, (&self.call, cx))?),
+            None => None,
+        };
         self.call.settle(&mut outcome, shown, cx)?;
         if let Some(watermark) = watermark {
             cx.mark_watermark(watermark);
         }
         Ok(())
     }
+
+    fn clock(&mut self, now: TimeMs, cx: &mut Context) -> Result<(), Failure> {
+        if let Some(Stamper::Guest(generator)) = &mut self.stamper {
+            generator.by_clock(SPLIT, now, (&self.call, cx))?;
+            cx.mark_watermark(generator.watermark(SPLIT));
+        }
+        Ok(())
+    }
 }
 
-/// Makes watermarks of the event times that pass. Invariant: the watermark it tells never falls.
-struct Stamper {
-    strategy: Watermarks,
-    max_time: TimeMs,
+/// What a worker receives, as a split.
+const SPLIT: usize = 0;
+
+/// Makes watermarks of the records that pass. Invariant: the watermark it tells never falls.
+enum Stamper {
+    /// Of their times: a strategy, and the greatest so far.
+    Host(Watermarks, TimeMs),
+    /// The component does.
+    Guest(Generator),
 }
 
 impl Stamper {
     fn new(strategy: Watermarks) -> Stamper {
-        Stamper { strategy, max_time: TIME_MIN }
+        Generator::new(strategy).map_or(Stamper::Host(strategy, TIME_MIN), Stamper::Guest)
     }
 
-    /// Notes the times of a block and returns the watermark behind it.
-    fn note(&mut self, block: &Block) -> TimeMs {
-        self.max_time = block.times().iter().fold(self.max_time, TimeMs::max);
-        self.strategy.after(self.max_time)
+    /// Notes what a call emitted and returns the watermark behind it.
+    fn note(&mut self, now: TimeMs, outcome: &Outcome, (call, cx): (&GuestCall, &Context)) -> Result<TimeMs, Failure> {
+        match self {
+            Stamper::Host(strategy, max_time) => {
+                *max_time = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).fold(*max_time, TimeMs::max);
+                Ok(strategy.after(*max_time))
+            }
+            Stamper::Guest(generator) => {
+                generator.behind(SPLIT, now, &outcome.emitted, (call, cx))?;
+                Ok(generator.watermark(SPLIT))
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder, Value};
 use tidemill_core::checkpoint::poison::{Kind, Suspect, content};
 use tidemill_core::connect::{OnError, RECORD_SHOWN_MAX};
@@ -73,6 +74,11 @@ impl GuestCall {
         self.members[0]
     }
 
+    /// The last member: the one whose records leave on the main port.
+    pub(crate) fn last(&self) -> OperatorId {
+        *self.members.last().unwrap_or(&self.members[0])
+    }
+
     /// The plan.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
@@ -102,6 +108,22 @@ impl GuestCall {
         let result = call(&mut *self.instance.borrow_mut(), self.chain);
         cx.counters().guest_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
         result.map_err(|error| self.failure(error, shown, cx))
+    }
+
+    /// Asks the last member for the watermark of a split, behind a block that has left it or without one.
+    pub(crate) fn watermark(&self, cx: &Context, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Failure> {
+        let last = self.last();
+        let start = Instant::now();
+        let result = self.instance.borrow_mut().watermark(last, split, now, block);
+        cx.counters().guest_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+        // The records have left the operator, so that setting one aside would undo nothing: no suspect is told.
+        result.map_err(|error| {
+            let row = if let guest::Error::Trap { at: Some((_, row)), .. } = &error { Some(*row as usize) } else { None };
+            let schema = self.plan.operators[last as usize].outputs.first().map(|output| &output.schema);
+            let record = row.zip(block).zip(schema).filter(|((row, block), _)| *row < block.rows());
+            let record = record.map(|((row, block), schema)| render(block, schema, row));
+            Failure { operator: self.name(last), cause: Cause::Guest(Box::new(error)), record }
+        })
     }
 
     /// The columns of the first member's state.

@@ -3,6 +3,7 @@
 mod ahead;
 mod broadcast;
 pub(crate) mod chain;
+pub(crate) mod generator;
 pub(crate) mod guest_call;
 pub(crate) mod join;
 pub(crate) mod process;

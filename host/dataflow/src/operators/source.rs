@@ -31,8 +31,9 @@ use crate::board::Teller;
 use crate::control::Control;
 use crate::harness::Tick;
 use crate::logic::{Context, Given};
+use crate::operators::generator::Generator;
 use crate::operators::guest_call::{GuestCall, Shown, dead_letter};
-use crate::operators::source_facts::Reading;
+use crate::operators::source_facts::{Reading, Seen};
 use crate::operators::watch::{ENTRY, Piece, part};
 use crate::parcel::{Item, Mark, Parcel, Signal};
 use crate::report::{Cause, Failure};
@@ -127,6 +128,11 @@ fn is_idle(spec: &SourceSpec, quiet_since: &[Option<Instant>], split: usize, now
     }
 }
 
+/// How far a split has come: by its times, or as the component says.
+fn watermark_of(strategy: Watermarks, generator: Option<&Generator>, split: usize, max_time: TimeMs) -> TimeMs {
+    generator.map_or_else(|| strategy.after(max_time), |generator| generator.watermark(split))
+}
+
 /// When to be activated again.
 enum Next {
     Now,
@@ -147,6 +153,8 @@ struct State {
     clock_told: TimeMs,
     /// Since when each split has been polled without a record; `None` while it has some.
     quiet_since: Vec<Option<Instant>>,
+    /// Where the component makes watermarks.
+    generator: Option<Generator>,
     reading: Reading,
     teller: Teller,
 }
@@ -157,6 +165,7 @@ impl State {
         let bytes = spec.options.bytes_in_flight / peers;
         let credits = Credits::new(spec.options.ticks_in_flight, bytes);
         let mut state = State {
+            generator: spec.watermarks.and_then(Generator::new),
             reading: Reading::default(),
             teller: Teller::new(spec.id, worker),
             spec,
@@ -189,13 +198,17 @@ impl State {
         if over {
             self.reading.pace = Pace::Ended;
         }
-        let State { teller, reading, reader, told, told_idle, quiet_since, spec, .. } = self;
+        let State { teller, reading, reader, told, told_idle, quiet_since, spec, generator, .. } = self;
         let now = Instant::now();
         teller.tell(&control.board, over, || WorkerFacts {
             watermark: *told,
             made: *told,
             idle: *told_idle,
-            source: Some(reading.facts(reader.as_deref(), |split| is_idle(spec, quiet_since, split, now))),
+            source: Some(reading.facts(reader.as_deref(), |split, time: &SplitTime| Seen {
+                idle: !time.ended && is_idle(spec, quiet_since, split, now),
+                watermark: spec.watermarks.map_or(TIME_MIN, |of| watermark_of(of, generator.as_ref(), split, time.max_time)),
+                generated: generator.is_some(),
+            })),
             ..WorkerFacts::default()
         });
         control.board.leave(self.worker);
@@ -288,11 +301,11 @@ impl State {
                 Polled::Batch(batch) => {
                     let bytes = self.batch(batch)?;
                     self.credits.spend(tick, bytes);
-                    self.tell_progress(false);
+                    self.tell_progress(false)?;
                 }
                 Polled::Pending => {
                     self.reading.pace = Pace::Waiting;
-                    self.tell_progress(true);
+                    self.tell_progress(true)?;
                     return Ok(Next::Nap(NAP_INPUT));
                 }
                 Polled::Ended => {
@@ -349,6 +362,9 @@ impl State {
             let shown = Shown::only(&rows, &prelude.schema);
             let mut outcome = prelude.call.stateless(&self.cx, at, shown)?;
             let greatest = outcome.emitted.iter().flat_map(|e| e.block.times().iter()).max();
+            if let Some(generator) = &mut self.generator {
+                generator.behind(split, at.now, &outcome.emitted, (&prelude.call, &self.cx))?;
+            }
             prelude.call.settle(&mut outcome, shown, &mut self.cx)?;
             if let (Some(time), Some(reader)) = (greatest, self.reader.as_deref_mut()) {
                 reader.observe(split, time);
@@ -357,17 +373,31 @@ impl State {
         Ok(())
     }
 
+    /// Asks generators that are due by the clock. An idle split has nothing to say, as it has no records.
+    fn ask_by_clock(&mut self, splits: &[SplitTime], at: Instant) -> Result<(), Failure> {
+        let now = (self.spec.options.clock)();
+        let (Some(generator), Some(prelude)) = (&mut self.generator, &self.spec.prelude) else { return Ok(()) };
+        let open = splits.iter().enumerate().filter(|(_, split)| !split.ended).map(|(index, _)| index);
+        for split in open.filter(|&split| !is_idle(&self.spec, &self.quiet_since, split, at)) {
+            generator.by_clock(split, now, (&prelude.call, &self.cx))?;
+        }
+        Ok(())
+    }
+
     /// Tells the watermark when it has risen, and idleness when it has come.
-    fn tell_progress(&mut self, polled_nothing: bool) {
+    fn tell_progress(&mut self, polled_nothing: bool) -> Result<(), Failure> {
         let now = Instant::now();
         if !polled_nothing {
             self.reading.note(now);
         }
-        let Some(strategy) = self.spec.watermarks else { return };
+        let Some(strategy) = self.spec.watermarks else { return Ok(()) };
         let splits = self.reader.as_deref().map_or(&[][..], |r| r.splits()).to_vec();
         self.note_quiet(&splits, polled_nothing, now);
-        let watermark = of_splits(strategy, &splits, |split| is_idle(&self.spec, &self.quiet_since, split, now));
+        self.ask_by_clock(&splits, now)?;
+        let of = |split: usize| watermark_of(strategy, self.generator.as_ref(), split, splits[split].max_time);
+        let watermark = of_splits(&splits, of, |split| is_idle(&self.spec, &self.quiet_since, split, now));
         self.tell(watermark);
+        Ok(())
     }
 
     fn note_quiet(&mut self, splits: &[SplitTime], polled_nothing: bool, now: Instant) {

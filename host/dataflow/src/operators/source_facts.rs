@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use tidemill_core::TimeMs;
 use tidemill_core::connect::{Reader, SplitTime};
 use tidemill_core::explain::{Pace, SourceFacts, SplitFacts};
 
@@ -32,32 +33,45 @@ impl Reading {
         }
     }
 
-    /// In words. `idle` says which splits hold nobody.
-    pub(super) fn facts(&self, reader: Option<&dyn Reader>, idle: impl Fn(usize) -> bool) -> SourceFacts {
+    /// In words. `seen` tells what the source knows of a split beside its times.
+    pub(super) fn facts(&self, reader: Option<&dyn Reader>, seen: impl Fn(usize, &SplitTime) -> Seen) -> SourceFacts {
         let splits = reader.map_or(&[][..], |reader| reader.splits());
+        let seen: Vec<Seen> = splits.iter().enumerate().map(|(index, split)| seen(index, split)).collect();
         let of = |index: usize, split: &SplitTime| SplitFacts {
             name: reader.and_then(|reader| reader.split_name(index)).unwrap_or_else(|| (index + 1).to_string()),
             max_time: split.max_time,
+            watermark: seen[index].watermark,
+            generated: seen[index].generated,
             ended: split.ended,
-            idle: !split.ended && idle(index),
+            idle: seen[index].idle,
             read_ms: self.read.get(index).copied().flatten().map(by_clock),
         };
         let open = splits.iter().filter(|split| !split.ended).count();
         SourceFacts {
             pace: self.pace,
             open,
-            idle: splits.iter().enumerate().filter(|(index, split)| !split.ended && idle(*index)).count(),
+            idle: seen.iter().filter(|seen| seen.idle).count(),
             ended: splits.len() - open,
-            splits: shown(splits, &idle).into_iter().map(|index| of(index, &splits[index])).collect(),
+            splits: shown(splits, &seen).into_iter().map(|index| of(index, &splits[index])).collect(),
             read_ms: self.read.iter().flatten().max().copied().map(by_clock),
         }
     }
 }
 
+/// What a source knows of a split that its reader does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// It holds nobody, as nothing comes from it.
+    pub(super) idle: bool,
+    pub(super) watermark: TimeMs,
+    /// The component makes its watermarks.
+    pub(super) generated: bool,
+}
+
 /// The splits to describe: those that are behind most, and the one that is furthest ahead.
-fn shown(splits: &[SplitTime], idle: impl Fn(usize) -> bool) -> Vec<usize> {
+fn shown(splits: &[SplitTime], seen: &[Seen]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..splits.len()).collect();
-    order.sort_by_key(|&index| (splits[index].ended, idle(index), splits[index].max_time));
+    order.sort_by_key(|&index| (splits[index].ended, seen[index].idle, seen[index].watermark, splits[index].max_time));
     let newest = order.iter().copied().max_by_key(|&index| splits[index].max_time);
     order.truncate(SPLITS_SHOWN);
     if let Some(newest) = newest.filter(|newest| !order.contains(newest)) {
@@ -74,7 +88,9 @@ mod tests {
     fn of_very_many_splits_the_slowest_and_the_newest_are_shown() {
         let split = |index: usize| SplitTime { max_time: 1_000 - index as i64, ended: index < 2 };
         let splits: Vec<SplitTime> = (0..500).map(split).collect();
-        let shown = shown(&splits, |index| index == 499);
+        let seen: Vec<Seen> =
+            splits.iter().enumerate().map(|(i, s)| Seen { idle: i == 499, watermark: s.max_time - 1, generated: false }).collect();
+        let shown = shown(&splits, &seen);
         assert_eq!((shown.len(), shown[0], shown.last()), (SPLITS_SHOWN + 1, 498, Some(&0)));
         assert!(!shown.contains(&499), "an idle one is behind all that hold");
     }

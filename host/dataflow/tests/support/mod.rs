@@ -150,12 +150,13 @@ pub struct Custom {
     pub timer: Option<ProcessFn>,
     pub trigger: Option<TriggerFn>,
     pub apply: Option<ApplyFn>,
+    pub watermark: Option<WatermarkFn>,
 }
 
 impl std::fmt::Debug for Custom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let of = [self.process.is_some(), self.timer.is_some(), self.trigger.is_some(), self.apply.is_some()];
-        write!(f, "Custom(process, timer, trigger, apply: {of:?})")
+        let of = [self.process.is_some(), self.timer.is_some(), self.trigger.is_some(), self.apply.is_some(), self.watermark.is_some()];
+        write!(f, "Custom(process, timer, trigger, apply, watermark: {of:?})")
     }
 }
 
@@ -167,6 +168,9 @@ pub type TriggerFn = Arc<dyn Fn(&mut HashMap<Slot, (i64, i64)>, &Asked<'_>) -> R
 
 /// Applies a record to keys.
 pub type ApplyFn = Arc<dyn Fn(u32, &Block, &Block) -> Result<Outcome, guest::Error> + Send + Sync>;
+
+/// Gives the watermark of a split: `split, now, block`.
+pub type WatermarkFn = Arc<dyn Fn(u32, TimeMs, Option<&Block>) -> Result<Option<TimeMs>, guest::Error> + Send + Sync>;
 
 /// Makes [`SumGuest`]s.
 #[derive(Clone, Default)]
@@ -281,6 +285,10 @@ impl Guest for SumGuest {
 
     fn apply(&mut self, _: ChainId, input: u32, _: Moment, block: &Block, keys: &Block, _: &[Slot]) -> Result<Outcome, guest::Error> {
         (self.custom.apply.as_ref().unwrap())(input, block, keys)
+    }
+
+    fn watermark(&mut self, _: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, guest::Error> {
+        (self.custom.watermark.as_ref().unwrap())(split, now, block)
     }
 
     fn drop_state(&mut self, _: OperatorId, slots: &[Slot]) -> Result<(), guest::Error> {

@@ -3,6 +3,7 @@
 //! It stands where a component stands, behind the trait that the engine calls, so a case may use every kind of operator without
 //! code of its own. `README.md` beside the cases lists what an operator can be told to do.
 
+mod generate;
 mod process;
 mod stateless;
 mod window;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
+use tidemill_core::TimeMs;
 use tidemill_core::block::{Block, Builder, Value};
 use tidemill_core::guest::{Asked, ChainId, Decision, Emission, Error, Factory, Failure, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::plan::{Graph, Kind, Plan, Settings};
@@ -51,6 +53,10 @@ pub(crate) struct Behaviour {
     on_event_time: String,
     /// What it decides when processing time has.
     on_processing_time: String,
+    /// The field in which a record tells a generator what to do with watermarks.
+    generate: Option<String>,
+    /// What the generator is told to do by the clock.
+    on_clock: String,
     /// Records that an evictor of the guest keeps.
     keep_last: Option<usize>,
 }
@@ -120,6 +126,7 @@ impl Factory for Interpreters {
             chains: HashMap::new(),
             texts: HashMap::new(),
             lists: HashMap::new(),
+            kept: HashMap::new(),
         }))
     }
 }
@@ -134,6 +141,8 @@ struct Interpreter {
     texts: HashMap<(OperatorId, Slot), String>,
     /// What windows have gathered.
     lists: HashMap<(OperatorId, Slot), Vec<String>>,
+    /// What generators of watermarks keep of each split.
+    kept: HashMap<(OperatorId, u32), TimeMs>,
 }
 
 impl Interpreter {
@@ -289,6 +298,10 @@ impl Guest for Interpreter {
 
     fn trigger(&mut self, operator: OperatorId, _: Moment, asked: &Asked<'_>) -> Result<Vec<Decision>, Error> {
         Ok(self.decide(operator, asked))
+    }
+
+    fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
+        self.generate(operator, split, now, block)
     }
 
     fn purge(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {

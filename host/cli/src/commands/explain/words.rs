@@ -34,9 +34,19 @@ pub(super) fn ago(facts: &Facts, at: TimeMs) -> String {
 /// What a split has come to.
 pub(super) fn split(facts: &Facts, split: &SplitFacts) -> String {
     let read = split.read_ms.map(|read| format!(", read {}", ago(facts, read))).unwrap_or_default();
-    match split.max_time {
+    let newest = match split.max_time {
         TIME_MIN => "no record with a time read yet".to_owned(),
         newest => format!("newest record of {}{read}", time(newest)),
+    };
+    format!("{newest}{}", generated(split))
+}
+
+/// What the component has made of a split, where it makes watermarks.
+fn generated(split: &SplitFacts) -> String {
+    match split.watermark {
+        _ if !split.generated => String::new(),
+        TIME_MIN => "; the component has made no watermark of it".to_owned(),
+        watermark => format!("; the component's watermark of it is {}", time(watermark)),
     }
 }
 
@@ -86,7 +96,7 @@ pub(super) fn waits(facts: &Facts, standing: &Standing) -> String {
                 newest => format!("whose newest record is of {}{read}", time(newest)),
             };
             let pace = if *pace == Pace::HeldBack { "; that source waits for what comes behind it" } else { "" };
-            format!("{waits} split {} of source `{}`, {newest}{pace}", split.name, name(*source))
+            format!("{waits} split {} of source `{}`, {newest}{}{pace}", split.name, name(*source), generated(split))
         }
         Holder::NothingRead { source, .. } => format!("{waits} source `{}`, which has read nothing yet", name(*source)),
     };

@@ -14,7 +14,7 @@ impl<'a> Check<'a> {
         self.outputs(operator);
         match &operator.kind {
             Kind::Source(spec) => self.source(operator, spec),
-            Kind::Timestamps(watermarks) => self.bound(operator, *watermarks),
+            Kind::Timestamps(watermarks) => self.strategy(operator, *watermarks),
             Kind::Process(spec) => self.process(operator, spec),
             Kind::Window(spec) => self.window(operator, spec),
             Kind::Sink(spec) => self.binding(operator, &spec.binding),
@@ -66,11 +66,25 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn bound(&mut self, operator: &Operator, watermarks: Watermarks) {
-        if let Watermarks::Bounded { ms } = watermarks
-            && ms < 0
-        {
-            self.at(operator, format!("bounds disorder by {ms} ms: the bound must be 0 or more"));
+    fn strategy(&mut self, operator: &Operator, watermarks: Watermarks) {
+        match watermarks {
+            Watermarks::Bounded { ms } if ms < 0 => {
+                self.at(operator, format!("bounds disorder by {ms} ms: the bound must be 0 or more"));
+            }
+            Watermarks::Guest { every_ms } => {
+                self.since(operator, Contract::V2, "watermarks of the component's");
+                if let Some(ms) = every_ms.filter(|ms| *ms <= 0) {
+                    self.at(operator, format!("asks for watermarks every {ms} ms: \"every-ms\" is positive, or absent"));
+                }
+                if matches!(operator.kind, Kind::Source(_)) {
+                    self.at(
+                        operator,
+                        "leaves watermarks to the component, which sees no record before it is decoded: \
+                         put a timestamps operator behind it, without \"time\" here",
+                    );
+                }
+            }
+            Watermarks::Monotonic | Watermarks::Bounded { .. } => {}
         }
     }
 
@@ -94,7 +108,7 @@ impl<'a> Check<'a> {
             _ => {}
         }
         if let Some(watermarks) = spec.watermarks {
-            self.bound(operator, watermarks);
+            self.strategy(operator, watermarks);
         }
         for output in &operator.outputs {
             let field = |name: &str| output.schema.index_of(name).map(|i| &output.schema.fields()[i]);
