@@ -9,11 +9,15 @@ mod joins;
 mod sessions;
 mod side_outputs;
 mod state;
+mod state_ttl;
+mod windows_count;
+mod windows_day;
+mod windows_triggers;
 
 use tidemill::prelude::*;
 
 /// The cases, by name.
-const CASES: [(&str, fn(&mut Job) -> Result); 9] = [
+const CASES: [(&str, fn(&mut Job) -> Result); 13] = [
     ("sessions", sessions::case),
     ("side-outputs", side_outputs::case),
     ("errors", errors::case),
@@ -21,6 +25,10 @@ const CASES: [(&str, fn(&mut Job) -> Result); 9] = [
     ("joins", joins::case),
     ("broadcast", broadcast::case),
     ("failures", failures::case),
+    ("windows-count", windows_count::case),
+    ("windows-triggers", windows_triggers::case),
+    ("state-ttl", state_ttl::case),
+    ("windows-day", windows_day::case),
     ("map", figures::map),
     ("keyed-count", figures::keyed_count),
 ];
