@@ -3,7 +3,19 @@
 README.md of the folder above says what each computes.
 """
 
-from cases import broadcast, errors, failures, figures, joins, sessions, side_outputs, state
+from cases import (
+    broadcast,
+    errors,
+    failures,
+    figures,
+    joins,
+    sessions,
+    side_outputs,
+    state,
+    windows_count,
+    windows_day,
+    windows_triggers,
+)
 
 from tidemill import Job, JobError, job
 
@@ -15,6 +27,9 @@ CASES = {
     "joins": joins.case,
     "broadcast": broadcast.case,
     "failures": failures.case,
+    "windows-count": windows_count.case,
+    "windows-triggers": windows_triggers.case,
+    "windows-day": windows_day.case,
     "map": figures.map,
     "keyed-count": figures.keyed_count,
 }

@@ -38,7 +38,7 @@ partitioning, event time, windows, timers, state, checkpoints, recovery. The who
 ``tidemill build`` makes a component of it, and the same function runs under pytest: see :mod:`tidemill.testing`.
 """
 
-from . import aggregates, log
+from . import aggregates, evictors, log, triggers
 from .broadcast import BroadcastCtx, BroadcastMap, BroadcastProcess, BroadcastValue
 from .error import Error, JobError, Refusal
 from .job import Job, job
@@ -77,7 +77,18 @@ from .stream import (
     WithBroadcast,
 )
 from .time import Watermarks, days, hours, millis, minutes, monotonic, out_of_order, seconds, to_ms
-from .window import Window, Windows, session, sliding, tumbling
+from .window import (
+    Window,
+    Windows,
+    calendar_days,
+    global_window,
+    records,
+    records_sliding,
+    session,
+    session_by,
+    sliding,
+    tumbling,
+)
 
 __version__ = "0.1.0"
 
@@ -130,7 +141,10 @@ __all__ = [
     "Windows",
     "WithBroadcast",
     "aggregates",
+    "calendar_days",
     "days",
+    "evictors",
+    "global_window",
     "hours",
     "job",
     "log",
@@ -139,10 +153,14 @@ __all__ = [
     "monotonic",
     "out_of_order",
     "record",
+    "records",
+    "records_sliding",
     "replace",
     "seconds",
     "session",
+    "session_by",
     "sliding",
     "to_ms",
+    "triggers",
     "tumbling",
 ]

@@ -17,9 +17,12 @@ from tidemill import (
     Value,
     Window,
     aggregates,
+    evictors,
     monotonic,
     record,
     seconds,
+    session_by,
+    triggers,
     tumbling,
 )
 from tidemill.testing import JobTest
@@ -83,6 +86,12 @@ class Limited(BroadcastProcess[str, Reading, Other, str]):
         ctx.change(self.last).set("x")  # type: ignore[arg-type]
 
 
+class EnoughOthers(triggers.TriggerFunction[Other, int]):
+    def on_record(self, window: triggers.TriggerWindow[int], other: Other) -> triggers.Action:
+        window.state = "x"  # type: ignore[assignment]
+        return 5  # type: ignore[return-value]
+
+
 def apart(row: tuple[Reading, Other]) -> str:
     return row[0].sensor
 
@@ -103,6 +112,11 @@ def refused(job: Job) -> None:
     by_time.sum("g", Reading.sensor)  # type: ignore[type-var]
     by_time.window(tumbling(seconds(1))).aggregate("h", aggregates.mean(Reading.celsius), label)  # type: ignore[arg-type]
     source.key_by(Reading.sensor).window(tumbling(10))  # type: ignore[arg-type]
+    windows = by_time.window(tumbling(seconds(1)))
+    windows.trigger("at-watermark")  # type: ignore[arg-type]
+    windows.trigger_function(EnoughOthers())  # type: ignore[arg-type]
+    windows.evictor(evictors.differing_by(Reading.sensor, 1.0))  # type: ignore[type-var]
+    by_time.window(session_by(Reading.sensor))  # type: ignore[arg-type]
     by_time.connect_broadcast(job.source("o", Other)).process("i", Limited())  # type: ignore[arg-type]
     source.key_by(Reading.sensor).connect_broadcast(source).process("j", Limited())  # type: ignore[arg-type]
     left, right = source.key_by(Reading.sensor).side("l"), job.source("p", Other).key_by(Other.n).side("r")

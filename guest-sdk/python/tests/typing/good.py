@@ -40,11 +40,18 @@ from tidemill import (
     WindowResults,
     WithBroadcast,
     aggregates,
+    calendar_days,
+    evictors,
+    global_window,
     job,
     out_of_order,
     record,
+    records,
+    records_sliding,
     replace,
     seconds,
+    session_by,
+    triggers,
     tumbling,
 )
 from tidemill.testing import JobTest, OperatorTest, ProcessTest
@@ -131,6 +138,24 @@ class Limited(BroadcastProcess[str, Reading, Average, int]):
         ctx.emit(len(ctx.key))
 
 
+class Enough(triggers.TriggerFunction[Reading, float]):
+    def start(self) -> float:
+        return 0.0
+
+    def on_record(self, window: triggers.TriggerWindow[float], reading: Reading) -> triggers.Action:
+        assert_type(window.state, float)
+        window.state += reading.celsius
+        window.at_event_time(window.end)
+        return triggers.Action.FIRE
+
+    def merge(self, state: float, other: float) -> float:
+        return state + other
+
+
+def all_of(window: Window[str], readings: list[Reading]) -> Iterator[int]:
+    yield len(readings)
+
+
 def both_of(window: Window[str], readings: list[Reading], averages: list[Average]) -> Iterator[int]:
     yield len(readings) + len(averages)
 
@@ -161,6 +186,16 @@ def everything(job: Job) -> None:
     results = windows.aggregate("i", aggregates.mean(Reading.celsius), average)
     assert_type(results, WindowResults[Average, Reading])
     assert_type(results.late(), Stream[Reading])
+    early = triggers.any(triggers.at_end(), triggers.early_every(seconds(1)).event_time()).purging()
+    assert_type(early, triggers.Trigger)
+    assert_type(windows.trigger(early), WindowedStream[str, Reading])
+    assert_type(windows.trigger_function(Enough()), WindowedStream[str, Reading])
+    assert_type(windows.evictor(evictors.by(lambda times, readings: [0])), WindowedStream[str, Reading])
+    assert_type(windows.evictor(evictors.differing_by(Reading.celsius, 1.5)), WindowedStream[str, Reading])
+    cut = keyed.window(records(3).or_after(seconds(1)))
+    assert_type(cut.process("all", all_of), WindowResults[int, Reading])
+    for other in (records_sliding(3, 2), global_window(), calendar_days("Europe/Berlin").every(7), session_by(Reading.at)):
+        assert_type(keyed.window(other), WindowedStream[str, Reading])
     assert_type(windows.count("j"), WindowResults[WindowCount[str], Reading])
     assert_type(windows.min_by("k", Reading.celsius), WindowResults[WindowRecord[Reading], Reading])
     processed = keyed.process("l", Watch())

@@ -329,7 +329,7 @@ WRONG: list[tuple[Callable[[Job], Any], str]] = [
         "have keys of the same types, not value:string and value:i64",
     ),
     (lambda job: keyed(job).sum("s", Reading.sensor), "only numbers that are always there have a sum"),
-    (lambda job: keyed(job).window(5), "windows are tumbling(...), sliding(...) or session(...), not 5"),
+    (lambda job: keyed(job).window(5), "windows are tumbling(...), sliding(...), session(...), records(...) or the like, not 5"),
     (lambda job: keyed(job).window(tumbling(10)), "a span is a timedelta such as seconds(10), not 10"),
     (lambda job: keyed(job).window(session(seconds(1)).offset(hours(1))), "a session has no offset"),
     (lambda job: keyed(job).window(tumbling(seconds(1))).aggregate("a", len, with_symbol), "is no aggregate"),

@@ -12,15 +12,28 @@ from types import FrameType
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import host
-from wit_world.imports.types import Argument, Decision, Failure, LogLevel, Outcome, TimerAction, TimerOp, TriggerEvent
+from wit_world.imports.types import (
+    Argument,
+    Decision,
+    Failure,
+    LogLevel,
+    Outcome,
+    TimerAction,
+    TimerOp,
+    TriggerAction,
+    TriggerEvent,
+)
 
 from .. import runtime
 from ..error import Error, JobError, described
 from ..job import JobFunction, job_of
 from ..runtime import Instance, Level, Moment
+from ..triggers import Action
 from . import sandbox
 
 _LEVELS = {level: LogLevel[level.name] for level in Level}
+_EVENTS = {TriggerEvent[event.name]: event for event in runtime.TriggerEvent}
+_BECOMES = {action: TriggerAction[action.name] for action in Action}
 _ACTIONS = {action: TimerAction[action.name] for action in runtime.TimerAction}
 
 
@@ -151,8 +164,10 @@ class Operators(exports.Operators):
         records: bytes,
         rows: list[int],
     ) -> list[Decision]:
-        """Asks the trigger of a window."""
-        raise AssertionError(f"the host asks for a trigger of operator {operator}, which has none of its own")
+        """Asks the trigger of windows."""
+        with _called() as instance:
+            decisions = instance.trigger(operator, _EVENTS[event], Moment(watermark, now), windows, slots, records, rows)
+            return [Decision(_BECOMES[said.action], said.event_time, said.processing_time) for said in decisions]
 
     def purge(self, operator: int, slots: list[int]) -> None:
         """Empties windows."""

@@ -6,7 +6,8 @@ the next one, and what leaves the chain becomes the columns of a block again.
 """
 
 from .call import Call, Host, Level, current
+from .deciding import TriggerEvent
 from .instance import Instance
 from .outcome import Failure, Moment, Outcome, TimerAction, TimerOp
 
-__all__ = ["Call", "Failure", "Host", "Instance", "Level", "Moment", "Outcome", "TimerAction", "TimerOp", "current"]
+__all__ = ["Call", "Failure", "Host", "Instance", "Level", "Moment", "Outcome", "TimerAction", "TimerOp", "TriggerEvent", "current"]

@@ -10,6 +10,7 @@ from .outcome import Moment, Outcome
 from .port import Port, Push
 
 if TYPE_CHECKING:
+    from .deciding import Asked, Decision
     from .slots import Slots
 
 
@@ -55,3 +56,11 @@ class Operator:
     def merge(self, target: int, source: int) -> None:
         """Merges one slot's state into another's."""
         raise AssertionError(f"the host merges accumulators of operator {self.id}, which is no window")
+
+    def trigger(self, asked: Asked) -> list[Decision]:
+        """Asks the operator's trigger about windows."""
+        raise AssertionError(f"the host asks for a trigger of operator {self.id}, which has none of its own")
+
+    def purge(self, slots: Sequence[int]) -> None:
+        """Empties slots of what their windows have gathered."""
+        raise AssertionError(f"the host purges windows of operator {self.id}, which has none")

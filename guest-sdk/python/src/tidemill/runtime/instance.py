@@ -9,6 +9,7 @@ from ..block import Block
 from ..error import Error, JobError, described
 from .call import Call, Host
 from .chain import Head, Operator
+from .deciding import Asked, Decision, TriggerEvent
 from .outcome import Moment, Outcome
 
 if TYPE_CHECKING:
@@ -109,9 +110,26 @@ class Instance:
         if state is not None:
             state.load(slots, block)
 
+    def trigger(
+        self,
+        operator: int,
+        event: TriggerEvent,
+        at: Moment,
+        windows: bytes,
+        slots: Sequence[int],
+        records: bytes,
+        rows: Sequence[int],
+    ) -> list[Decision]:
+        """Asks the trigger of a window operator about windows, one per row; for records they are rows of a block."""
+        with self.call.entered():
+            self.call.operator = operator
+            self.call.now = at.now
+            asked = Asked(event, at, Block(windows), slots, Block(records) if records else None, rows)
+            return self._operator(operator).trigger(asked)
+
     def purge(self, operator: int, slots: Sequence[int]) -> None:
-        """Empties slots of what their windows have gathered, which is all that they hold: no trigger is the component's."""
-        self.drop_state(operator, slots)
+        """Empties slots of what their windows have gathered; what a trigger keeps there stays."""
+        self._operator(operator).purge(slots)
 
     def drop_state(self, operator: int, slots: Sequence[int]) -> None:
         """Empties slots."""

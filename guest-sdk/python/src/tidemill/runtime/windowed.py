@@ -7,22 +7,28 @@ from typing import Any
 
 from ..block import Block
 from ..error import Refusal
+from ..evictors import Evictor
 from ..record.spec import Spec
-from ..schema import Column, Type
 from ..window import Window
 from .call import Call
 from .chain import Head, Operator
+from .deciding import BOUNDS, Asked, Decider, Decision
 from .keyed import read_keys
 from .outcome import Moment, Outcome
 from .port import Port, Push
 from .slots import Slots, Table
 from .stateless import Collected, drain
 
-BOUNDS = (Column("$start", Type.I64), Column("$end", Type.I64), Column("$firing", Type.I32))
-
 
 class Compute:
     """What is computed in a window. An accumulator that is not there yet is ``None``; none is ever changed in place."""
+
+    evicts = False
+    """Whether something is taken out of an accumulator when its window fires."""
+
+    def evict(self, acc: Any, after: bool) -> Any:
+        """What an evictor leaves, in front of the function or behind it."""
+        return acc
 
     def items(self, block: Block, spec: Spec[Any]) -> list[Any]:
         """What is added for each row: the record, unless a part of it is enough."""
@@ -53,8 +59,9 @@ class WindowOperator(Operator):
         tables: Sequence[Table[Any]],
         specs: Sequence[Spec[Any]],
         key: Spec[Any],
+        decider: Decider | None = None,
     ) -> None:
-        self.state = Slots(tables)
+        self.state = Slots(tables if decider is None else [*tables, decider.table])
         super().__init__(id, out, self.state)
         self.call = call
         self.compute = compute
@@ -63,6 +70,8 @@ class WindowOperator(Operator):
         self.specs = specs
         """The records of each input."""
         self.key = key
+        self.decider = decider
+        """The trigger, where it is a function of the job."""
 
     def head(self, down: Push | None) -> Head:
         return _WindowHead(self, down or self.out.push)
@@ -75,6 +84,20 @@ class WindowOperator(Operator):
             if moved is not None:
                 into = entries[target]
                 entries[target] = moved if into is None else self.compute.merge(into, moved)
+        if self.decider is not None:
+            self.decider.merge(target, source)
+
+    def trigger(self, asked: Asked) -> list[Decision]:
+        if self.decider is None:
+            return super().trigger(asked)
+        self.state.reserve(asked.slots)
+        return self.decider.decide(self.id, self.call, asked)
+
+    def purge(self, slots: Sequence[int]) -> None:
+        self.state.reserve(slots)
+        for table in self.tables:
+            for slot in slots:
+                table.clear(slot)
 
 
 class _WindowHead:
@@ -137,7 +160,10 @@ class _WindowHead:
                     continue
                 window = Window(keys[row], starts[row], ends[row], firings[row])
                 try:
-                    drain(operator.compute.finish(window, *accs), out, time, row, operator.undo)
+                    if operator.compute.evicts:
+                        self._evict(ours[0], window, out, time, row)
+                    else:
+                        drain(operator.compute.finish(window, *accs), out, time, row, operator.undo)
                 except Refusal as refusal:
                     out.take_back()
                     operator.call.refuse(operator.id, row, str(refusal))
@@ -147,6 +173,14 @@ class _WindowHead:
             operator.call.trap(operator.id, row, error)
         out.flush()
         return Outcome()
+
+    def _evict(self, slot: int, window: Window[Any], out: Collected, time: int, row: int) -> None:
+        """The results of a window out of which something is taken; what a refusal stopped takes out nothing."""
+        operator = self._operator
+        entries, compute = operator.tables[0].entries, operator.compute
+        left = compute.evict(entries[slot], False)
+        drain(compute.finish(window, left), out, time, row, operator.undo)
+        entries[slot] = compute.evict(left, True)
 
     def _merged(self, table: Table[Any], slots: Sequence[int]) -> Any:
         entries, merge = table.entries, self._operator.compute.merge
@@ -235,6 +269,25 @@ class Buffered(Compute):
 
     def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
         return self._finish(window, list(accs[0]))
+
+
+class Evicting(Buffered):
+    """As :class:`Buffered`, with the event time of each record, which evictors ask for."""
+
+    evicts = True
+
+    def __init__(self, finish: Callable[..., Iterable[Any]], evictor: Evictor[Any]) -> None:
+        super().__init__(finish)
+        self._evictor = evictor
+
+    def items(self, block: Block, spec: Spec[Any]) -> list[Any]:
+        return list(zip(spec.read(block), block.times))
+
+    def evict(self, acc: Any, after: bool) -> Any:
+        return self._evictor.kept(acc) if self._evictor.is_after == after else acc
+
+    def finish(self, window: Window[Any], *accs: Any) -> Iterable[Any]:
+        return self._finish(window, [record for record, _ in accs[0]])
 
 
 class CoGrouped(Buffered):

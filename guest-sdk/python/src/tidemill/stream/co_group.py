@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -13,7 +14,8 @@ from ..runtime.slots import buffer_table
 from ..runtime.windowed import CoGrouped, WindowOperator
 from ..schema import Schema
 from ..time import to_ms
-from ..window import Window, Windows
+from ..triggers import Trigger, checked_trigger
+from ..window import Window, Windows, checked_windows
 from .hints import given_many
 from .stream import Stream
 
@@ -32,22 +34,30 @@ _SIDES = ("first", "second")
 class CoGroup(Generic[K, A, B]):
     """Two keyed streams cut into the same windows: one holds the records of both, and exists where one has some."""
 
-    def __init__(self, first: KeyedStream[K, A], second: KeyedStream[K, B], windows: Windows, lateness_ms: int = 0) -> None:
+    def __init__(self, first: KeyedStream[K, A], second: KeyedStream[K, B], windows: Windows) -> None:
         from .keyed import cells_of
 
-        if not isinstance(windows, Windows):
-            raise JobError(f"windows are tumbling(...), sliding(...) or session(...), not {windows!r}")
+        checked_windows(windows)
         if cells_of(first._key) != cells_of(second._key):
             keys = f"{Schema(first._key.columns)} and {Schema(second._key.columns)}"
             raise JobError(f"streams of a co-group have keys of the same types, not {keys}")
         self._first = first
         self._second = second
         self._windows = windows
-        self._lateness_ms = lateness_ms
+        self._lateness_ms = 0
+        self._trigger: Trigger | None = None
 
     def allowed_lateness(self, span: timedelta) -> CoGroup[K, A, B]:
         """Keeps a window for this long after its end: a late record until then lets it fire again."""
-        return CoGroup(self._first, self._second, self._windows, to_ms(span))
+        changed = copy.copy(self)
+        changed._lateness_ms = to_ms(span)
+        return changed
+
+    def trigger(self, trigger: Trigger) -> CoGroup[K, A, B]:
+        """Says when a window fires, instead of at its end and at each late record; see :mod:`tidemill.triggers`."""
+        changed = copy.copy(self)
+        changed._trigger = checked_trigger(trigger)
+        return changed
 
     def process(
         self, name: str, f: Callable[[Window[K], list[A], list[B]], Iterable[Out]], *, out: type[Out] | None = None
@@ -66,6 +76,8 @@ class CoGroup(Generic[K, A, B]):
             "lateness-ms": self._lateness_ms,
             "state": [table.in_plan for table in tables],
         }
+        if self._trigger is not None:
+            details["trigger"] = self._trigger.in_plan
         inputs = [keyed._stream._input(keyed=True) for keyed in both]
         node = Node(name, {"co-group": details}, inputs, [Output(spec.schema, spec)], operator=operator)
         results: CoGroupResults[Out, A, B] = CoGroupResults(graph, graph.add(node), "out", spec, spec.schema)

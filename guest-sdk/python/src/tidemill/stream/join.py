@@ -31,7 +31,7 @@ from ..record.composite import WindowRecord, composite_of
 from ..record.spec import MaybeSpec, Spec, TupleSpec, prefixed, spec_of
 from ..schema import Column, Schema, Type
 from ..time import to_ms
-from ..window import Windows
+from ..window import Windows, checked_windows
 from .stream import Stream
 
 K = TypeVar("K")
@@ -125,9 +125,7 @@ class Sides(Generic[K, *Ts]):
 
     def window(self, windows: Windows) -> WindowedSides[*Ts]:
         """Each record of a side with each of the others that has the same key and is in the same window."""
-        if not isinstance(windows, Windows):
-            raise JobError(f"windows are tumbling(...), sliding(...) or session(...), not {windows!r}")
-        return WindowedSides(self, windows)
+        return WindowedSides(self, checked_windows(windows))
 
     def _add(self, name: str, kind: str, details: dict[str, Any], *, bounds: bool) -> JoinResults[Any]:
         parts = self._parts

@@ -15,7 +15,7 @@ from ..runtime.keyed import Broadcast, KeyedOperator
 from ..runtime.port import Port
 from ..schema import Column, Schema, Type
 from ..state import Value, key_spec_of
-from ..window import Windows
+from ..window import Windows, checked_windows
 from .broadcast import WithBroadcast
 from .co_group import CoGroup
 from .hints import checked, column_of
@@ -81,9 +81,7 @@ class KeyedStream(Generic[K, T]):
 
     def window(self, windows: Windows) -> WindowedStream[K, T]:
         """Cuts the stream into windows, each key for itself."""
-        if not isinstance(windows, Windows):
-            raise JobError(f"windows are tumbling(...), sliding(...) or session(...), not {windows!r}")
-        return WindowedStream(self._stream, self._key, self._names, windows)
+        return WindowedStream(self._stream, self._key, self._names, checked_windows(windows))
 
     def process(self, name: str, function: Process[K, T, Out]) -> Processed[Out]:
         """Handles the stream with state and timers; see ``Process``."""

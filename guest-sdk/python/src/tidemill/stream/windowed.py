@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 from ..aggregates import Aggregate, FieldAggregate
 from ..error import JobError
+from ..evictors import Evictor
 from ..plan import LATE, Node, Output
 from ..record.composite import WindowCount, WindowRecord, WindowValue, composite_of
-from ..record.spec import Spec, spec_of
+from ..record.declare import Field
+from ..record.spec import Spec, pair_of, spec_of
+from ..runtime.deciding import Decider
 from ..runtime.port import Port
 from ..runtime.slots import Table, ValueTable, buffer_table
-from ..runtime.windowed import Aggregated, Buffered, Compute, Folded, Reduced, WindowOperator
+from ..runtime.windowed import Aggregated, Buffered, Compute, Evicting, Folded, Reduced, WindowOperator
 from ..schema import Column, Schema, Type
 from ..time import to_ms
+from ..triggers import Trigger, TriggerFunction, checked_trigger, types_of_trigger
 from ..window import Window, Windows
 from .hints import checked, column_of, given, given_many
 from .stream import Stream
@@ -30,6 +35,8 @@ Out = TypeVar("Out")
 
 _ACC = "acc"
 """The name of the state that a window keeps."""
+_TRIGGER = "trigger"
+"""The name of what its trigger function keeps."""
 _BOUNDS = (Column("start", Type.I64), Column("end", Type.I64))
 
 
@@ -56,19 +63,42 @@ class WindowedStream(Generic[K, T]):
     millisecond as event time.
     """
 
-    def __init__(self, stream: Stream[T], key: Spec[K], names: list[str], windows: Windows, lateness_ms: int = 0) -> None:
+    def __init__(self, stream: Stream[T], key: Spec[K], names: list[str], windows: Windows) -> None:
         self._stream = stream
         self._key = key
         self._names = names
         self._windows = windows
-        self._lateness_ms = lateness_ms
+        self._lateness_ms = 0
+        self._trigger: Trigger | None = None
+        self._decides: TriggerFunction[Any, Any] | None = None
+        self._evictor: Evictor[Any] | None = None
+
+    def _changed(self, **changes: Any) -> WindowedStream[K, T]:
+        changed = copy.copy(self)
+        vars(changed).update(changes)
+        return changed
+
+    def trigger(self, trigger: Trigger) -> WindowedStream[K, T]:
+        """Says when a window fires, instead of at its end and at each late record; see :mod:`tidemill.triggers`."""
+        return self._changed(_trigger=checked_trigger(trigger), _decides=None)
+
+    def trigger_function(self, function: TriggerFunction[T, Any]) -> WindowedStream[K, T]:
+        """Lets a function say when a window fires, with state of its own for every window."""
+        types_of_trigger(function)
+        return self._changed(_trigger=Trigger("guest"), _decides=function)
+
+    def evictor(self, evictor: Evictor[T]) -> WindowedStream[K, T]:
+        """Says what a window leaves out when it fires; see :mod:`tidemill.evictors`. Only for :meth:`process`."""
+        if not isinstance(evictor, Evictor):
+            raise JobError(f"an evictor is evictors.all_but_last(...) or the like, not {evictor!r}")
+        return self._changed(_evictor=evictor)
 
     def allowed_lateness(self, span: timedelta) -> WindowedStream[K, T]:
         """Keeps a window for this long after its end: a late record until then lets it fire again.
 
         What comes later goes to ``late`` of the results.
         """
-        return WindowedStream(self._stream, self._key, self._names, self._windows, to_ms(span))
+        return self._changed(_lateness_ms=to_ms(span))
 
     def aggregate(
         self,
@@ -143,7 +173,11 @@ class WindowedStream(Generic[K, T]):
 
         Keeps every record until then: where an aggregate can say the same, it needs less memory.
         """
-        return self._compute(name, Buffered(f), buffer_table(_ACC, self._stream._spec), given_many(name, f, out))
+        spec, results = self._stream._spec, given_many(name, f, out)
+        if self._evictor is None:
+            return self._compute(name, Buffered(f), buffer_table(_ACC, spec), results)
+        table = buffer_table(_ACC, pair_of(spec, spec_of(int)))
+        return self._compute(name, Evicting(f, self._evictor), table, results)
 
     def count(self, name: str) -> WindowResults[WindowCount[K], T]:
         """Counts the records of each window. The host computes it."""
@@ -189,32 +223,73 @@ class WindowedStream(Generic[K, T]):
         else:
             schema = Schema((*key_columns(stream._schema, self._names), *_BOUNDS, column))
             output = Output(schema, composite_of(cls, [self._key, time, time, scalar_of_column(column)]))
-        return self._add(name, {"host": aggregate}, None, output, None)
+        if self._decides is not None:
+            raise JobError(
+                f"operator {name!r}: only windows that the job computes are asked for their trigger, and the host computes it"
+            )
+        if self._evictor is not None:
+            raise JobError(
+                f"operator {name!r}: only windows that are processed whole have an evictor, since they keep their records"
+            )
+        return self._add(name, {"host": aggregate}, [], output, None)
 
     def _compute(self, name: str, compute: Compute, table: Table[Any], spec: Spec[Any]) -> WindowResults[Any, T]:
         """Adds a window that the component computes."""
         graph = self._stream._graph
         port = Port(graph.next_id, 0, spec, spec.schema, graph.call)
-        operator = WindowOperator(graph.next_id, port, graph.call, compute, [table], [self._stream._spec], self._key)
-        return self._add(name, "guest", table, Output(spec.schema, spec), operator)
+        decider = self._decider(name)
+        operator = WindowOperator(graph.next_id, port, graph.call, compute, [table], [self._stream._spec], self._key, decider)
+        if self._evictor is not None and not compute.evicts:
+            raise JobError(
+                f"operator {name!r}: only windows that are processed whole have an evictor, since they keep their records"
+            )
+        return self._add(name, "guest", operator.state.tables, Output(spec.schema, spec), operator)
+
+    def _decider(self, name: str) -> Decider | None:
+        from .keyed import same_records
+
+        function = self._decides
+        if function is None:
+            return None
+        record, state = types_of_trigger(function)
+        same_records(name, checked(name, record), self._stream._spec)
+        table = ValueTable(_TRIGGER, checked(name, state))
+        return Decider(function, table, self._stream._spec, len(self._key.columns))
 
     def _add(
-        self, name: str, compute: Any, table: Table[Any] | None, output: Output, operator: WindowOperator | None
+        self, name: str, compute: Any, tables: Sequence[Table[Any]], output: Output, operator: WindowOperator | None
     ) -> WindowResults[Any, T]:
         stream, windows = self._stream, self._windows
         details: dict[str, Any] = {
             "key": self._names,
-            "assigner": windows.in_plan,
+            "assigner": self._assigner(name),
             "domain": windows.domain,
             "lateness-ms": self._lateness_ms,
             "compute": compute,
         }
-        if table is not None:
-            details["state"] = [table.in_plan]
+        if self._trigger is not None:
+            details["trigger"] = self._trigger.in_plan
+        if self._evictor is not None:
+            details["evictor"] = self._evicting(name, self._evictor)
+        if tables:
+            details["state"] = [table.in_plan for table in tables]
         node = Node(name, {"window": details}, [stream._input(keyed=True)], [output], operator=operator)
         results: WindowResults[Any, T] = WindowResults(stream._graph, stream._graph.add(node), "out", output.spec, output.schema)
         results._input_stream, results._windows = stream, windows
         return results
+
+    def _assigner(self, name: str) -> object:
+        gap = self._windows.gap
+        return self._windows.in_plan if gap is None else self._windows.by_column(self._named(name, gap).name)
+
+    def _evicting(self, name: str, evictor: Evictor[Any]) -> dict[str, object]:
+        evict = evictor.evict
+        if evictor.field is not None:
+            evict = {"delta": {"field": self._named(name, evictor.field).name, **evict["delta"]}}
+        return {"evict": evict, "after": evictor.is_after}
+
+    def _named(self, name: str, field: Field) -> Column:
+        return self._column(name, getattr(field.owner, field.name))
 
 
 def _accumulator_of(name: str, aggregate: Aggregate[Any, Any, Any]) -> Spec[Any]:

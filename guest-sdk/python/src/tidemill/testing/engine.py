@@ -16,16 +16,15 @@ from ..record.composite import DeadLetter
 from ..record.spec import Spec, spec_of
 from ..runtime import Instance, Level, Moment, Outcome
 from ..runtime.keyed import TIMER
-from ..runtime.windowed import BOUNDS
 from ..schema import Column, Schema
 from .joins import GREATEST, JOINS, LEAST, Joins
-from .keeping import Acc, Bounds, Keeping, Key, Open, assign, field_of, is_late, is_record, touch
+from .keeping import Acc, Bounds, Keeping, Key, field_of, is_record
 from .rows import Row, decoded, encoded, order, row_of
+from .windows import WINDOWS, Windows
 
 SHARED: Bounds = (LEAST, LEAST)
 """In place of a window: the slot of what all keys share."""
 _STATELESS = ("map", "filter", "flat-map", "key-by", "timestamps")
-_WINDOWS = ("window", "window-join", "co-group")
 
 
 class Recorder:
@@ -57,6 +56,7 @@ class Engine:
         self.nodes: list[Node] = self.instance.graph.nodes
         self.keeping = [Keeping() for _ in self.nodes]
         self.joins = Joins(self)
+        self.windows = {id: Windows(self, id) for id, node in enumerate(self.nodes) if node.kind_name in WINDOWS}
         self.watermarks = [LEAST] * len(self.nodes)
         self.now = 0
         self.collected: dict[tuple[int, str], list[Row]] = {}
@@ -149,9 +149,9 @@ class Engine:
             self.carry(id, MAIN, rows)
         elif kind == "rolling":
             self._roll(id, rows)
-        elif kind in _WINDOWS:
+        elif kind in WINDOWS:
             for row in rows:
-                self._window(id, index, row)
+                self.windows[id].accept(index, row)
         elif kind in JOINS:
             for row in rows:
                 self.joins.accept(id, index, row)
@@ -159,9 +159,14 @@ class Engine:
             self._process(id, index, rows)
         else:
             block = encoded(rows, self.input(id, index)[0])
-            self._settle(id, self.instance.process(id, index, self._at(id), block, [], []), rows)
+            self.process(id, index, block, [], [], rows)
 
-    def _at(self, id: int) -> Moment:
+    def process(self, id: int, index: int, block: bytes, places: Sequence[int], slots: Sequence[int], rows: Sequence[Row]) -> None:
+        """Gives a block of rows to an operator of the job."""
+        self._settle(id, self.instance.process(id, index, self.moment(id), block, places, slots), rows)
+
+    def moment(self, id: int) -> Moment:
+        """The times of an operator."""
         return Moment(self.watermarks[id], self.now)
 
     def _settle(self, id: int, outcome: Outcome, rows: Sequence[Row]) -> None:
@@ -170,7 +175,7 @@ class Engine:
         for op in outcome.timers:
             keeping.timers.apply(op, keeping.slots.key(op.slot))
         if outcome.cleared:
-            self._drop(id, outcome.cleared)
+            self.drop(id, outcome.cleared)
         for failure in outcome.failures:
             self._refuse(failure.operator, failure.message, rows[failure.row])
         emitted, self.host.emitted = self.host.emitted, []
@@ -180,7 +185,8 @@ class Engine:
             self._observe(operator, left)
             self.carry(operator, output.name, left)
 
-    def _drop(self, id: int, slots: Sequence[int]) -> None:
+    def drop(self, id: int, slots: Sequence[int]) -> None:
+        """Empties slots and forgets them."""
         self.instance.drop_state(id, slots)
         for slot in slots:
             self.keeping[id].slots.forget(slot)
@@ -209,8 +215,8 @@ class Engine:
         schema, _ = self.input(id, index)
         keys = self.nodes[id].details["keys"]
         names = keys[index] if index < len(keys) else []
-        slots = [self._slot(id, self.key(names, schema, row)) for row in rows] if names else []
-        outcome = self.instance.process(id, index, self._at(id), encoded(rows, schema), [], [*slots, *self._shared(id)])
+        slots = [self.slot(id, self.key(names, schema, row)) for row in rows] if names else []
+        outcome = self.instance.process(id, index, self.moment(id), encoded(rows, schema), [], [*slots, *self._shared(id)])
         refused = [failure.row for failure in outcome.failures if failure.operator == id]
         self._settle(id, outcome, rows)
         if index == len(keys) and self.nodes[id].details["broadcast"]["apply"]:
@@ -218,12 +224,13 @@ class Engine:
                 self._apply(id, index, row)
         self._fire_timers(id)
 
-    def _slot(self, id: int, key: Key, window: Bounds | None = None) -> int:
+    def slot(self, id: int, key: Key, window: Bounds | None = None) -> int:
+        """The slot of a key and, for windows, the window."""
         return self.keeping[id].slots.slot((key, window))
 
     def _shared(self, id: int) -> list[int]:
         """The slot of what all keys share, where there is any."""
-        return [self._slot(id, (), SHARED)] if "broadcast" in self.nodes[id].details else []
+        return [self.slot(id, (), SHARED)] if "broadcast" in self.nodes[id].details else []
 
     def _apply(self, id: int, index: int, row: Row) -> None:
         """Applies a broadcast row to every key that has state or a timer."""
@@ -231,7 +238,7 @@ class Engine:
         timed = [key for _, _, key in keeping.timers.all()]
         for key in sorted({*keeping.slots.keys(), *timed}, key=order):
             block, keys = encoded([row], self.input(id, index)[0]), encoded([Row(row.time, key)], Schema(tuple(columns)))
-            outcome = self.instance.apply(id, index, self._at(id), block, keys, [self._slot(id, key), *self._shared(id)])
+            outcome = self.instance.apply(id, index, self.moment(id), block, keys, [self.slot(id, key), *self._shared(id)])
             self._settle(id, outcome, [row])
 
     def _key_columns(self, id: int) -> list[Column]:
@@ -251,10 +258,10 @@ class Engine:
 
         while (due := self.keeping[id].timers.due(limit)) is not None:
             time, timer, key = due
-            slots = [self._slot(id, key), *self._shared(id)]
+            slots = [self.slot(id, key), *self._shared(id)]
             rows = [Row(time, (*key, timer))]
             block = encoded(rows, Schema((*keys, TIMER)))
-            self._settle(id, self.instance.on_timer(id, self._at(id), block, slots), rows)
+            self._settle(id, self.instance.on_timer(id, self.moment(id), block, slots), rows)
 
     def _roll(self, id: int, rows: list[Row]) -> None:
         schema, _ = self.input(id, 0)
@@ -269,107 +276,9 @@ class Engine:
             head = () if is_record(aggregate) else key
             self.carry(id, MAIN, [Row(row.time, (*head, *acc.result(aggregate)))])
 
-    def _window_key(self, id: int, index: int) -> list[str]:
-        """The fields of the key of an input of a window."""
-        names: list[str] = self._sides(id)[index]["key"] if self._sides(id) else self.nodes[id].details["key"]
-        return names
-
-    def _window(self, id: int, index: int, row: Row) -> None:
-        details = self.nodes[id].details
-        event = details["domain"] == "event"
-        time, clock = (row.time, self.watermarks[id]) if event else (self.now, self.now)
-        key = self.key(self._window_key(id, index), self.input(id, index)[0], row)
-        windows = assign(details["assigner"], time)
-        session = "session" in details["assigner"]
-        if session:
-            windows = [self._cover(id, key, window) for window in windows]
-        ours = [window for window in windows if not event or not is_late(window, details["lateness-ms"], clock)]
-        if windows and not ours:
-            sides = self._sides(id)
-            self.carry(id, f"{LATE_SIDE}{sides[index]['name']}" if sides else LATE, [row])
-        for window in ours:
-            if session:
-                self._merge_sessions(id, key, window)
-            self._add_to_window(id, key, window, index, row)
-            if window[1] - 1 <= clock:
-                self._fire(id, window, key)
-
-    def _cover(self, id: int, key: Key, window: Bounds) -> Bounds:
-        """The session that a new one grows into with those that it touches."""
-        while True:
-            touching = [other for other, k in self.keeping[id].windows if k == key and touch(window, other)]
-            starts, ends = zip(window, *touching)
-            if (min(starts), max(ends)) == window:
-                return window
-            window = min(starts), max(ends)
-
-    def _merge_sessions(self, id: int, key: Key, window: Bounds) -> None:
-        """Merges the sessions inside of ``window`` into it."""
-        keeping = self.keeping[id]
-        inside = [other for other, k in keeping.windows if k == key and touch(window, other) and other != window]
-        for part in sorted(inside):
-            merged = keeping.windows.pop((part, key))
-            whole = keeping.windows.setdefault((window, key), Open())
-            whole.rows.extend(merged.rows)
-            aggregate = self._aggregate(id)
-            if aggregate is not None:
-                whole.acc.merge(aggregate, merged.acc)
-            if self.nodes[id].operator is None:
-                continue
-            source, target = self._slot(id, key, part), self._slot(id, key, window)
-            self.instance.merge(id, [target], [source])
-            self._drop(id, [source])
-
-    def _add_to_window(self, id: int, key: Key, window: Bounds, index: int, row: Row) -> None:
-        schema, _ = self.input(id, index)
-        aggregate = self._aggregate(id)
-        window_open = self.keeping[id].windows.setdefault((window, key), Open())
-        if aggregate is not None:
-            field = field_of(aggregate)
-            window_open.acc.add(aggregate, None if field is None else schema.index(field), row)
-        elif self.nodes[id].operator is None:
-            window_open.rows.append((index, row))
-        else:
-            slot, block = self._slot(id, key, window), encoded([row], schema)
-            self._settle(id, self.instance.process(id, index, self._at(id), block, [0], [slot]), [row])
-
-    def _aggregate(self, id: int) -> Any:
-        """What a window's host computes; ``None`` where the job does."""
-        compute = self.nodes[id].details.get("compute", "guest")
-        return None if compute == "guest" else compute["host"]
-
-    def _fire(self, id: int, window: Bounds, key: Key) -> None:
-        fired = self.keeping[id].windows[window, key]
-        firing, fired.fired = fired.fired, fired.fired + 1
-        time = window[1] - 1
-        aggregate = self._aggregate(id)
-        if aggregate is not None:
-            head = () if is_record(aggregate) else key
-            self.carry(id, MAIN, [Row(time, (*head, *window, *fired.acc.result(aggregate)))])
-            return
-        if self.nodes[id].operator is None:
-            self.joins.window(id, window, fired.rows)
-            return
-        slot = self._slot(id, key, window)
-        schema, _ = self.input(id, 0)
-        keys = [schema.columns[schema.index(name)] for name in self._window_key(id, 0)]
-        rows = [Row(time, (*key, *window, firing))]
-        block = encoded(rows, Schema((*keys, *BOUNDS)))
-        self._settle(id, self.instance.fire(id, self._at(id), block, [0, 1], [slot]), rows)
-
-    def _close_windows(self, id: int) -> None:
-        """Fires and removes windows whose time has come."""
-        if self.nodes[id].kind_name not in _WINDOWS:
-            return
-        details, windows = self.nodes[id].details, self.keeping[id].windows
-        clock = self.watermarks[id] if details["domain"] == "event" else self.now
-        due = [place for place, state in windows.items() if place[0][1] - 1 <= clock and state.fired == 0]
-        for window, key in sorted(due, key=lambda place: (place[0][1], place[0][0], order(place[1]))):
-            self._fire(id, window, key)
-        for window, key in [place for place in windows if is_late(place[0], details["lateness-ms"], clock)]:
-            del windows[window, key]
-            if self.nodes[id].operator is not None:
-                self._drop(id, [self._slot(id, key, window)])
+    def fire(self, id: int, window: Row, schema: Schema, slot: int) -> None:
+        """Fires a window that the job computes."""
+        self._settle(id, self.instance.fire(id, self.moment(id), encoded([window], schema), [0, 1], [slot]), [window])
 
     def watermark(self, id: int, watermark: int) -> None:
         """Raises an operator's watermark and, unless it runs alone, that of all behind it."""
@@ -399,7 +308,8 @@ class Engine:
 
     def _release(self, id: int) -> None:
         self._fire_timers(id)
-        self._close_windows(id)
+        if id in self.windows:
+            self.windows[id].close()
         self.joins.release(id)
 
     def timers(self, id: int) -> list[tuple[str, int]]:

@@ -135,16 +135,6 @@ def is_record(aggregate: Any) -> bool:
 
 
 @dataclass
-class Open:
-    """An open window."""
-
-    fired: int = 0
-    acc: Acc = field(default_factory=Acc)
-    rows: list[tuple[int, Row]] = field(default_factory=list)
-    """Of a join: the records with their inputs."""
-
-
-@dataclass
 class Held:
     """A record of a join that may find somebody yet."""
 
@@ -161,28 +151,7 @@ class Keeping:
     slots: Slots = field(default_factory=Slots)
     timers: Timers = field(default_factory=Timers)
     rolling: dict[Key, Acc] = field(default_factory=dict)
-    windows: dict[tuple[Bounds, Key], Open] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     """Records of a join, in the order of arrival."""
     latest: dict[Key, list[Row | None]] = field(default_factory=dict)
     """The last record of each side of a join, by key."""
-
-
-def assign(assigner: dict[str, dict[str, int]], time: int) -> list[Bounds]:
-    """The windows that a record at ``time`` belongs to."""
-    ((kind, said),) = assigner.items()
-    if kind == "session":
-        return [(time, time + said["gap_ms"])]
-    size, step = said["size_ms"], said.get("slide_ms", said["size_ms"])
-    last = time - (time - said["offset_ms"]) % step
-    return [(start, start + size) for start in range(last, time - size, -step)]
-
-
-def touch(a: Bounds, b: Bounds) -> bool:
-    """Whether two sessions merge: they overlap or touch."""
-    return a[0] <= b[1] and a[1] >= b[0]
-
-
-def is_late(window: Bounds, lateness: int, watermark: int) -> bool:
-    """Whether a record for this window is late."""
-    return window[1] - 1 + lateness <= watermark
