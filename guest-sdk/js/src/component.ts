@@ -13,6 +13,7 @@ import { traced } from "./component/trace.js";
 import { JobError } from "./errors.js";
 import { heardTime } from "./int64.js";
 import type { JobFunction } from "./job.js";
+import type { Decision, TriggerEvent } from "./runtime/deciding.js";
 import { NONE, type Host, type Moment, type Outcome } from "./runtime/host.js";
 import { Instance } from "./runtime/instance.js";
 
@@ -30,7 +31,16 @@ export interface Operators {
   onTimer(chain: number, watermark: number, now: number, block: Uint8Array, slots: number[]): Outcome;
   fire(chain: number, watermark: number, now: number, block: Uint8Array, offsets: number[], slots: number[]): Outcome;
   merge(operator: number, targets: number[], sources: number[]): void;
-  trigger(operator: number): never;
+  trigger(
+    operator: number,
+    event: TriggerEvent,
+    watermark: number,
+    now: number,
+    windows: Uint8Array,
+    slots: number[],
+    records: Uint8Array,
+    rows: number[],
+  ): Decision[];
   purge(operator: number, slots: number[]): void;
   apply(chain: number, input: number, watermark: number, now: number, block: Uint8Array, keys: Uint8Array, slots: number[]): Outcome;
   watermark(operator: number): never;
@@ -86,9 +96,9 @@ export function component(job: JobFunction): Operators {
     onTimer: (chain, watermark, now, block, slots) => run(() => instance.onTimer(chain, at(watermark, now), block, slots)),
     fire: (chain, watermark, now, block, offsets, slots) => run(() => instance.fire(chain, at(watermark, now), block, offsets, slots)),
     merge: (operator, targets, sources) => run(() => instance.merge(operator, targets, sources)),
-    trigger: (operator) => run(() => unasked(`a trigger of operator ${operator}`)),
-    // All that a slot of a window holds is what was gathered: no trigger is the component's.
-    purge: (operator, slots) => run(() => instance.dropState(operator, slots)),
+    trigger: (operator, event, watermark, now, windows, slots, records, rows) =>
+      run(() => instance.trigger(operator, event, at(watermark, now), windows, slots, records, rows)),
+    purge: (operator, slots) => run(() => instance.purge(operator, slots)),
     apply: (chain, _input, watermark, now, block, keys, slots) => run(() => instance.apply(chain, at(watermark, now), block, keys, slots)),
     watermark: (operator) => run(() => unasked(`a watermark of operator ${operator}`)),
     exportState: (operator, slots) => run(() => instance.exportState(operator, slots)),

@@ -79,4 +79,19 @@ export {
   type WithBroadcast,
 } from "./stream/index.js";
 export { days, hours, millis, minutes, monotonic, outOfOrder, seconds, type Watermarks } from "./time.js";
-export { session, sliding, tumbling, type Window, type Windows } from "./window.js";
+export * as evictors from "./evictors.js";
+export type { Evictor } from "./evictors.js";
+export * as triggers from "./triggers.js";
+export type { Action, Trigger, TriggerFunction, TriggerWindow } from "./triggers.js";
+export {
+  calendarDays,
+  globalWindow,
+  records,
+  recordsSliding,
+  session,
+  sessionBy,
+  sliding,
+  tumbling,
+  type Window,
+  type Windows,
+} from "./window.js";

@@ -40,7 +40,54 @@ export type Domain = "event" | "processing";
 export type Assigner =
   | { readonly tumbling: { readonly size_ms: number; readonly offset_ms: number } }
   | { readonly sliding: { readonly size_ms: number; readonly slide_ms: number; readonly offset_ms: number } }
-  | { readonly session: { readonly gap_ms: number } };
+  | { readonly session: { readonly gap_ms: number } }
+  | { readonly "session-by": { readonly field: string } }
+  | { readonly days: { readonly timezone: string; readonly days: number } }
+  | { readonly count: CountWindows }
+  | "global";
+
+/** So much time of a domain. */
+export interface PlanSpan {
+  readonly ms: number;
+  readonly domain: Domain;
+}
+
+/** Windows of so many records. */
+export interface CountWindows {
+  readonly records: number;
+  readonly slide?: number;
+  readonly "or-after"?: PlanSpan;
+}
+
+/** When a window fires. */
+export type When =
+  | "at-watermark"
+  | "late-each"
+  | "guest"
+  | { readonly "early-every": PlanSpan }
+  | { readonly after: PlanSpan }
+  | { readonly count: { readonly records: number } }
+  | { readonly any: readonly When[] }
+  | { readonly all: readonly When[] };
+
+/** When a window fires, and whether that empties it. */
+export interface PlanTrigger {
+  readonly when: When;
+  readonly purge: boolean;
+}
+
+/** What an evictor takes out of a window. */
+export type PlanEvict =
+  | { readonly count: { readonly records: number } }
+  | { readonly time: { readonly ms: number } }
+  | { readonly delta: { readonly field: string; readonly threshold: number } }
+  | "guest";
+
+/** An evictor, and whether it comes behind the window's function. */
+export interface PlanEvictor {
+  readonly evict: PlanEvict;
+  readonly after: boolean;
+}
 
 /** What the host computes. */
 export type HostAggregate =
@@ -116,6 +163,7 @@ export interface WindowJoinKind extends JoinKind {
 
 /** A co-group. */
 export interface CoGroupKind extends WindowJoinKind {
+  readonly trigger: PlanTrigger | undefined;
   readonly state: readonly PlanState[];
 }
 
@@ -125,6 +173,8 @@ export interface WindowKind {
   readonly assigner: Assigner;
   readonly domain: Domain;
   readonly latenessMs: number;
+  readonly trigger: PlanTrigger | undefined;
+  readonly evictor: PlanEvictor | undefined;
   readonly compute: "guest" | { readonly host: HostAggregate };
   readonly state: readonly PlanState[];
 }
@@ -195,8 +245,9 @@ function kindDocument(kind: Kind): unknown {
     return { process: { keys, ...compact({ state: state.map(stateDocument), timers, broadcast: shared }) } };
   }
   if ("window" in kind) {
-    const { key, assigner, domain, latenessMs, compute, state } = kind.window;
-    return { window: { key, assigner, domain, "lateness-ms": latenessMs, compute, ...compact({ state: state.map(stateDocument) }) } };
+    const { key, assigner, domain, latenessMs, trigger, evictor, compute, state } = kind.window;
+    const rest = compact({ trigger, evictor, state: state.map(stateDocument) });
+    return { window: { key, assigner, domain, "lateness-ms": latenessMs, compute, ...rest } };
   }
   if ("co-group" in kind) return { "co-group": { ...kind["co-group"], state: kind["co-group"].state.map(stateDocument) } };
   return kind;

@@ -30,6 +30,12 @@ export function outOfOrder(bound: number): Watermarks {
   return { inPlan: { bounded: { ms: span(bound, "the bound of outOfOrder") } } };
 }
 
+/** A number of things that goes into the plan. */
+export function counted(count: number, what: string, least = 1): number {
+  if (Number.isSafeInteger(count) && count >= least) return count;
+  throw new JobError(`${what} is a whole number from ${least} on, not ${count}`);
+}
+
 /** A span that goes into the plan. */
 export function span(ms: number, what: string): number {
   if (!Number.isSafeInteger(ms)) throw new JobError(`${what} is a whole number of milliseconds, not ${ms}`);

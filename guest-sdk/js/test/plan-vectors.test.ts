@@ -6,21 +6,30 @@ import { test } from "node:test";
 
 import { planOf } from "../src/testing/index.js";
 import {
+  calendarDays,
+  evictors,
   f64,
+  globalWindow,
   i32,
   i64,
   jsonLines,
   millis,
+  minutes,
   monotonic,
   optional,
   outOfOrder,
   record,
+  records,
+  recordsSliding,
   seconds,
   session,
+  sessionBy,
   sliding,
   string,
   text,
+  triggers,
   tumbling,
+  type Evictor,
   type Job,
   type JobFunction,
   type Stream,
@@ -132,6 +141,50 @@ const JOBS: Record<string, JobFunction> = {
   },
 };
 
+/** The vector's window with a trigger of its own, and those with evictors, as this SDK has them: `state` is named by it. */
+JOBS["windows of 0.2.0"] = (job) => {
+  const Gapped = record({ sensor: string, n: i64, gap: i64, at: i64 });
+  const N = record({ n: i64 });
+  const keyed = job.source("readings", Gapped, jsonLines()).eventTime("at", monotonic()).keyBy("sensor");
+  const early = triggers.any(
+    triggers.atEnd(),
+    triggers.lateEach(),
+    triggers.earlyEvery(seconds(1)),
+    triggers.all(triggers.everyRecords(5), triggers.after(millis(100)).eventTime()),
+  );
+  const counted = {
+    count: keyed.window(records(3)),
+    "count-sliding": keyed.window(recordsSliding(3, 2)),
+    "count-or-after": keyed.window(records(3).orAfter(seconds(5))),
+    global: keyed.window(globalWindow()).trigger(triggers.everyRecords(10).purging()),
+    early: keyed
+      .window(tumbling(minutes(1)))
+      .trigger(early)
+      .allowedLateness(seconds(1)),
+    by: keyed.window(sessionBy("gap")),
+    days: keyed.window(calendarDays("Asia/Shanghai").every(7)),
+  };
+  for (const [name, windows] of Object.entries(counted)) windows.count(name).sink(`out-${name}`, out());
+  keyed
+    .window(globalWindow())
+    .triggerFunction({ state: i64, start: () => 0, onRecord: () => "continue", merge: (into) => into })
+    .fold("own", { acc: N, start: () => ({ n: 0 }), add: (acc) => acc, merge: (acc) => acc }, N, (_window, acc) => acc)
+    .sink("out-own", out());
+  const evicted = {
+    last: evictors.allButLast(2),
+    recent: evictors.olderThan(seconds(1)),
+    near: evictors.differingBy("n", 5.5),
+    chosen: evictors.by(() => []),
+  };
+  for (const [name, evictor] of Object.entries(evicted)) {
+    keyed
+      .window(tumbling(seconds(1)))
+      .evictor((evictor as Evictor<unknown, "n">).after())
+      .process(name, N, () => [])
+      .sink(`out-${name}`, out());
+  }
+};
+
 function sides(job: Job) {
   const orders = job.source("orders", record({ id: i64, item: string, at: i64 }), jsonLines()).eventTime("at", monotonic());
   const payments = job.source("payments", record({ order: i64, cents: i64, at: i64 }), jsonLines()).eventTime("at", monotonic());
@@ -143,6 +196,21 @@ function pair(job: Job) {
   return o.join(p);
 }
 
+function assignerOf(assigner: any): unknown {
+  if (typeof assigner === "string") return assigner;
+  const [[name, said]] = Object.entries<object>(assigner) as [[string, object]];
+  return { [name]: { ...(["tumbling", "sliding"].includes(name) ? { offset_ms: 0 } : {}), ...said } };
+}
+
+/** A document without what is not compared: names of state are the SDK's where functions have it; spans are of processing time by default. */
+function comparable(name: string, operators: unknown): unknown {
+  if (name !== "windows of 0.2.0") return operators;
+  return JSON.parse(JSON.stringify(operators), (key, value) => {
+    if (key === "state") return undefined;
+    return typeof value === "object" && "ms" in value && !("domain" in value) ? { ...value, domain: "processing" } : value;
+  });
+}
+
 /** Every default written out, so that leaving one out and stating it are the same. */
 function stated(operator: any): unknown {
   const { kind, inputs = [], outputs = [] } = operator;
@@ -151,12 +219,8 @@ function stated(operator: any): unknown {
     "lateness-ms": 0,
     state: [],
     ...kind.window,
-    assigner: Object.fromEntries(
-      Object.entries<object>(kind.window.assigner).map(([name, assigner]) => [
-        name,
-        { ...(name === "session" ? {} : { offset_ms: 0 }), ...assigner },
-      ]),
-    ),
+    ...(kind.window.trigger && { trigger: { purge: false, ...kind.window.trigger } }),
+    assigner: assignerOf(kind.window.assigner),
   };
   return {
     "on-error": "fail",
@@ -172,6 +236,7 @@ const vectors = JSON.parse(readFileSync(new URL("../wit/vectors/plans.json", imp
 for (const [name, job] of Object.entries(JOBS)) {
   test(`plan: ${name}`, () => {
     const vector = vectors.find((one: any) => one.name === name) ?? assert.fail(`there is no vector ${name}`);
-    assert.deepEqual(JSON.parse(planOf(job)).operators.map(stated), vector.plan.operators.map(stated));
+    const said = comparable(name, JSON.parse(planOf(job)).operators.map(stated));
+    assert.deepEqual(said, comparable(name, vector.plan.operators.map(stated)));
   });
 }

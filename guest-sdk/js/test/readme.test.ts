@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-import { planOf } from "../src/testing/index.js";
+import { planOf, testJob } from "../src/testing/index.js";
 import type { JobFunction } from "./support.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -22,7 +22,7 @@ test("every block of code in the README is one that is run here", () => {
   assert.equal(readme.match(/^```ts$/gm)?.length, blocks.length);
   assert.deepEqual(
     blocks.map(({ path }) => path),
-    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/payments.ts"],
+    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/spreads.ts", "src/payments.ts"],
   );
   for (const { path, code } of blocks) {
     mkdirSync(dirname(join(FOLDER, path)), { recursive: true });
@@ -37,10 +37,20 @@ test("the README's types fit", () => {
 });
 
 test("the README's jobs make plans", async () => {
-  for (const path of ["src/job.ts", "src/visits.ts", "src/payments.ts"]) {
+  for (const path of ["src/job.ts", "src/visits.ts", "src/spreads.ts", "src/payments.ts"]) {
     const { default: job } = (await import(pathToFileURL(join(FOLDER, path)).href)) as { default: JobFunction };
     assert.ok(JSON.parse(planOf(job)).operators.length >= 3, path);
   }
+});
+
+test("the spreads of the README are what they say", async () => {
+  const { default: job } = (await import(pathToFileURL(join(FOLDER, "src/spreads.ts")).href)) as { default: JobFunction };
+  const kit = testJob(job);
+  [900, 100, 120, 90].forEach((cents, at) => kit.push("prices", { symbol: "ACME", cents, at }));
+  assert.deepEqual(kit.sink("spreads"), [
+    { symbol: "ACME", cents: 800 },
+    { symbol: "ACME", cents: 30 },
+  ]);
 });
 
 test("the README's tests pass", () => {

@@ -4,6 +4,7 @@ import {
   bigint64,
   count,
   defineJob,
+  evictors,
   eventTimer,
   f64,
   i64,
@@ -14,8 +15,10 @@ import {
   minutes,
   monotonic,
   record,
+  sessionBy,
   string,
   sum,
+  triggers,
   tumbling,
   tuple,
   valueState,
@@ -110,6 +113,37 @@ export default defineJob((job) => {
     );
   // @ts-expect-error no such field
   job.source("x", Visit, jsonLines()).keyBy("nope");
+  keyed
+    .window(sessionBy("at"))
+    .trigger(triggers.any(triggers.atEnd(), triggers.everyRecords(3)))
+    .count("p");
+  // @ts-expect-error no such field
+  keyed.window(sessionBy("nope"));
+  // @ts-expect-error a text is no gap
+  keyed.window(sessionBy("user"));
+  win.evictor(evictors.differingBy("x", 1.5)).process("q", f64, (_, all) => all.map((visit) => visit.x));
+  win.evictor(evictors.by((times: readonly number[], visits: readonly Visit[]) => visits.map((visit) => visit.at - times[0]!)));
+  // @ts-expect-error a text differs by no number
+  win.evictor(evictors.differingBy("user", 1.5));
+  // @ts-expect-error other records
+  win.evictor(evictors.by((_, visits: readonly string[]) => visits.map(() => 1)));
+  // @ts-expect-error no trigger
+  win.trigger("at-watermark");
+  win.triggerFunction({
+    state: record({ seen: i64 }),
+    start: () => ({ seen: 0 }),
+    onRecord(window, visit) {
+      const at: number = visit.at;
+      window.state.seen += at;
+      // @ts-expect-error no such state
+      window.state.nope = 1;
+      window.atEventTime(window.end);
+      return "fire";
+    },
+    merge: (into, from) => ({ seen: into.seen + from.seen }),
+  });
+  // @ts-expect-error no such action
+  win.triggerFunction({ state: i64, start: () => 0, onRecord: () => "explode", merge: (into: number) => into });
   // @ts-expect-error union of two types
   job.source("x", Visit, jsonLines()).union("u", job.source("y", i64, jsonLines()));
   void [v, w];

@@ -96,6 +96,16 @@ export const I64: CellKind = {
     `${value} > 2251799813685248 || ${value} < -2251799813685248) && !Number.isSafeInteger(${value}))`,
 };
 
+/** A time, or the bound of a window: what is beyond a number's reach is infinite. */
+export const TIME: CellKind = {
+  ...I64,
+  takes: "a time in milliseconds",
+  read: (h) =>
+    `((n = ${h}[2 * r + 1] * 4294967296 + (${h}[2 * r] >>> 0)) > 9007199254740991 ? Infinity : n < -9007199254740991 ? -Infinity : n)`,
+  wrong: (value) => `${value} !== Infinity && ${value} !== -Infinity && !Number.isSafeInteger(${value})`,
+  store: (value) => `${value} === Infinity ? 9223372036854775807n : ${value} === -Infinity ? -9223372036854775808n : ${value}`,
+};
+
 /** A 64-bit integer as a bigint. */
 export const BIGINT64: CellKind = {
   ...I32,

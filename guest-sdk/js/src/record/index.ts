@@ -10,7 +10,7 @@
 import { checkBlock } from "../block/reader.js";
 import { layOut } from "../block/writer.js";
 import { JobError, Refusal } from "../errors.js";
-import { BIGINT64, BOOL, BYTES, encodedKind, F64, I32, I64, STRING, type CellKind } from "./cell.js";
+import { BIGINT64, BOOL, BYTES, encodedKind, F64, I32, I64, STRING, TIME, type CellKind } from "./cell.js";
 import { CellType, composite, RecordType, type Infer } from "./type.js";
 
 export { CellType, composite, RecordType, type FieldName, type Infer } from "./type.js";
@@ -25,6 +25,8 @@ export const i32: CellType<number> = cell(I32);
 export const i64: CellType<number> = cell(I64);
 /** A whole number of 64 bits as a `bigint`: slower than {@link i64}, and exact over the whole range. */
 export const bigint64: CellType<bigint> = cell(BIGINT64);
+/** A time, or the bound of a window, which may be infinite. */
+export const time: CellType<number> = cell(TIME);
 /** A number with a fraction. */
 export const f64: CellType<number> = cell(F64);
 /** A text. */
@@ -189,9 +191,9 @@ export interface KeyValue<K, V> {
 
 /** The bounds of a window. */
 export interface Bounds {
-  /** The first millisecond of the window. */
+  /** The first millisecond of the window; `-Infinity` of a global one. */
   start: number;
-  /** The first millisecond behind the window. */
+  /** The first millisecond behind the window; `Infinity` of a global one. */
   end: number;
 }
 
@@ -212,12 +214,12 @@ export const keyCount = <K>(key: RecordType<K>): RecordType<KeyCount<K>> => comp
 /** The record type of {@link KeyValue}. */
 export const keyValue = <K, V>(key: RecordType<K>, value: RecordType<V>): RecordType<KeyValue<K, V>> => composite({ key, value });
 /** The record type of {@link WindowCount}. */
-export const windowCount = <K>(key: RecordType<K>): RecordType<WindowCount<K>> => composite({ key, start: i64, end: i64, count: i64 });
+export const windowCount = <K>(key: RecordType<K>): RecordType<WindowCount<K>> => composite({ key, start: time, end: time, count: i64 });
 /** The record type of {@link WindowValue}. */
 export const windowValue = <K, V>(key: RecordType<K>, value: RecordType<V>): RecordType<WindowValue<K, V>> =>
-  composite({ key, start: i64, end: i64, value });
+  composite({ key, start: time, end: time, value });
 /** The record type of {@link WindowRecord}. */
-export const windowRecord = <T>(of: RecordType<T>): RecordType<WindowRecord<T>> => composite({ start: i64, end: i64, record: of });
+export const windowRecord = <T>(of: RecordType<T>): RecordType<WindowRecord<T>> => composite({ start: time, end: time, record: of });
 
 /** A record that was refused, as the port `dead-letter` of an operator gives it. */
 export const DeadLetter = record({ operator: string, place: string, reason: string, record: string });

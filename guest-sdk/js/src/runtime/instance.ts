@@ -3,6 +3,7 @@
 import { Block } from "../block/reader.js";
 import { Job, type Graph, type JobFunction } from "../job.js";
 import { Call, enter } from "./call.js";
+import type { Decision, TriggerEvent } from "./deciding.js";
 import { NONE, type Host, type Moment, type Outcome } from "./host.js";
 import { Exits, type Down, type GuestOperator, type Head } from "./operator.js";
 
@@ -105,6 +106,32 @@ export class Instance {
       this.call.operator = operator;
       targets.forEach((target, index) => merger.merge?.(target, sources[index]!));
     });
+  }
+
+  /** Asks the trigger of a window operator about windows, one a row; for records they are rows of a block. */
+  trigger(
+    operator: number,
+    event: TriggerEvent,
+    at: Moment,
+    windows: Uint8Array,
+    slots: readonly number[],
+    records: Uint8Array,
+    rows: readonly number[],
+  ): Decision[] {
+    const guest = this.#operator(operator);
+    if (guest.trigger === undefined) throw new Error(`the host asks for a trigger of operator ${operator}, which has none of its own`);
+    return enter(this.call, () => {
+      this.call.operator = operator;
+      const block = records.length === 0 ? undefined : new Block(records);
+      const decisions = guest.trigger!({ event, at, windows: new Block(windows), slots, records: block, rows }, this.call);
+      this.call.row = NONE;
+      return decisions;
+    });
+  }
+
+  /** Empties slots of what their windows have gathered; what a trigger keeps there stays. */
+  purge(operator: number, slots: readonly number[]): void {
+    this.#operator(operator).purge?.(slots);
   }
 
   /** Encodes the state of slots as a block; nothing for an operator without state. */

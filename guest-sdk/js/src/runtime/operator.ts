@@ -2,6 +2,7 @@
 
 import type { Block } from "../block/reader.js";
 import type { Call, Push } from "./call.js";
+import type { Asked, Decision } from "./deciding.js";
 import type { Moment, Outcome } from "./host.js";
 import type { Port } from "./port.js";
 import type { Slots } from "./slots.js";
@@ -29,6 +30,10 @@ export interface GuestOperator {
   readonly slots?: Slots;
   /** Merges one slot's state into another's. */
   merge?(target: number, source: number): void;
+  /** Asks its trigger about windows. */
+  trigger?(asked: Asked, call: Call): Decision[];
+  /** Empties slots of what their windows have gathered. */
+  purge?(slots: readonly number[]): void;
 }
 
 /** The first operator of a chain, which takes blocks. */

@@ -3,11 +3,11 @@
 import type { Block } from "../block/reader.js";
 import { timeAt, type Time } from "../int64.js";
 import type { Emit } from "../process.js";
-import { i32, i64 } from "../record/index.js";
 import type { RowReader } from "../record/compile.js";
 import type { RecordType } from "../record/type.js";
 import type { Window } from "../window.js";
-import type { Push } from "./call.js";
+import type { Call, Push } from "./call.js";
+import { openBounds, type Asked, type Decider, type Decision } from "./deciding.js";
 import { plainOutcome, type Moment, type Outcome } from "./host.js";
 import { answered } from "./keyed.js";
 import type { Down, Exits, GuestOperator, Head } from "./operator.js";
@@ -25,6 +25,8 @@ export interface Compute<In, Acc> {
   merge(into: Acc | undefined, from: Acc): Acc;
   /** A copy that later changes do not reach. */
   copy(acc: Acc): Acc;
+  /** What an evictor leaves, in front of the function or behind it; absent where nothing is taken out. */
+  evict?(acc: Acc, after: boolean): Acc;
   /** Emits the results of what there is of each input. */
   finish(window: Window<unknown>, accs: readonly (Acc | undefined)[], out: Emit<unknown>): unknown;
 }
@@ -38,8 +40,12 @@ export class WindowOperator<In, Acc> implements GuestOperator {
   /** What is kept of each input. */
   readonly #accs: readonly Table<Acc>[];
 
-  constructor(id: number, compute: Compute<In, Acc>, ports: readonly Port[], accs: readonly Table<Acc>[], slots: Slots) {
+  /** The trigger, where it is a function of the job. */
+  readonly #decider: Decider | undefined;
+
+  constructor(id: number, compute: Compute<In, Acc>, ports: readonly Port[], accs: readonly Table<Acc>[], slots: Slots, decider?: Decider) {
     this.#id = id;
+    this.#decider = decider;
     this.#compute = compute;
     this.ports = ports;
     this.#accs = accs;
@@ -58,6 +64,18 @@ export class WindowOperator<In, Acc> implements GuestOperator {
       entries[source] = undefined;
       entries[target] = entries[target] === undefined ? from : this.#compute.merge(entries[target], from);
     }
+    this.#decider?.merge(target, source);
+  }
+
+  trigger(asked: Asked, call: Call): Decision[] {
+    if (this.#decider === undefined) throw new Error(`the host asks for a trigger of operator ${this.#id}, which has none of its own`);
+    this.slots.reserve(asked.slots);
+    return this.#decider.decide(asked, call);
+  }
+
+  purge(slots: readonly number[]): void {
+    this.slots.reserve(slots);
+    for (const { entries } of this.#accs) for (const slot of slots) entries[slot] = undefined;
   }
 }
 
@@ -117,11 +135,7 @@ class WindowHead<In, Acc> implements Head {
   fire(_at: Moment, block: Block, offsets: readonly number[], slots: readonly number[], exits: Exits): Outcome {
     const keys = this.#compute.keyType.schema.length;
     const key = this.#compute.keyType.open(block);
-    const [start, end, firing] = [
-      i64.open(block, { first: keys }),
-      i64.open(block, { first: keys + 1 }),
-      i32.open(block, { first: keys + 2 }),
-    ];
+    const bounds = openBounds(block, keys);
     this.#slots.reserve(slots);
     const [id, push, behind, { call }, { times }] = [this.#id, this.#push, this.#behind, exits, block];
     let time: Time = 0;
@@ -135,8 +149,9 @@ class WindowHead<In, Acc> implements Head {
       try {
         const accs = this.#accs.map(({ entries }) => this.#merged(entries, slots, offsets[row]!, offsets[row + 1]!));
         if (accs.some((acc) => acc !== undefined)) {
-          const window = { key: key(row), start: start(row), end: end(row), firing: firing(row) };
-          answered(this.#compute.finish(window, accs, out));
+          const window = { key: key(row), ...bounds(row) };
+          if (this.#compute.evict === undefined) answered(this.#compute.finish(window, accs, out));
+          else this.#evict(slots[offsets[row]!]!, window, out);
         }
       } catch (error) {
         call.refuse(error, id, behind, marks, failures, call.timers.length);
@@ -144,6 +159,14 @@ class WindowHead<In, Acc> implements Head {
       if (call.full) exits.end();
     }
     return plainOutcome();
+  }
+
+  /** The results of a window out of which something is taken; what a refusal stopped takes out nothing. */
+  #evict(slot: number, window: Window<unknown>, out: Emit<unknown>): void {
+    const [{ entries }, compute] = [this.#accs[0]!, this.#compute];
+    const left = compute.evict!(entries[slot]!, false);
+    answered(compute.finish(window, [left], out));
+    entries[slot] = compute.evict!(left, true);
   }
 
   /** The accumulators of some slots as one, all of which stay as they are. */

@@ -1,7 +1,7 @@
 /** Co-groups: what two keyed streams have in a window, handled at once. */
 
 import { JobError } from "../errors.js";
-import { LATE_SIDE, MAIN } from "../plan.js";
+import { LATE_SIDE, MAIN, type PlanTrigger } from "../plan.js";
 import type { Emit } from "../process.js";
 import type { Any, RecordType } from "../record/type.js";
 import type { Port } from "../runtime/port.js";
@@ -9,6 +9,7 @@ import { Cursor, ListTable, Slots, type Table } from "../runtime/slots.js";
 import { WindowOperator } from "../runtime/windowed.js";
 import { schemaText } from "../schema.js";
 import { span } from "../time.js";
+import type { Trigger } from "../triggers.js";
 import type { Window, Windows } from "../window.js";
 import type { KeyedStream } from "./keyed.js";
 import { Stream } from "./stream.js";
@@ -21,21 +22,34 @@ const SIDES = ["first", "second"] as const;
 export class CoGroup<K, A, B> {
   readonly #first: KeyedStream<K, A>;
   readonly #second: KeyedStream<K, B>;
-  readonly #windows: Windows;
+  readonly #windows: Windows<string>;
   readonly #latenessMs: number;
+  readonly #trigger: PlanTrigger | undefined;
 
   /** @internal */
-  constructor(first: KeyedStream<K, A>, second: KeyedStream<K, B>, windows: Windows, latenessMs = 0) {
+  constructor(
+    first: KeyedStream<K, A>,
+    second: KeyedStream<K, B>,
+    windows: Windows<string>,
+    latenessMs = 0,
+    trigger: PlanTrigger | undefined = undefined,
+  ) {
     sameKeys("streams of a co-group", first.keyType, second.keyType);
     this.#first = first;
     this.#second = second;
     this.#windows = windows;
     this.#latenessMs = latenessMs;
+    this.#trigger = trigger;
+  }
+
+  /** Says when a window fires, instead of at its end and at each late record: see `triggers`. */
+  trigger(trigger: Trigger): CoGroup<K, A, B> {
+    return new CoGroup(this.#first, this.#second, this.#windows, this.#latenessMs, trigger.plan);
   }
 
   /** Keeps a window for this long after its end: a late record until then lets it fire again. */
   allowedLateness(lateness: number): CoGroup<K, A, B> {
-    return new CoGroup(this.#first, this.#second, this.#windows, span(lateness, "the allowed lateness"));
+    return new CoGroup(this.#first, this.#second, this.#windows, span(lateness, "the allowed lateness"), this.#trigger);
   }
 
   /** Handles all records of each window at once, those of each stream in the order of their arrival. */
@@ -55,10 +69,11 @@ export class CoGroup<K, A, B> {
       f(window as Window<K>, first as A[], second as B[], emit as Emit<Out>),
     );
     const guest = new WindowOperator(id, compute, [port] as unknown as Port[], tables, new Slots(pieces, cursor));
-    const { assigner, domain } = this.#windows;
+    const { field, domain } = this.#windows;
+    const assigner = field === undefined ? this.#windows.assigner : this.#windows.byColumn(this.#first.column(field).name);
     const sides = both.map(({ key }, index) => ({ name: SIDES[index]!, key }));
     const state = pieces.map(([side, table]) => table.declare(side));
-    const kind = { "co-group": { sides, assigner, domain, "lateness-ms": this.#latenessMs, state } };
+    const kind = { "co-group": { sides, assigner, domain, "lateness-ms": this.#latenessMs, trigger: this.#trigger, state } };
     const inputs = both.map((keyed) => keyed.stream.keyedInput());
     stream.graph.add(stream.guestNode(name, kind, out, out.schema, guest, inputs));
     return CoGroupResults.of<Out, A, B>(this.#first.stream, this.#second.stream, id, out, domain === "processing");

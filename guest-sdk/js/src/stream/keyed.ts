@@ -34,7 +34,7 @@ export class KeyedStream<K, out T> {
   }
 
   /** Cuts the stream into windows, each key for itself. */
-  window(windows: Windows): WindowedStream<K, T> {
+  window<F extends NumberField<T> = never>(windows: Windows<F>): WindowedStream<K, T> {
     return new WindowedStream(this, windows);
   }
 
@@ -60,7 +60,7 @@ export class KeyedStream<K, out T> {
   }
 
   /** This stream and another of the same key, cut into windows together: a window holds the records of both. */
-  coGroup<U>(other: KeyedStream<K, U>, windows: Windows): CoGroup<K, T, U> {
+  coGroup<U, F extends NumberField<T> & NumberField<U> = never>(other: KeyedStream<K, U>, windows: Windows<F>): CoGroup<K, T, U> {
     return new CoGroup(this, other, windows);
   }
 

@@ -10,6 +10,7 @@ import { JobError } from "../errors.js";
 import { givenTime, type Time } from "../int64.js";
 import type { Graph, Node } from "../job.js";
 import { DEAD_LETTER, MAIN, type Input, type Kind, type OnError, type Partition } from "../plan.js";
+import type { NumberField } from "../aggregate.js";
 import type { Emit } from "../process.js";
 import { DeadLetter, i64, noKey, tuple, type CellType } from "../record/index.js";
 import { composite, type Any, type FieldName, type RecordType } from "../record/type.js";
@@ -204,7 +205,7 @@ export class Stream<out T> {
   }
 
   /** Windows over all records, in one place. Partition by a key where you can: this does not run in parallel. */
-  windowAll(windows: Windows): WindowedStream<null, T> {
+  windowAll<F extends NumberField<T> = never>(windows: Windows<F>): WindowedStream<null, T> {
     return new KeyedStream(this, [], noKey).window(windows);
   }
 

@@ -2,23 +2,39 @@
 
 import type { Aggregate, FieldAggregate, NumberField } from "../aggregate.js";
 import type { Block } from "../block/reader.js";
-import { LATE, type HostAggregate, type PlanState } from "../plan.js";
+import { JobError } from "../errors.js";
+import type { Evictor } from "../evictors.js";
+import { shownTime, timeAt } from "../int64.js";
+import { LATE, type HostAggregate, type PlanEvictor, type PlanState, type PlanTrigger } from "../plan.js";
 import type { Emit } from "../process.js";
-import { list, windowCount, windowRecord, windowValue, type WindowCount, type WindowRecord, type WindowValue } from "../record/index.js";
+import {
+  list,
+  time,
+  windowCount,
+  windowRecord,
+  windowValue,
+  type WindowCount,
+  type WindowRecord,
+  type WindowValue,
+} from "../record/index.js";
 import type { RowReader } from "../record/compile.js";
-import type { Any, FieldName, RecordType } from "../record/type.js";
+import { composite, type Any, type FieldName, type RecordType } from "../record/type.js";
+import { Decider } from "../runtime/deciding.js";
 import { Cursor, Slots, ValueTable, type Table } from "../runtime/slots.js";
 import { WindowOperator, type Compute } from "../runtime/windowed.js";
 import type { Port } from "../runtime/port.js";
 import type { Node } from "../job.js";
 import type { Column, Schema } from "../schema.js";
 import { span } from "../time.js";
+import type { Trigger, TriggerFunction } from "../triggers.js";
 import type { Window, Windows } from "../window.js";
 import { sumColumn, sumType, type KeyedStream } from "./keyed.js";
 import { Stream } from "./stream.js";
 
 /** The name of the state that a window keeps. */
 const ACC = "acc";
+/** The name of what its trigger function keeps. */
+const TRIGGER = "trigger";
 
 /** The result of an aggregate over a field. */
 export type FieldResult<T, F extends keyof T, R extends "number" | "field"> = R extends "number" ? number : T[F];
@@ -41,14 +57,33 @@ export interface Fold<Acc, T> {
  */
 export class WindowedStream<K, T> {
   readonly #keyed: KeyedStream<K, T>;
-  readonly #windows: Windows;
-  readonly #latenessMs: number;
+  readonly #windows: Windows<string>;
+  readonly #said: Said;
 
   /** @internal */
-  constructor(keyed: KeyedStream<K, T>, windows: Windows, latenessMs = 0) {
+  constructor(keyed: KeyedStream<K, T>, windows: Windows<string>, said: Said = USUAL) {
     this.#keyed = keyed;
     this.#windows = windows;
-    this.#latenessMs = latenessMs;
+    this.#said = said;
+  }
+
+  #saying(said: Partial<Said>): WindowedStream<K, T> {
+    return new WindowedStream(this.#keyed, this.#windows, { ...this.#said, ...said });
+  }
+
+  /** Says when a window fires, instead of at its end and at each late record: see `triggers`. */
+  trigger(trigger: Trigger): WindowedStream<K, T> {
+    return this.#saying({ trigger: trigger.plan, decides: undefined });
+  }
+
+  /** Lets a function say when a window fires, with state of its own for every window. */
+  triggerFunction<S extends Any>(f: TriggerFunction<T, S>): WindowedStream<K, T> {
+    return this.#saying({ trigger: { when: "guest", purge: false }, decides: f as unknown as Said["decides"] });
+  }
+
+  /** Says what a window leaves out when it fires: see `evictors`. Only for {@link WindowedStream.process}. */
+  evictor<F extends NumberField<T> = never>(evictor: Evictor<T, F>): WindowedStream<K, T> {
+    return this.#saying({ evictor: evictor as unknown as Said["evictor"] });
   }
 
   /**
@@ -56,7 +91,7 @@ export class WindowedStream<K, T> {
    * {@link WindowResults.late}.
    */
   allowedLateness(lateness: number): WindowedStream<K, T> {
-    return new WindowedStream(this.#keyed, this.#windows, span(lateness, "the allowed lateness"));
+    return this.#saying({ latenessMs: span(lateness, "the allowed lateness") });
   }
 
   // The overload for aggregates of a field stands last: the compiler explains the last one when none fits.
@@ -172,7 +207,11 @@ export class WindowedStream<K, T> {
     const compute = gathering(this.#keyed.keyType, [type], (window, [records], emit) =>
       f(window as Window<K>, records as T[], emit as Emit<Out>),
     );
-    return this.#compute(name, out, compute as Compute<T, T[]>, list(type) as unknown as RecordType<T[]>, "list");
+    const { evictor } = this.#said;
+    if (evictor === undefined)
+      return this.#compute(name, out, compute as Compute<T, T[]>, list(type) as unknown as RecordType<T[]>, "list");
+    const timed = list(timedType(type as RecordType<unknown>)) as unknown as RecordType<Timed[]>;
+    return this.#compute(name, out, evicting(compute, evictor), timed, "list");
   }
 
   /** Counts the records of each window. The host computes it. */
@@ -214,13 +253,22 @@ export class WindowedStream<K, T> {
 
   /** The key's columns and the window's, followed by others. */
   #host<Out>(name: string, aggregate: HostAggregate, type: RecordType<Out>, columns: Schema): WindowResults<Out, T> {
+    this.#isOfHost(name);
     return this.#add(name, { host: aggregate }, [], type, [...this.#keyed.keySchema(), ...BOUNDS, ...columns]);
   }
 
   /** The window's columns followed by the record's. */
   #hostBy(name: string, aggregate: HostAggregate): WindowResults<WindowRecord<T>, T> {
     const { type, schema } = this.#keyed.stream;
+    this.#isOfHost(name);
     return this.#add(name, { host: aggregate }, [], windowRecord(type), [...BOUNDS, ...schema]);
+  }
+
+  #isOfHost(name: string): void {
+    const { decides, evictor } = this.#said;
+    const shown = JSON.stringify(name);
+    if (decides !== undefined) throw new JobError(`window ${shown} is computed by the host, which asks no function for its trigger`);
+    if (evictor !== undefined) throw new JobError(`window ${shown}: ${ONLY_WHOLE}`);
   }
 
   /** Adds a window that the component computes. */
@@ -235,9 +283,18 @@ export class WindowedStream<K, T> {
     const { id, port } = stream.next(type, type.schema);
     const cursor = new Cursor();
     const accs = new ValueTable(cursor, acc, kind);
-    const slots = new Slots([[ACC, accs as unknown as Table<unknown>]], cursor);
-    const guest = new WindowOperator(id, compute, [port] as unknown as Port[], [accs], slots);
-    return this.#add(name, "guest", [accs.declare(ACC)], type, type.schema, guest);
+    const pieces: [string, Table<unknown>][] = [[ACC, accs as unknown as Table<unknown>]];
+    const { decides, evictor } = this.#said;
+    if (evictor !== undefined && compute.evict === undefined) throw new JobError(`window ${JSON.stringify(name)}: ${ONLY_WHOLE}`);
+    let decider: Decider | undefined;
+    if (decides !== undefined) {
+      const states = new ValueTable(cursor, decides.state, "value");
+      pieces.push([TRIGGER, states]);
+      decider = new Decider(decides, states, stream.type as RecordType<unknown>, this.#keyed.keyType.schema.length);
+    }
+    const guest = new WindowOperator(id, compute, [port] as unknown as Port[], [accs], new Slots(pieces, cursor), decider);
+    const state = pieces.map(([piece, table]) => table.declare(piece));
+    return this.#add(name, "guest", state, type, type.schema, guest);
   }
 
   #add<Out>(
@@ -249,12 +306,33 @@ export class WindowedStream<K, T> {
     guest?: Node["guest"],
   ): WindowResults<Out, T> {
     const { stream, key } = this.#keyed;
-    const { assigner, domain } = this.#windows;
-    const kind = { window: { key, assigner, domain, latenessMs: this.#latenessMs, compute, state } };
+    const { field, domain } = this.#windows;
+    const { latenessMs, trigger } = this.#said;
+    const assigner = field === undefined ? this.#windows.assigner : this.#windows.byColumn(this.#keyed.column(field).name);
+    const kind = { window: { key, assigner, domain, latenessMs, trigger, evictor: this.#evictor(), compute, state } };
     const id = stream.graph.add(stream.guestNode(name, kind, type, schema, guest, [stream.keyedInput()]));
     return WindowResults.of<Out, T>(stream, id, type, schema, domain === "processing");
   }
+
+  #evictor(): PlanEvictor | undefined {
+    const { evictor } = this.#said;
+    if (evictor === undefined) return undefined;
+    const { evict, field, isAfter } = evictor;
+    if (field === undefined || typeof evict !== "object" || !("delta" in evict)) return { evict, after: isAfter };
+    return { evict: { delta: { ...evict.delta, field: this.#keyed.column(field).name } }, after: isAfter };
+  }
 }
+
+/** What is said of windows beside which they are. */
+interface Said {
+  readonly latenessMs: number;
+  readonly trigger: PlanTrigger | undefined;
+  readonly decides: TriggerFunction<unknown, unknown> | undefined;
+  readonly evictor: Evictor<unknown, string> | undefined;
+}
+
+const USUAL: Said = { latenessMs: 0, trigger: undefined, decides: undefined, evictor: undefined };
+const ONLY_WHOLE = "only windows that are processed whole have an evictor, since they keep their records";
 
 /** The columns of a window. */
 export const BOUNDS: readonly Column[] = [
@@ -292,6 +370,34 @@ export function gathering(
       if (!isIterable(results)) return results;
       for (const result of results) out.emit(result);
     },
+  };
+}
+
+/** A record and its event time. */
+interface Timed {
+  readonly record: unknown;
+  readonly time: number;
+}
+
+const timedType = (record: RecordType<unknown>): RecordType<Timed> => composite<Timed>({ record, time });
+
+/** What keeps records, with the event time of each, which an evictor asks for. */
+function evicting(gathers: Compute<unknown, unknown[]>, evictor: Evictor<unknown, string>): Compute<Timed, Timed[]> {
+  return {
+    ...(gathers as unknown as Compute<Timed, Timed[]>),
+    open: (block, input) => {
+      const read = gathers.open(block, input);
+      return (row) => ({ record: read(row), time: shownTime(timeAt(block.times, row)) });
+    },
+    evict: (acc, after) => {
+      if (evictor.isAfter !== after) return acc;
+      const places = evictor.kept(
+        acc.map((one) => one.time),
+        acc.map((one) => one.record),
+      );
+      return places.map((place) => acc[place]!);
+    },
+    finish: (window, [acc], out) => gathers.finish(window, [acc?.map((one) => one.record)], out),
   };
 }
 

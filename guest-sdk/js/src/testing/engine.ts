@@ -14,6 +14,7 @@ import {
   LATE_SIDE,
   MAIN,
   sidesOf,
+  type Domain,
   type HostAggregate,
   type Operator,
   type PlanWatermarks,
@@ -217,6 +218,15 @@ export class Engine {
   /** The watermark and clock of an operator. */
   moment(id: number): Moment {
     return { watermark: this.#watermarks[id]!, now: this.now };
+  }
+
+  /** Runs `body` when a clock of an operator shows `time`, which it has passed since. */
+  at(id: number, domain: Domain, time: number, body: () => void): void {
+    const [watermark, now] = [this.#watermarks[id]!, this.now];
+    if (domain === "event") this.#watermarks[id] = time;
+    else this.now = time;
+    body();
+    [this.#watermarks[id], this.now] = [watermark, now];
   }
 
   /** The slots of an operator. */

@@ -13,6 +13,9 @@ import { joins } from "./cases/joins.js";
 import { sessions } from "./cases/sessions.js";
 import { sideOutputs } from "./cases/side-outputs.js";
 import { state } from "./cases/state.js";
+import { windowsCount } from "./cases/windows-count.js";
+import { windowsDay } from "./cases/windows-day.js";
+import { windowsTriggers } from "./cases/windows-triggers.js";
 
 /** The cases, by name. */
 const CASES: Readonly<Record<string, JobFunction>> = {
@@ -23,6 +26,9 @@ const CASES: Readonly<Record<string, JobFunction>> = {
   joins,
   broadcast,
   failures,
+  "windows-count": windowsCount,
+  "windows-triggers": windowsTriggers,
+  "windows-day": windowsDay,
   map,
   "keyed-count": keyedCount,
 };
