@@ -19,6 +19,18 @@ var cases = map[string]func(*tidemill.Job){
 	"failures":     failures,
 	"map":          figureMap,
 	"keyed-count":  figureKeyedCount,
+	"sessions":         sessions,
+	"side-outputs":     sideOutputs,
+	"errors":           deadLetters,
+	"state":            state,
+	"joins":            joins,
+	"broadcast":        broadcast,
+	"windows-count":    windowsCount,
+	"windows-triggers": windowsTriggers,
+	"windows-day":      windowsDay,
+	"state-ttl":        stateTTL,
+	"map":              figureMap,
+	"keyed-count":      figureKeyedCount,
 }
 
 // matrix is the job: one case.
