@@ -10,21 +10,13 @@ import (
 
 // cases by name.
 var cases = map[string]func(*tidemill.Job){
-	"sessions":     sessions,
-	"side-outputs": sideOutputs,
-	"errors":       deadLetters,
-	"state":        state,
-	"joins":        joins,
-	"broadcast":    broadcast,
-	"failures":     failures,
-	"map":          figureMap,
-	"keyed-count":  figureKeyedCount,
 	"sessions":         sessions,
 	"side-outputs":     sideOutputs,
 	"errors":           deadLetters,
 	"state":            state,
 	"joins":            joins,
 	"broadcast":        broadcast,
+	"failures":         failures,
 	"windows-count":    windowsCount,
 	"windows-triggers": windowsTriggers,
 	"windows-day":      windowsDay,
