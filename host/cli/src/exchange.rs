@@ -76,6 +76,9 @@ impl Exchange {
         }
         match switched {
             Ok(switched) => {
+                if let Some(coordinator) = &self.coordinator {
+                    coordinator.relabel(prepared.components.digest());
+                }
                 self.present.replace(prepared.components);
                 let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
                 Ok(Reply::Exchanged { pause_us: us(switched.pause), lasted_us: us(switched.lasted) })

@@ -197,6 +197,7 @@ impl Server {
     /// Makes a savepoint wherever it is to be.
     pub(crate) async fn make_savepoint(&self, job: &Job, savepoint: Savepoint) -> Result<Made, Error> {
         running(job)?;
+        not_held(&job.record(), now_ms())?;
         let answer = ask(&job.socket, &Request::Savepoint(savepoint), STOP_WAIT).await;
         let reply = answer.map_err(|error| match is_absent(&error) {
             true => Error::new(Code::JobState, "the job is not running yet, or no longer").hint("ask again when it is running"),
@@ -405,6 +406,18 @@ fn running(job: &Job) -> Result<(), Error> {
     }
 }
 
+/// Nothing can be saved of a version whose state the one before could not read, until that is not to come back any more.
+fn not_held(record: &Record, now_ms: u64) -> Result<(), Error> {
+    match &record.probation {
+        Some(probation) if record.version.hold_ms > 0 && now_ms < probation.until_ms => {
+            let left = (probation.until_ms - now_ms).div_ceil(1000);
+            let text = "the version is on probation and keeps nothing yet: its state would not fit the version before";
+            Err(Error::new(Code::JobBusy, text).hint(format!("ask again in {left} s, or swap with a shorter --probation")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses names and values that no program could be given.
 fn check_pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<(), Error> {
     let wrong = |text: String| Err(Error::new(Code::BadRequest, text));
@@ -428,6 +441,20 @@ fn check_pairs(what: &str, pairs: &BTreeMap<String, String>) -> Result<(), Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_saved_of_a_version_that_may_have_to_give_its_place_back() {
+        use crate::job::record::Probation;
+        use crate::job::record::tests::{record, version};
+
+        let mut held = record();
+        held.probation = Some(Probation { until_ms: 2_500, before: Box::new(version(1, 1)), errors_max: None, lost_before: 0 });
+        assert!(not_held(&held, 0).is_ok(), "its state is that of the version before");
+        held.version.hold_ms = 5;
+        let refused = not_held(&held, 1_000).unwrap_err();
+        assert_eq!((refused.code, refused.hint.as_deref()), (Code::JobBusy, Some("ask again in 2 s, or swap with a shorter --probation")));
+        assert!(not_held(&held, 2_500).is_ok());
+    }
 
     fn pairs(count: usize, name: &str, value: &str) -> BTreeMap<String, String> {
         (0..count).map(|n| (format!("{name}{n}"), value.to_owned())).collect()

@@ -30,7 +30,7 @@ impl Run {
         let stamp = attempt.stamp;
         // The final one takes whatever numbers the last handovers bear.
         self.slots.absorb(if attempt.is_final { CheckpointId(u64::MAX) } else { stamp.checkpoint })?;
-        let (job, plan, groups) = self.job.clone();
+        let ((job, _, groups), plan) = (self.job.clone(), attempt.plan.clone());
         let (layers, written) = write::parts(&self.store, Origin { stamp, groups }, &mut self.slots, self.adopt.as_ref())?;
         let operators = self.slots.operators.iter().zip(&layers).map(|(operator, layers)| operator.saved(layers.clone())).collect();
         let finished = attempt.is_final && self.finish.as_ref().is_some_and(|finish| finish.ending == Ending::Finished);

@@ -179,6 +179,7 @@ enum Message {
     Keep(CheckpointId, Handover),
     Wish(Wish, Sender<Granted>),
     Merged(merge::Done),
+    Plan(String),
     Finish(Ending, Duration, Sender<Result<(), Error>>),
     Quit,
 }
@@ -227,6 +228,11 @@ impl Coordinator {
     /// What has been done so far.
     pub fn statistics(&self) -> Statistics {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Checkpoints that are begun from now on are of other code: the digest of its plan.
+    pub fn relabel(&self, plan: String) {
+        self.send(Message::Plan(plan));
     }
 
     /// Asks for a checkpoint; what comes of it is sent. The channel closes when the coordinator has stopped.

@@ -25,6 +25,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(3600);
 /// A checkpoint under way.
 pub(super) struct Attempt {
     pub(super) stamp: Stamp,
+    /// Digest of the plan that ran when it was begun.
+    pub(super) plan: String,
     pub(super) begun: Duration,
     /// How long it took until everything was there.
     pub(super) gathering: Duration,
@@ -155,6 +157,7 @@ impl Run {
             Message::Keep(checkpoint, handover) => self.slots.put(checkpoint, handover),
             Message::Wish(wish, answer) => self.wishes.push((wish, answer)),
             Message::Merged(done) => self.merged = Some(done),
+            Message::Plan(plan) => self.job.1 = plan,
             Message::Finish(ending, patience, reply) => {
                 self.finish = Some(Finish { ending, until: self.now() + patience, reply, reason: None });
                 match std::mem::replace(&mut self.phase, Phase::Idle) {
@@ -261,7 +264,7 @@ impl Run {
         self.trigger.begun(now);
         let wishes = std::mem::take(&mut self.wishes);
         self.update(|statistics| statistics.pending = Some(stamp.checkpoint));
-        Attempt { stamp, begun: now, gathering: Duration::ZERO, wishes, is_final }
+        Attempt { stamp, plan: self.job.1.clone(), begun: now, gathering: Duration::ZERO, wishes, is_final }
     }
 
     /// The checkpoint under way has failed for good; the next has all that it would have had.

@@ -101,6 +101,23 @@ fn an_operator_that_has_ended_counts_for_later_checkpoints_and_not_for_earlier_o
 }
 
 #[test]
+fn a_checkpoint_is_of_the_code_that_ran_when_it_was_begun() {
+    let store = Store::memory().unwrap();
+    let engine = Engine::start(&store, 1, 2, asked());
+    engine.change((0..10).map(|id| (id, id + 1)));
+    let before = engine.checkpoint().unwrap().plan;
+    engine.hold(0, true);
+    let first = engine.coordinator.wish(Wish::Checkpoint);
+    while engine.coordinator.statistics().pending.is_none() {
+        std::thread::yield_now();
+    }
+    engine.coordinator.relabel("other".to_owned());
+    engine.hold(0, false);
+    assert_eq!(first.recv().unwrap().unwrap().plan, before);
+    assert_eq!(engine.checkpoint().unwrap().plan, "other");
+}
+
+#[test]
 fn checkpoints_are_made_by_themselves_at_their_pace() {
     let store = Store::memory().unwrap();
     let pace = Pace { interval: Duration::from_millis(5), pause: Duration::ZERO, failures_max: None };
