@@ -105,6 +105,7 @@ fn operator(name: &str, kind: &str, stats: &OperatorStats, fuel: Value) -> Value
         "dropped": stats.dropped,
         "busy_ns": stats.busy_ns,
         "guest_ns": stats.guest_ns,
+        "held_ns": stats.held_ns,
         "fuel": fuel,
         "watermark": watermark,
     })

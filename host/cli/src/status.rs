@@ -1,7 +1,7 @@
 //! How a running job goes and what it waits for, for whoever asks over its control socket.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use tidemill_core::explain::{Facts, Phase};
 use tidemill_core::guest::OperatorId;
@@ -29,6 +29,8 @@ pub(crate) struct Telling {
     pub(crate) sinks: Vec<OperatorId>,
     /// Whether some input has no end, so that a lag means something.
     pub(crate) endless: bool,
+    /// When it began to run.
+    pub(crate) begun: Instant,
     /// Where its code can be exchanged.
     pub(crate) exchange: Option<Exchange>,
 }
@@ -79,6 +81,13 @@ impl Telling {
         }
     }
 
+    /// The time in which an operator had nothing to do; none of one that runs as a part of another.
+    fn idle_ns(&self, id: OperatorId, stats: &OperatorStats) -> Option<u64> {
+        let node = &self.graph.nodes[id as usize];
+        let is_fused = node.chain.is_some_and(|chain| self.graph.chains[chain as usize].members[0] != id);
+        (!is_fused).then(|| idle(self.begun.elapsed(), node.parallelism.workers, stats))
+    }
+
     fn operators(&self, snapshot: &Snapshot) -> Vec<Operator> {
         let fuel = self.components.now().fuel().unwrap_or_default();
         let name = |id: &OperatorId| self.plan.operators[*id as usize].name.clone();
@@ -89,12 +98,20 @@ impl Telling {
             records_out: stats.records_out,
             busy_ns: stats.busy_ns,
             guest_ns: stats.guest_ns,
+            held_ns: stats.held_ns,
+            idle_ns: self.idle_ns(id, stats),
             watermark_ms: event_time(stats.watermark),
             fuel: fuel.get(&id).map(|fuel| fuel.used),
             fuel_with: fuel.get(&id).map(|fuel| fuel.with.iter().map(name).collect()).unwrap_or_default(),
         });
         operators.collect()
     }
+}
+
+/// What is left of the time of so many workers.
+fn idle(since: Duration, workers: usize, stats: &OperatorStats) -> u64 {
+    let all = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).saturating_mul(workers as u64);
+    all.saturating_sub(stats.busy_ns).saturating_sub(stats.held_ns)
 }
 
 /// A watermark that is a time, and neither none yet nor the end.
@@ -110,5 +127,17 @@ fn checkpoints(coordinator: &Coordinator) -> Checkpoints {
         last: statistics.last.map(|last| last.checkpoint.0),
         last_bytes: statistics.last.map(|last| last.bytes),
         last_ms: statistics.last.and_then(|last| u64::try_from(last.duration.as_millis()).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_busy_nor_held_back_is_idle() {
+        let stats = OperatorStats { busy_ns: 300_000_000, held_ns: 1_200_000_000, ..OperatorStats::default() };
+        assert_eq!(idle(Duration::from_secs(1), 2, &stats), 500_000_000);
+        assert_eq!(idle(Duration::from_secs(1), 1, &stats), 0, "clocks of several threads may add up to more");
     }
 }

@@ -60,6 +60,7 @@ pub(crate) struct OperatorCounters {
     pub(crate) dropped: AtomicU64,
     pub(crate) busy_ns: AtomicU64,
     pub(crate) guest_ns: AtomicU64,
+    pub(crate) held_ns: AtomicU64,
     pub(crate) watermarks: Vec<AtomicI64>,
 }
 
@@ -84,6 +85,8 @@ pub struct OperatorStats {
     pub busy_ns: u64,
     /// The part of it spent in the guest.
     pub guest_ns: u64,
+    /// Time in which a source waited for the sinks, all workers, in nanoseconds.
+    pub held_ns: u64,
     /// The least watermark over its workers.
     pub watermark: TimeMs,
 }
@@ -273,6 +276,7 @@ impl Control {
             dropped: c.dropped.load(Relaxed),
             busy_ns: c.busy_ns.load(Relaxed),
             guest_ns: c.guest_ns.load(Relaxed),
+            held_ns: c.held_ns.load(Relaxed),
             watermark: c.watermarks.iter().map(|w| w.load(Relaxed)).min().unwrap_or(TIME_MIN),
         };
         Snapshot { operators: self.operators.iter().map(stats).collect() }

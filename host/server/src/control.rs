@@ -172,6 +172,13 @@ pub struct Operator {
     pub busy_ns: u64,
     /// The part of it spent in the component.
     pub guest_ns: u64,
+    /// Time in which a source waited for the sinks behind it, in nanoseconds: the job is held back there.
+    #[serde(default)]
+    pub held_ns: u64,
+    /// Time in which it had nothing to do, all its workers, in nanoseconds; none of an operator that is fused with the one before it, whose
+    /// time is counted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ns: Option<u64>,
     /// Its watermark in milliseconds; none before the first.
     pub watermark_ms: Option<i64>,
     /// What its code has cost so far, about one for each instruction; none unless the job is metered.

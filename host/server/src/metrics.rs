@@ -98,6 +98,8 @@ fn about_operators(families: &mut Families, jobs: &[JobView]) {
     let records_out = families.add("operator_records_out", "Records emitted, or written", None);
     let busy = families.add("operator_busy", "Time spent in the operator, all workers", Some(Unit::Seconds));
     let guest = families.add("operator_guest", "The part of it spent in the component", Some(Unit::Seconds));
+    let held = families.add("operator_held", "Time in which a source waited for the sinks, all workers", Some(Unit::Seconds));
+    let idle = families.add("operator_idle", "Time with nothing to do, all workers; of a chain, at its head", Some(Unit::Seconds));
     let fuel = families.add("operator_fuel", "What its code has cost, where the job is metered; of a chain, at its head", None);
     for job in jobs.iter().filter(|job| !job.state.is_over()) {
         for operator in job.status.iter().flat_map(|status| &status.operators) {
@@ -106,6 +108,10 @@ fn about_operators(families: &mut Families, jobs: &[JobView]) {
             records_out.get_or_create(&labels).set(operator.records_out as f64);
             busy.get_or_create(&labels).set(operator.busy_ns as f64 / 1e9);
             guest.get_or_create(&labels).set(operator.guest_ns as f64 / 1e9);
+            held.get_or_create(&labels).set(operator.held_ns as f64 / 1e9);
+            if let Some(ns) = operator.idle_ns {
+                idle.get_or_create(&labels).set(ns as f64 / 1e9);
+            }
             if let Some(used) = operator.fuel {
                 fuel.get_or_create(&labels).set(used as f64);
             }

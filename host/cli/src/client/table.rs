@@ -160,7 +160,7 @@ fn state(job: &JobView) -> String {
 fn operators(job: &JobView) -> String {
     let Some(status) = job.status.as_ref().filter(|status| !status.operators.is_empty()) else { return String::new() };
     let metered = status.operators.iter().any(|operator| operator.fuel.is_some());
-    let mut rows = vec![["OPERATOR", "KIND", "IN", "OUT", "BUSY", "IN COMPONENT"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["OPERATOR", "KIND", "IN", "OUT", "BUSY", "IN COMPONENT", "HELD BACK", "IDLE"].map(str::to_owned).to_vec()];
     rows[0].extend(metered.then(|| "FUEL".to_owned()));
     rows.extend(status.operators.iter().map(|operator| {
         let ms = |ns: u64| format!("{} ms", report::grouped(ns / 1_000_000));
@@ -171,6 +171,8 @@ fn operators(job: &JobView) -> String {
             report::grouped(operator.records_out),
             ms(operator.busy_ns),
             ms(operator.guest_ns),
+            ms(operator.held_ns),
+            operator.idle_ns.map(ms).unwrap_or_default(),
         ];
         row.extend(metered.then(|| fuel(operator)));
         row

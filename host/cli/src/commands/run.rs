@@ -251,6 +251,7 @@ impl Run {
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
             endless: self.endless,
+            begun: Instant::now(),
             exchange: None,
         }
     }

@@ -156,6 +156,8 @@ struct State {
     /// Where the component makes watermarks.
     generator: Option<Generator>,
     reading: Reading,
+    /// Since when it waits for the sinks.
+    held_since: Option<Instant>,
     teller: Teller,
 }
 
@@ -167,6 +169,7 @@ impl State {
         let mut state = State {
             generator: spec.watermarks.and_then(Generator::new),
             reading: Reading::default(),
+            held_since: None,
             teller: Teller::new(spec.id, worker),
             spec,
             reader,
@@ -275,8 +278,10 @@ impl State {
         self.spec.control.note_settled(done);
         if !self.credits.may_read(tick, done) {
             self.reading.pace = Pace::HeldBack;
+            self.note_held(true);
             return Ok(Next::Nap(NAP_CREDIT));
         }
+        self.note_held(false);
         if self.reader.is_none() {
             self.tell(Some(TIME_MAX));
             return Ok(Next::Never);
@@ -285,6 +290,15 @@ impl State {
         let next = self.read(tick);
         self.cx.counters().busy_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
         next
+    }
+
+    /// Counts the time since the last activation, if it was held back then, and notes whether it is now.
+    fn note_held(&mut self, held: bool) {
+        let now = held.then(Instant::now);
+        if let Some(since) = std::mem::replace(&mut self.held_since, now) {
+            let time = now.unwrap_or_else(Instant::now).duration_since(since);
+            self.cx.counters().held_ns.fetch_add(time.as_nanos() as u64, Relaxed);
+        }
     }
 
     fn read(&mut self, tick: Tick) -> Result<Next, Failure> {
