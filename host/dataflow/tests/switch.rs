@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::jobs::{exact, is_rolling, job, jobs, process, rows};
 use support::kept::{KeptJob, differences};
 use support::{Custom, ProcessFn, Row, sink};
@@ -54,10 +54,11 @@ fn signing(version: i64) -> Custom {
     Custom { process: Some(process), ..Custom::default() }
 }
 
-fn signed(workers: usize, mode: Mode) -> KeptJob {
+/// `first` is what operator 1 is: one that assigns event time runs inside of the source.
+fn signed(first: &Value, workers: usize, mode: Mode) -> KeptJob {
     let outputs = json!([{"schema": "key:i64,value:i64"}]);
     let operators = json!([
-        {"name": "a", "kind": "flat-map", "inputs": [{"from": "rows"}], "outputs": outputs},
+        {"name": "a", "kind": first, "inputs": [{"from": "rows"}], "outputs": outputs},
         {"name": "b", "kind": {"process": {"keys": [["key"]], "state": [{"name": "sum", "kind": "value", "schema": "sum:i64,count:i64"}]}},
             "inputs": [{"from": "a"}], "outputs": outputs},
         sink("b")]);
@@ -68,13 +69,17 @@ fn signed(workers: usize, mode: Mode) -> KeptJob {
 
 #[test]
 fn a_record_meets_one_version_from_its_source_to_its_sink() {
-    for mode in [Mode::Aligned, Mode::Unaligned, Mode::AtLeastOnce] {
+    let kinds = [json!("flat-map"), json!({"timestamps": "monotonic"})];
+    for (first, mode) in kinds.iter().flat_map(|kind| [Mode::Aligned, Mode::Unaligned, Mode::AtLeastOnce].map(|mode| (kind, mode))) {
         for workers in 1..=3 {
-            let run = signed(workers, mode).run(None).unwrap();
+            let run = signed(first, workers, mode).run(None).unwrap();
             assert!(matches!(run.switched, Some(Ok(_))), "{:?}", run.switched);
             let count = |signs: &str| run.lines().iter().filter(|line| line.ends_with(&format!("I64({signs})"))).count();
             let (old, new) = (count("11"), count("22"));
-            assert!(old >= 2000 / workers && new > 500 && old + new == 4000, "{mode:?} at {workers}: {old} of the old, {new} of the new");
+            assert!(
+                old >= 2000 / workers && new > 500 && old + new == 4000,
+                "{first} {mode:?} at {workers}: {old} of the old, {new} of the new"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The task of one job: starts its runner or takes over the one that runs, watches it, and does what the record wants.
 
 mod exchange;
+mod stop;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::limits::{START_WAIT, STATUS_INTERVAL, STATUS_WAIT, STOP_WAIT};
 use crate::options::Options;
 use crate::process::now_ms;
 use exchange::Exchanging;
+pub(crate) use stop::made;
+use stop::{Stopped, answer, stop};
 
 /// How often a runner is asked that has not answered yet.
 const STARTING_INTERVAL: Duration = Duration::from_millis(20);
@@ -31,9 +34,6 @@ pub(crate) struct Context {
     pub(crate) options: Options,
     pub(crate) events: Arc<Events>,
 }
-
-/// What came of asking a runner to stop.
-type Stopped = Result<Option<Made>, Error>;
 
 /// Supervises a job until it is over.
 pub(crate) async fn supervise(job: Arc<Job>, context: Arc<Context>) {
@@ -458,52 +458,5 @@ fn over_event(state: EndState) -> &'static str {
         EndState::Stopped => "job-stopped",
         EndState::Failed => "job-failed",
         EndState::Cancelled => "job-cancelled",
-    }
-}
-
-/// Asks a runner to stop, also one that does not listen yet.
-async fn stop(socket: &std::path::Path, request: Request) -> Stopped {
-    let begun = Instant::now();
-    loop {
-        match ask(socket, &request, STOP_WAIT).await {
-            Ok(reply) => return made(reply),
-            Err(error) if is_absent(&error) && begun.elapsed() < START_WAIT => sleep(STARTING_INTERVAL).await,
-            Err(error) => return Err(Error::new(Code::Internal, "the runner has not answered").because(error.to_string())),
-        }
-    }
-}
-
-/// What a runner that has ended had answered to being asked to stop. One that was on its way out when it was to be asked listens no
-/// more: whoever still tries would try for minutes.
-async fn answer(mut asked: JoinHandle<Stopped>, wait: Duration) -> Option<Made> {
-    let answer = timeout(wait, &mut asked).await;
-    asked.abort();
-    answer.ok()?.ok()?.ok()?
-}
-
-/// What a runner has answered, as this server's.
-pub(crate) fn made(reply: Reply) -> Stopped {
-    match reply {
-        Reply::Done { savepoint } => Ok(savepoint),
-        Reply::Refused { message, causes, hint, .. } => Err(Error { code: Code::RunnerRefused, message, causes, hint }),
-        Reply::Status(_) | Reply::Facts(_) | Reply::Exchanged { .. } | Reply::Elsewhere { .. } | Reply::Ended => {
-            Err(Error::new(Code::Internal, "the runner has answered something else"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_answer_that_does_not_come_is_not_waited_for() {
-        let made = Made { url: "file:/a".to_owned(), checkpoint: 1, bytes: 2 };
-        let own = made.clone();
-        let asked = tokio::spawn(async move { Ok(Some(own)) });
-        assert_eq!(answer(asked, STATUS_WAIT).await, Some(made));
-        let nobody =
-            tokio::spawn(async { stop(std::path::Path::new("/nowhere.sock"), Request::Stop { savepoint: None, drain: false }).await });
-        assert_eq!(answer(nobody, Duration::from_millis(50)).await, None);
     }
 }
