@@ -1,4 +1,4 @@
-//! `dist`: the release binary as `dist/tidemill` and every guest as `dist/guests/LANGUAGE/NAME.wasm`.
+//! `dist`: the release binary as `dist/tidemill`, every guest as `dist/guests/LANGUAGE/NAME.wasm`, and the codecs of the SDKs as programs.
 //!
 //! Promise: what is up to date is left alone, what was renamed or removed disappears from `dist/guests`, and an output
 //! is replaced in one step, so that a running job never sees half of it. Guests of the test suite in Rust are the
@@ -17,6 +17,7 @@ use crate::setup::{self, Language};
 use crate::workspace::{Metadata, Workspace};
 
 mod c;
+mod codec;
 mod go;
 mod js;
 mod kept;
@@ -83,6 +84,10 @@ pub(crate) fn guests(workspace: &Workspace, needed: &[Language]) -> Result<()> {
     for (language, name, present, build) in others {
         if needed.contains(&language) || present(workspace) {
             outputs.extend(build(workspace)?);
+            // Only tests call these: what they need beside a guest's compiler is not asked of whoever wants to see a job run.
+            if needed.contains(&language) {
+                codec::build(workspace, language)?;
+            }
         } else {
             say(&format!("guests in {name} are skipped: `cargo xtask setup --lang {}` installs their compiler", name.to_lowercase()));
         }

@@ -30,6 +30,8 @@
 //! ```
 
 mod aggregate;
+#[doc(hidden)]
+pub mod codec;
 mod engine;
 mod generator;
 mod joins;
