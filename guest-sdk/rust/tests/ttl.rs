@@ -292,3 +292,50 @@ fn a_value_that_migrates_is_as_old_as_it_was() {
         assert_eq!(test.output(), [(expected, 0)]);
     }
 }
+
+#[test]
+fn a_key_has_one_timer_for_the_last_that_is_left() {
+    let timer = |time| [("$expire-event".to_owned(), time)];
+    let mut test = expiring(Ttl::event_time(millis(LIFE)));
+    test.push(7, (PUSH, 1), 0);
+    assert_eq!(test.timers(), timer(LIFE));
+    [4, 6, 8].into_iter().for_each(|time| test.push(7, (if time == 4 { SET } else { PUSH }, time), time));
+    assert_eq!(test.timers(), timer(LIFE), "a busy key sets it once");
+    test.watermark(LIFE);
+    assert_eq!(test.timers(), timer(8 + LIFE), "for the last, not the next, and of any piece");
+    test.restart();
+    test.push(7, (PUSH, 11), 11);
+    assert_eq!(test.timers(), timer(11 + LIFE), "in place of the one from before the restart");
+    test.push(7, (CLEAR, 0), 12);
+    test.watermark(11 + LIFE);
+    assert_eq!(test.timers(), []);
+}
+
+struct Stubborn(Timer);
+
+impl Process for Stubborn {
+    type Key = i64;
+    type In = i64;
+    type Out = i64;
+
+    fn on_record(&self, ctx: &mut Ctx<'_, i64, i64>, time: i64) -> Result {
+        ctx.timer(&self.0).add(time);
+        Ok(())
+    }
+
+    fn on_timer(&self, ctx: &mut Ctx<'_, i64, i64>, timer: TimerEvent) -> Result {
+        // Those of a second are over some time, the one at 0 never.
+        ctx.timer(&self.0).add(if timer.time() == 0 { 0 } else { timer.time() + 1_000 });
+        Ok(())
+    }
+}
+
+#[test]
+#[should_panic(expected = "a timer function sets its own timer again")]
+fn a_timer_that_sets_itself_for_its_own_time_fails_the_test() {
+    let mut test = testing::process(|d| Stubborn(d.event_timer("t")));
+    test.push(7, 1_000, 0);
+    test.watermark(86_400_000);
+    assert_eq!(test.timers().len(), 1, "a day of seconds is no fault");
+    test.push(7, 0, 0);
+}

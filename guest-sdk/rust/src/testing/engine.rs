@@ -23,6 +23,10 @@ const SHARED: Option<(i64, i64)> = Some((i64::MIN, i64::MIN));
 
 /// The kit's sources have one split.
 const SPLIT: u32 = 0;
+/// Timers that may fire before time goes on, as with the host.
+const ROUNDS_MAX: usize = 1 << 20;
+/// Of one key, none of which is of a later time than those before: more than it can have names.
+const ROUNDS_AT_ONE_TIME_MAX: usize = 1_000;
 
 /// The inputs of a process function that are not broadcast.
 fn spec_keys(kind: &Kind) -> usize {
@@ -348,7 +352,16 @@ impl Engine {
         let schema = self.key_columns(id).with([Column::of::<i32>("timer")]);
         let (watermark, now) = (self.watermarks[id], self.now);
         let limit = |timer: u32| if domains[timer as usize] == Domain::Event { watermark } else { now };
+        let mut fired = BTreeMap::<Vec<Value>, (i64, usize, usize)>::new();
         while let Some((time, timer, key)) = self.keeping[id].timers.due(limit) {
+            let (last, at_last, rounds) = fired.entry(key.clone()).or_insert((time, 0, 0));
+            (*last, *at_last) = if time > *last { (time, 1) } else { (*last, *at_last + 1) };
+            *rounds += 1;
+            assert!(
+                *at_last <= ROUNDS_AT_ONE_TIME_MAX && *rounds <= ROUNDS_MAX,
+                "process {:?}: timers were still due after {rounds} rounds, at {time}: a timer function sets its own timer again",
+                self.plan(id).name
+            );
             let slot = self.keeping[id].slots.slot(&(key.clone(), None));
             let row = Row { time, values: key.into_iter().chain([Value::I32(timer as i32)]).collect() };
             let rows = [row];
