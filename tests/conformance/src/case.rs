@@ -10,6 +10,7 @@ use tidemill_core::TimeMs;
 use tidemill_core::plan::{Operator, Plan};
 
 use crate::guest::Behaviour;
+use crate::program::Program;
 use crate::record::Record;
 
 /// One case.
@@ -24,6 +25,8 @@ pub struct Case {
     /// The job.
     pub plan: Plan,
     pub(crate) guest: BTreeMap<String, Behaviour>,
+    /// The program that is the guest, where it is none of data.
+    pub(crate) program: Option<Program>,
     pub(crate) input: Vec<Line>,
     pub(crate) expected: Expected,
 }
@@ -87,9 +90,11 @@ struct Head {
     contract: String,
     #[serde(default)]
     fuse: Option<bool>,
+    #[serde(default)]
     operators: Vec<Operator>,
     #[serde(default)]
     guest: BTreeMap<String, Behaviour>,
+    program: Option<Program>,
 }
 
 fn first_contract() -> String {
@@ -138,13 +143,17 @@ impl Case {
         let path = folder.join("case.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let head: Head = toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
-        let plan = Plan { contract: head.contract, name: None, fuse: head.fuse.unwrap_or(true), operators: head.operators };
+        let plan = match &head.program {
+            Some(_) if !head.operators.is_empty() => bail!("{}: the operators of a [program] are its own", path.display()),
+            Some(program) => program.plan().with_context(|| format!("{}", path.display()))?,
+            None => Plan { contract: head.contract, name: None, fuse: head.fuse.unwrap_or(true), operators: head.operators },
+        };
         if let Some(operator) = head.guest.keys().find(|name| !plan.operators.iter().any(|o| o.name == **name)) {
             bail!("{}: [guest.{operator}] is of no operator of the plan", path.display());
         }
         let input = input(&folder.join("in.jsonl"), &plan)?;
         let expected = expected(folder, &input, &plan)?;
-        Ok(Case { name, rows: head.rows, about: head.about, plan, guest: head.guest, input, expected })
+        Ok(Case { name, rows: head.rows, about: head.about, plan, guest: head.guest, program: head.program, input, expected })
     }
 
     /// Reads all folders of a folder, by name.

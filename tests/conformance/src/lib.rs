@@ -11,6 +11,7 @@
 pub mod case;
 mod guest;
 mod keep;
+mod program;
 pub mod record;
 pub mod refusals;
 pub mod rows;

@@ -65,7 +65,7 @@ fn outputs(case: &Case, parallelism: usize) -> Result<Vec<(usize, Out)>, String>
         now.set_control(&control);
         let outputs = Outputs::default();
         let book = Arc::new(Book::new(&control, participants(&case.plan, &graph, false).len() * graph.workers()));
-        let spec = spec(case, graph, &now, &outputs, (&book, saved.clone()));
+        let spec = spec(case, graph, &now, &outputs, (&book, saved.clone())).map_err(|error| format!("{error:#}"))?;
         let watch = Watch::start(&control);
         let ended = tidemill_dataflow::run(spec, &control).map_err(|failure| failure.to_string());
         drop(watch);
@@ -115,7 +115,13 @@ fn operators(case: &Case, wanted: impl Fn(&Operator) -> bool) -> Vec<(OperatorId
     (0..).zip(&case.plan.operators).filter(|(_, o)| wanted(o)).collect()
 }
 
-fn spec(case: &Case, graph: Graph, script: &Arc<Script>, outputs: &Outputs, (book, saved): (&Arc<Book>, Option<Arc<Memory>>)) -> JobSpec {
+fn spec(
+    case: &Case,
+    graph: Graph,
+    script: &Arc<Script>,
+    outputs: &Outputs,
+    (book, saved): (&Arc<Book>, Option<Arc<Memory>>),
+) -> Result<JobSpec> {
     let has_idle = has_idle(&case.input);
     let sources = operators(case, |o| matches!(o.kind, Kind::Source(_))).into_iter().enumerate();
     let source = |(index, (id, operator)): (usize, (OperatorId, &Operator))| {
@@ -128,9 +134,13 @@ fn spec(case: &Case, graph: Graph, script: &Arc<Script>, outputs: &Outputs, (boo
         (id, Arc::new(sink) as Arc<dyn Sink>)
     };
     let clock = Arc::clone(script);
-    JobSpec {
+    let factory = match &case.program {
+        Some(program) => program.factory()?,
+        None => Arc::new(Interpreters::new(&case.plan, &case.guest)),
+    };
+    Ok(JobSpec {
         plan: Arc::new(case.plan.clone()),
-        factory: Arc::new(Interpreters::new(&case.plan, &case.guest)),
+        factory,
         sources: sources.map(source).collect::<HashMap<_, _>>(),
         sinks: operators(case, |o| matches!(o.kind, Kind::Sink(_))).into_iter().map(sink).collect(),
         graph: Arc::new(graph.clone()),
@@ -147,7 +157,7 @@ fn spec(case: &Case, graph: Graph, script: &Arc<Script>, outputs: &Outputs, (boo
             clock: Arc::new(move || -> TimeMs { clock.clock.load(SeqCst) }),
             ..Options::default()
         },
-    }
+    })
 }
 
 fn strategy(operator: &Operator) -> Option<Watermarks> {
