@@ -21,6 +21,7 @@ mod pack;
 mod prepare;
 mod process;
 mod progress;
+mod remember;
 mod report;
 mod rotate;
 mod settings;

@@ -1,4 +1,4 @@
-//! What the operators of a job wait for: its runner says it, or has left it in the job's folder at its end.
+//! What the operators of a job wait for: its runner says it, or has left it in the job's folder: at its end, and now and then before.
 
 use tidemill_core::explain::Facts;
 
@@ -21,8 +21,8 @@ pub(crate) async fn facts(job: &Job) -> Result<Facts, Error> {
 fn left(job: &Job) -> Result<Facts, Error> {
     let left = durable::read(&job.folder.join(FACTS_FILE));
     let left = left.map_err(|_| Error::new(Code::Internal, "what the job has left of its operators cannot be read"))?;
-    left.ok_or_else(|| {
+    left.map(Facts::left).ok_or_else(|| {
         let fault = Error::new(Code::JobState, "the job does not run, and has not said what its operators waited for");
-        fault.hint("a runner that is killed leaves nothing; one that is starting answers when it runs")
+        fault.hint("it has not run for long enough to say anything; one that is starting answers when it runs")
     })
 }

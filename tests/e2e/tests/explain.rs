@@ -148,3 +148,28 @@ fn a_job_of_a_server_is_explained_while_it_runs_and_when_it_has_ended() {
     let plan = explain("plan").run();
     assert!(plan.stdout.contains("key k"), "{plan:?}");
 }
+
+#[test]
+fn a_killed_job_is_explained_by_what_it_last_said() {
+    let folder = Folder::new();
+    let (job, [mut left, mut right], address) = start(&folder, "killed", "off");
+    left.write_all(b"{\"k\":1,\"t\":65000}\n").unwrap();
+    right.write_all(b"{\"k\":1,\"t\":50000}\n").unwrap();
+    let explain = || command(&folder, "explain").args(["why-no-output", "killed"]);
+    let open = "sink `counts` has written nothing: 2 windows are open and the earliest closes at 1970-01-01T00:00:59.999Z (59999)";
+    until(explain, &[open, "it waits for split"]);
+    let left_behind = || std::fs::read_to_string(folder.join("sockets/tidemill/killed.facts.json")).unwrap_or_default();
+    let begun = Instant::now();
+    while !left_behind().contains("\"windows\":2") {
+        assert!(begun.elapsed() < PATIENCE, "it never writes down what it knows: {}", left_behind());
+    }
+    job.kill();
+    let after = explain().run();
+    after.expect(exit::OK, &[]);
+    let lost =
+        "job `killed` does not run any more and has not said how it ended: it was killed, or its machine went down. It last said this, ";
+    assert!(after.stdout.starts_with(lost), "{after:?}");
+    assert!(after.stdout.contains(open) && after.stdout.contains(&format!("it waited for split {address}")), "{after:?}");
+    let document: Value = serde_json::from_str(&explain().arg("--json").run().stdout).unwrap();
+    assert_eq!(document["facts"]["phase"], "lost", "{document:#}");
+}

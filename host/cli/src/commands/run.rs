@@ -25,6 +25,7 @@ use crate::meter::{MeteredSink, MeteredSource, Once};
 use crate::monitor::{self, Monitor, Sample};
 use crate::prepare::{self, Prepared};
 use crate::progress::{Progress, View};
+use crate::remember::Remember;
 use crate::settings::{self, JobArgs, KeepArgs, KeepSettings, Mode, RunArgs, Settings};
 use crate::socket::{Listener, Place, left};
 use crate::status::Telling;
@@ -175,7 +176,10 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let telling = Arc::new(Telling { exchange, ..run.telling(&name, keeping.as_ref()) });
     last.telling = Some(Arc::clone(&telling));
     let place = hosted.control.as_deref().map_or(Place::Own(&name), Place::Given);
-    let listener = listen(&place, &run.control, keeping.as_ref(), telling);
+    let listener = listen(&place, &run.control, keeping.as_ref(), Arc::clone(&telling));
+    // Ends before the last words are written.
+    let _remember = Remember::start(telling, hosted.hosted.as_deref())
+        .map_err(|error| console::log("warn", "control", &format!("nothing will be known of this job if it is killed: {error}")));
     last.stopped = run.watched(wants_report, &name, start, command.report_file.as_deref(), (keeping, listener))?;
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! What a job of this user leaves behind for `explain`: what its operators waited for when it ended, as `NAME.ended.json` beside the
+//! What a job of this user leaves behind for `explain`: what its operators waited for when it ended, as `NAME.facts.json` beside the
 //! sockets.
 //!
-//! There is one for each name, of the last run that ended by itself; one that was killed leaves none. Only the latest are kept.
+//! There is one for each name, of its last run. A job writes it every few seconds, so that one that is killed leaves it too. Only the
+//! latest are kept.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use tidemill_core::explain::Facts;
 use super::{folder, is_ours, make, plain};
 
 /// What the name of such a file ends with.
-const SUFFIX: &str = ".ended.json";
+const SUFFIX: &str = ".facts.json";
 /// Jobs remembered at most.
 const KEPT_MAX: usize = 64;
 
@@ -22,7 +23,7 @@ pub(crate) fn forget(job: &str) {
     let _ = std::fs::remove_file(place(&folder(), job));
 }
 
-/// Writes down how a job ended.
+/// Writes down what a job knows of itself.
 ///
 /// # Errors
 /// Whatever the disk says.
@@ -41,9 +42,7 @@ fn place(folder: &Path, job: &str) -> PathBuf {
 
 fn write_in(folder: &Path, facts: &Facts) -> io::Result<()> {
     make(folder)?;
-    let beside = folder.join(format!(".new-{}", std::process::id()));
-    std::fs::write(&beside, serde_json::to_vec(facts)?)?;
-    std::fs::rename(&beside, place(folder, &facts.job))?;
+    replace(&place(folder, &facts.job), facts)?;
     let mut left: Vec<(SystemTime, PathBuf)> = std::fs::read_dir(folder)?
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().ends_with(SUFFIX))
@@ -54,9 +53,19 @@ fn write_in(folder: &Path, facts: &Facts) -> io::Result<()> {
     left.into_iter().take(over).try_for_each(|(_, path)| std::fs::remove_file(path))
 }
 
+/// Writes facts to a file that is either the one before or whole. They need not outlive the machine: nothing is synced.
+///
+/// # Errors
+/// Whatever the disk says.
+pub(crate) fn replace(path: &Path, facts: &Facts) -> io::Result<()> {
+    let beside = path.with_file_name(format!(".new-{}", std::process::id()));
+    std::fs::write(&beside, serde_json::to_vec(facts)?)?;
+    std::fs::rename(&beside, path)
+}
+
 fn read_in(folder: &Path, job: &str) -> Option<Facts> {
     is_ours(folder).ok()?;
-    serde_json::from_slice(&std::fs::read(place(folder, job)).ok()?).ok()
+    serde_json::from_slice(&std::fs::read(place(folder, job)).ok()?).ok().map(Facts::left)
 }
 
 #[cfg(test)]
@@ -75,6 +84,8 @@ mod tests {
         write_in(&folder, &facts("a/b", 1)).unwrap();
         write_in(&folder, &facts("a/b", 2)).unwrap();
         assert_eq!(read_in(&folder, "a/b"), Some(facts("a/b", 2)));
+        write_in(&folder, &Facts { phase: Phase::Running, ..facts("killed", 2) }).unwrap();
+        assert_eq!(read_in(&folder, "killed").unwrap().phase, Phase::Lost, "nobody has said how it ended");
         (0..=KEPT_MAX).for_each(|n| write_in(&folder, &facts(&format!("job-{n}"), 3)).unwrap());
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), KEPT_MAX);
         assert_eq!(read_in(&folder, &format!("job-{KEPT_MAX}")), Some(facts(&format!("job-{KEPT_MAX}"), 3)));

@@ -32,6 +32,8 @@ pub enum Phase {
     Stopped,
     /// It failed; why.
     Failed(String),
+    /// It is gone and has not said how it ended, as one that was killed: these facts are the last that it wrote down.
+    Lost,
 }
 
 impl Phase {
@@ -292,6 +294,15 @@ impl Held {
     }
 }
 
+impl Facts {
+    /// As they are to be understood where the job that wrote them down does not run any more.
+    #[must_use]
+    pub fn left(self) -> Facts {
+        let phase = if self.phase.is_over() { self.phase } else { Phase::Lost };
+        Facts { phase, ..self }
+    }
+}
+
 impl OperatorFacts {
     /// Its watermark: the least over its workers.
     pub fn watermark(&self) -> TimeMs {
@@ -371,6 +382,16 @@ mod tests {
             assert!(text.contains(&format!("\"watermark\":{written},")), "{text}");
             assert_eq!(serde_json::from_str::<WorkerFacts>(&text).unwrap(), worker(watermark));
         }
+    }
+
+    #[test]
+    fn facts_of_a_job_that_is_gone_are_its_last_unless_it_has_said_its_end() {
+        let left = |phase| Facts { job: "job".to_owned(), taken_ms: 7, phase, operators: Vec::new() }.left().phase;
+        assert_eq!([left(Phase::Running), left(Phase::Stopping)], [Phase::Lost, Phase::Lost]);
+        for said in [Phase::Finished, Phase::Stopped, Phase::Failed("no disk".to_owned())] {
+            assert_eq!(left(said.clone()), said);
+        }
+        assert!(Phase::Lost.is_over());
     }
 
     #[test]

@@ -8,8 +8,11 @@ mod plan;
 mod watermark;
 mod words;
 
+use std::time::SystemTime;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use tidemill_core::TimeMs;
 use tidemill_core::explain::Facts;
 
 use crate::client::{Client, ServerArgs, part};
@@ -24,7 +27,7 @@ use crate::socket::{self, left};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "JOB is the name of a job that runs on this machine as this user, the id of its process, or its control socket; else a job of the server,
-else one that has ended: what its operators waited for then.
+else one that has ended, or was killed: what its operators waited for then.
 
 Examples:
   tidemill explain watermark counts         # which split or sender holds each operator back
@@ -95,11 +98,20 @@ fn show(asked: &AskCommand, text: fn(&Facts) -> String, document: fn(&Facts) -> 
     let facts = facts(&asked.job, &asked.server)?;
     match asked.json {
         true => json(&document(&facts)),
-        false => console::result(&console::printable(&text(&facts))),
+        false => {
+            let lost = words::lost(&facts, by_clock()).map(|line| format!("{line}\n\n")).unwrap_or_default();
+            console::result(&console::printable(&format!("{lost}{}", text(&facts))))
+        }
     }
 }
 
-/// The facts of a job: one that runs here, else one of a server, else the last one of that name that has ended here.
+/// This moment, as facts have it.
+fn by_clock() -> TimeMs {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    TimeMs::try_from(since.as_millis()).unwrap_or(TimeMs::MAX)
+}
+
+/// The facts of a job: one that runs here, else one of a server, else what the last one of that name has left here.
 fn facts(job: &str, server: &ServerArgs) -> Outcome<Facts> {
     let there = |client: &Client| client.get(&format!("/v1/jobs/{}/facts", part(job)));
     let absent = std::cell::Cell::new(false);

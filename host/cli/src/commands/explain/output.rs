@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidemill_core::explain::output::{Dry, Reason, all};
-use tidemill_core::explain::{Facts, Held, OperatorFacts, Pace, SplitFacts};
+use tidemill_core::explain::{Facts, Held, OperatorFacts, Pace, Phase, SplitFacts};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use super::words;
@@ -170,6 +170,7 @@ fn reason(facts: &Facts, reason: &Reason) -> String {
         Reason::NoPartner { operator } => format!("no record of {} has found a partner", who(operator)),
         Reason::Silent { operator } => format!("{} took {} and emitted nothing", who(operator), plural(of(operator).records_in, "record")),
         Reason::Quiet { source } => quiet(facts, *source),
+        Reason::Flowing if facts.phase == Phase::Lost => "output was flowing".to_owned(),
         Reason::Flowing if facts.phase.is_over() => "the job has come to its end".to_owned(),
         Reason::Flowing => "output is flowing".to_owned(),
     }

@@ -1,7 +1,7 @@
 //! The words of a diagnosis: operators, times, and what holds a watermark.
 
 use tidemill_core::explain::watermark::{Holder, Standing};
-use tidemill_core::explain::{Facts, Pace, SplitFacts};
+use tidemill_core::explain::{Facts, Pace, Phase, SplitFacts};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use crate::moment;
@@ -27,8 +27,12 @@ pub(super) fn span(ms: TimeMs) -> String {
 
 /// How long ago something was.
 pub(super) fn ago(facts: &Facts, at: TimeMs) -> String {
-    let ago = format!("{} ago", span(facts.taken_ms.saturating_sub(at).max(0)));
-    if facts.phase.is_over() { format!("{} before the end", ago.trim_end_matches(" ago")) } else { ago }
+    let ago = span(facts.taken_ms.saturating_sub(at).max(0));
+    match &facts.phase {
+        Phase::Lost => format!("{ago} before that"),
+        phase if phase.is_over() => format!("{ago} before the end"),
+        _ => format!("{ago} ago"),
+    }
 }
 
 /// What a split has come to.
@@ -119,4 +123,27 @@ pub(super) fn idle(facts: &Facts, places: impl Iterator<Item = usize>) -> Vec<St
         }
     }
     lines
+}
+
+/// What stands above an answer out of what a job wrote down before it was lost, at this moment.
+pub(super) fn lost(facts: &Facts, now: TimeMs) -> Option<String> {
+    let age = span(now.saturating_sub(facts.taken_ms).max(0));
+    let text = "does not run any more and has not said how it ended: it was killed, or its machine went down";
+    (facts.phase == Phase::Lost).then(|| format!("job `{}` {text}. It last said this, {age} ago:", facts.job))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_job_says_so_with_the_age_of_what_is_known() {
+        let facts = |phase| Facts { job: "counts".to_owned(), taken_ms: 100_000, phase, operators: Vec::new() };
+        let words = "job `counts` does not run any more and has not said how it ended: it was killed, or its machine went down. \
+                     It last said this, 1m ago:";
+        assert_eq!(lost(&facts(Phase::Lost), 160_000).as_deref(), Some(words));
+        assert_eq!(lost(&facts(Phase::Finished), 160_000), None);
+        let ages = [Phase::Lost, Phase::Stopped, Phase::Running].map(|phase| ago(&facts(phase), 59_000));
+        assert_eq!(ages, ["41s before that", "41s before the end", "41s ago"]);
+    }
 }
