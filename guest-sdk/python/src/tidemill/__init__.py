@@ -77,6 +77,7 @@ from .stream import (
     WithBroadcast,
 )
 from .time import Watermarks, days, hours, millis, minutes, monotonic, out_of_order, seconds, to_ms
+from .ttl import Ttl
 from .window import (
     Window,
     Windows,
@@ -129,6 +130,7 @@ __all__ = [
     "Stream",
     "TaggedSource",
     "TimerEvent",
+    "Ttl",
     "Value",
     "Watermarks",
     "Window",

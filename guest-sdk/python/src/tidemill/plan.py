@@ -99,7 +99,8 @@ class Node:
     @property
     def details(self) -> dict[str, Any]:
         """What the plan says about its kind."""
-        return {} if isinstance(self.kind, str) else next(iter(self.kind.values()))
+        said = {} if isinstance(self.kind, str) else next(iter(self.kind.values()))
+        return said if isinstance(said, dict) else {}
 
     @property
     def in_plan(self) -> dict[str, object]:

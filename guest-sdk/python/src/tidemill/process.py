@@ -33,6 +33,7 @@ from .runtime.outcome import TimerAction, TimerOp
 from .runtime.slots import SharedTouched, Slots, Touched
 from .runtime.stateless import Collected
 from .state import Piece
+from .ttl import Ttl, expiring, ttl_in
 
 K = TypeVar("K")
 In = TypeVar("In")
@@ -59,6 +60,11 @@ class Timer:
         timer = cls.__new__(cls)
         timer._index, timer._touched, timer._name = index, touched, name
         return timer
+
+    @property
+    def index(self) -> int:
+        """Which of the function's timers it is."""
+        return self._index
 
     def add(self, time: int) -> None:
         """Sets a timer beside those that are set; one of the same time is the same timer."""
@@ -275,7 +281,8 @@ def declared(function: object) -> Declared:
         inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         kind = get_origin(inner) or inner
         try:
-            _declare(found, touched, attribute, name, kind, get_args(inner))
+            ttl = ttl_in(hint)
+            _declare(found, touched, attribute, name, kind, get_args(inner), ttl)
         except (Misfit, IndexError) as error:
             raise JobError(f"{shown}, {attribute!r}: {error or 'say of what, as in Value[int]'}") from None
     # The columns of what is shared stand behind those of the keys' state.
@@ -284,7 +291,9 @@ def declared(function: object) -> Declared:
     return found
 
 
-def _declare(found: Declared, touched: Touched, attribute: str, name: str, kind: Any, types: tuple[Any, ...]) -> None:
+def _declare(
+    found: Declared, touched: Touched, attribute: str, name: str, kind: Any, types: tuple[Any, ...], ttl: Ttl | None
+) -> None:
     from .broadcast import Shared
 
     if not isinstance(kind, type):
@@ -292,9 +301,13 @@ def _declare(found: Declared, touched: Touched, attribute: str, name: str, kind:
     if issubclass(kind, Piece):
         if not types:
             raise Misfit(f"say of what it is, as in {kind.__name__}[int]")
-        piece = kind.declared(name, types, touched)
+        piece = kind.declared(name, types, touched) if ttl is None else expiring(kind, name, types, touched, ttl)
+        if ttl is not None:
+            _sweep(found, touched, ttl)
         found.pieces.append(piece)
         found.handles[attribute] = piece
+    elif ttl is not None:
+        raise Misfit("only a Value, a ListState or a MapState of a key lives for a time")
     elif issubclass(kind, Shared):
         if not types:
             raise Misfit(f"say of what it is, as in {kind.__name__}[int]")
@@ -314,6 +327,16 @@ def _declare(found: Declared, touched: Touched, attribute: str, name: str, kind:
         side = kind.declared(name)
         found.sides.append((name, side, spec_of(types[0])))
         found.handles[attribute] = side
+
+
+def _sweep(found: Declared, touched: Touched, ttl: Ttl) -> None:
+    """Declares the timer that sweeps what lives for a time, once for each domain."""
+    if touched.expiry is None or ttl.domain in touched.expiry.sweepers:
+        return
+    name, kind = f"$expire-{ttl.domain}", EventTimer if ttl.domain == "event" else ProcessingTimer
+    touched.expiry.sweepers[ttl.domain] = len(found.timers)
+    found.timers.append(kind.declared(name, len(found.timers), touched))
+    found.timer_names.append(name)
 
 
 def types_of(function: object, base: type) -> tuple[Any, ...]:

@@ -41,12 +41,14 @@ class Piece:
     @classmethod
     def declared(cls, name: str, types: tuple[Any, ...], touched: Touched) -> Any:
         """A piece of this name and types."""
-        piece = cls.__new__(cls)
-        piece._name = name
-        piece._touched = touched
-        piece._table = piece._make(name, types)
-        piece._entries = piece._table.entries
-        return piece
+        return cls.__new__(cls)._begun(name, types, touched)
+
+    def _begun(self, name: str, types: tuple[Any, ...], touched: Touched) -> Piece:
+        self._name = name
+        self._touched = touched
+        self._table = self._make(name, types)
+        self._entries = self._table.entries
+        return self
 
     @property
     def table(self) -> Table[Any]:

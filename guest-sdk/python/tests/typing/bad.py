@@ -14,6 +14,7 @@ from tidemill import (
     Job,
     ListState,
     Process,
+    Ttl,
     Value,
     Window,
     aggregates,
@@ -123,5 +124,6 @@ def refused(job: Job) -> None:
     left.join(right)  # type: ignore[arg-type]
     by_time.side("l").join(right.optional()).as_of("k").map("m", apart)  # type: ignore[arg-type]
     by_time.side("l").join(right).join(right).as_of("n")  # type: ignore[attr-defined]
+    Ttl.event_time(10)  # type: ignore[arg-type]
     aggregates.mean(Reading.sensor)  # type: ignore[arg-type]
     JobTest(refused).sink("a")  # type: ignore[call-arg]

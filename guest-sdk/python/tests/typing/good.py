@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_type
+from typing import Annotated, assert_type
 
 from tidemill import (
     I32,
@@ -32,6 +32,7 @@ from tidemill import (
     SideOutput,
     Source,
     Stream,
+    Ttl,
     Value,
     Window,
     WindowCount,
@@ -94,8 +95,9 @@ def both(reading: Reading, out: Emit[str], side: Emit[Average]) -> None:
 
 class Watch(Process[str, Reading, Average]):
     count: Value[int]
+    seen: Annotated[Value[bool], Ttl.event_time(seconds(1)).renewed_by_reads()]
     recent: ListState[float]
-    by_place: MapState[str, Reading]
+    by_place: Annotated[MapState[str, Reading], Ttl.processing_time(seconds(1))]
     wake: EventTimer
     hot: SideOutput[Reading]
 
@@ -103,6 +105,7 @@ class Watch(Process[str, Reading, Average]):
         assert_type(ctx.key, str)
         assert_type(self.count.get(), "int | None")
         assert_type(self.count.get(0), int)
+        assert_type(self.seen.get(), "bool | None")
         assert_type(self.recent[0], float)
         assert_type(self.recent[1:], "list[float]")
         assert_type(self.by_place["x"], Reading)

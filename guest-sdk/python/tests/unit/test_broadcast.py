@@ -166,6 +166,14 @@ def test_records_without_a_key_read_it_too() -> None:
     assert [rule.most for rule in test.sink("rules-out", Rule)] == [7, 3]
 
 
+def test_records_without_a_key_say_nothing_of_what_is_shared() -> None:
+    job, _ = instance(numbered)
+    job.link(0, [2])
+    assert job.process(0, 0, AT, block(Sale, [Sale("a", "tea", 0)]), [], [9]) == Outcome()
+    job.process(0, 1, AT, block(Rule, [Rule("tea", 7, 0)]), [], [9])
+    assert job.process(0, 0, AT, block(Sale, [Sale("a", "tea", 0)]), [], [9]) == Outcome()
+
+
 def test_the_slot_of_what_is_shared_stands_last_and_is_exported_behind_the_keys_columns() -> None:
     job, heard = instance(watched)
     job.link(0, [2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from support import Heard
@@ -13,6 +13,10 @@ from support import Heard
 from tidemill import (
     I32,
     Job,
+    MapState,
+    Process,
+    Ttl,
+    Value,
     Window,
     calendar_days,
     evictors,
@@ -277,6 +281,15 @@ def windows(job: Job) -> None:
         seconds_of.process(name, lambda window, records: [], out=Number).sink(f"out-{name}")
 
 
+class Living(Process[str, Reading, Reading]):
+    s: Annotated[Value[int], Ttl.event_time(seconds(1))]
+    m: Annotated[MapState[str, int], Ttl.processing_time(millis(1)).renewed_by_reads()]
+
+
+def living(job: Job) -> None:
+    readings(job).key_by(Reading.sensor).process("watch", Living()).sink("out")
+
+
 JOBS: dict[str, Callable[[Job], None]] = {
     "sensor average": sensor_average,
     "a source straight into a sink, nothing in event time": lambda job: job.source("readings", Reading).sink("out"),
@@ -295,10 +308,11 @@ JOBS: dict[str, Callable[[Job], None]] = {
     "a keyed join with an optional side": keyed_join,
     "a temporal join": temporal_join,
     "windows of 0.2.0": windows,
+    "state that lives for a time": living,
 }
 
-UNLIKE = {"windows of 0.2.0": "state"}
-"""What is not compared: the SDK has names of its own for the columns of a window's state."""
+UNLIKE = {"windows of 0.2.0": "state", "state that lives for a time": "schema"}
+"""What is not compared: the SDK has names of its own for the columns of a window's state and of maps."""
 
 NOT_SAID = {
     "every stateless kind and partition": "the SDK calls the columns of a computed key $key0",
@@ -308,7 +322,6 @@ NOT_SAID = {
     "a co-group": "the SDK calls the sides first and second",
     "broadcast state beside that of a key": "the SDK calls the column of a value value",
     "broadcast state without a key": "a process function emits n:i64 as value:i64",
-    "state that lives for a time": "state lives until it is cleared",
     "watermarks of the component's": "watermarks are the host's",
     "watermarks of the component's by the clock": "watermarks are the host's",
     "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
@@ -326,11 +339,11 @@ DEFAULTS = {
 }
 
 
-def without_defaults(value: Any, unlike: str | None = None) -> Any:
+def without_defaults(value: Any, unlike: str | None = None, inside: str = "") -> Any:
     if isinstance(value, dict):
-        defaults = DEFAULTS if "ms" not in value else {**DEFAULTS, "domain": "processing"}
+        defaults = {**DEFAULTS, "domain": "processing"} if inside in ("after", "early-every", "or-after") else DEFAULTS
         said = {key: part for key, part in value.items() if key != unlike and (key not in defaults or defaults[key] != part)}
-        return {key: without_defaults(part, unlike) for key, part in said.items()}
+        return {key: without_defaults(part, unlike, key) for key, part in said.items()}
     return [without_defaults(part, unlike) for part in value] if isinstance(value, list) else value
 
 

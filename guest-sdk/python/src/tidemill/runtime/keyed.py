@@ -12,13 +12,14 @@ from ..record.spec import Spec
 from ..schema import Column, Type
 from .call import Call
 from .chain import Head, Operator
+from .expiring import LEAST, Clock
 from .outcome import Moment, Outcome
 from .port import ROWS_FLUSH, Port, Push
 from .slots import CHANGED, Slots, Touched
 from .stateless import Collected
 
 if TYPE_CHECKING:
-    from ..process import Ctx, Declared
+    from ..process import Ctx, Declared, TimerEvent
 
 TIMER = Column("$timer", Type.I32)
 
@@ -87,8 +88,9 @@ class _KeyedHead:
         records = spec.read(block)
         keys = read_keys(block, operator.key, operator.key_indexes[input])
         if operator.broadcast is not None and not operator.key.columns:
-            # Records without a key reach what is shared and nothing else.
-            keyed = [slots[-1]] * block.rows
+            # Records without a key reach what is shared and nothing else, which they cannot change.
+            outcome = self._run(at, block.times, keys, range(block.rows), [slots[-1]] * block.rows, records, handler)
+            return Outcome(timers=outcome.timers)
         return self._run(at, block.times, keys, rows or range(block.rows), keyed, records, handler)
 
     def apply(self, input: int, at: Moment, record: Block, keys: Block, slots: Sequence[int]) -> Outcome:
@@ -129,7 +131,13 @@ class _KeyedHead:
         timers = operator.declared.timers
         times = block.times
         events = [TimerEvent(timers[i], time) for i, time in zip(block.column(width, TIMER.type, False), times)]
-        return self._run(at, times, keys, range(block.rows), self._shared(slots), events, operator.on_timer)
+        return self._run(at, times, keys, range(block.rows), self._shared(slots), events, self._on_timer, are_timers=True)
+
+    def _on_timer(self, ctx: Ctx[Any, Any], event: TimerEvent) -> None:
+        """Hands a timer to the function, unless it is one that sweeps."""
+        touched = self._operator.state.touched
+        if touched.expiry is None or touched.slot is None or not touched.expiry.fired(touched.slot, event.timer.index):
+            self._operator.on_timer(ctx, event)
 
     def fire(self, at: Moment, block: Block, offsets: Sequence[int], slots: Sequence[int]) -> Outcome:
         raise AssertionError("the host fired a window of an operator that has none")
@@ -146,6 +154,7 @@ class _KeyedHead:
         touched: Touched | None = None,
         *,
         of_one: bool = False,
+        are_timers: bool = False,
     ) -> Outcome:
         """Handles each entry; ``of_one`` says that all are about the one record of the call."""
         from ..process import Ctx
@@ -156,6 +165,7 @@ class _KeyedHead:
         for (_, handle, _), collected in zip(operator.declared.sides, outs[1:]):
             handle.collect(collected)
         slots.reserve(entries)
+        expiry = touched.expiry
         ctx: Ctx[Any, Any] = Ctx(at.watermark, at.now, keys, outs[0])
         touched.timers = []
         seen: dict[int, int] = {}
@@ -166,8 +176,12 @@ class _KeyedHead:
                 ctx.at(row, time)
                 touched.slot, touched.flags = slot, 0
                 before = len(touched.timers)
+                if expiry is not None:
+                    expiry.begin(Clock(LEAST if are_timers else time, at.watermark, at.now))
                 try:
                     handler(ctx, items[row])
+                    if expiry is not None:
+                        expiry.schedule(slot, slots.tables, touched)
                 except Refusal as refusal:
                     self._undo(touched, outs, before)
                     call.refuse(operator.id, told, str(refusal))

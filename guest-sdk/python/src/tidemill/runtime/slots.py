@@ -8,12 +8,15 @@ before, kept only where the job goes on after refused records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ..block import Block, BlockError, encode
 from ..record.spec import MaybeSpec, Spec
 from ..schema import Column, Schema, Type
 from .outcome import TimerOp
+
+if TYPE_CHECKING:
+    from .expiring import Expiry
 
 S = TypeVar("S")
 Kind = Literal["value", "list", "map", "accumulator"]
@@ -30,7 +33,7 @@ LISTED = (Column("block", Type.BYTES),)
 class Touched:
     """What the record in flight did to its slot."""
 
-    __slots__ = ("flags", "slot", "timers", "undo")
+    __slots__ = ("expiry", "flags", "slot", "timers", "undo")
 
     def __init__(self) -> None:
         self.slot: int | None = None
@@ -39,6 +42,8 @@ class Touched:
         self.undo: list[tuple[list[Any], int, Any]] | None = None
         """What stood where before each change of this record; ``None`` where nothing is undone."""
         self.timers: list[TimerOp] = []
+        self.expiry: Expiry | None = None
+        """What lives for a time, where anything does."""
 
     def astray(self, name: str) -> str:
         """What is wrong with using a piece of state while there is no slot."""
@@ -174,6 +179,8 @@ class Slots:
     def drop(self, slots: Sequence[int]) -> None:
         """Empties slots."""
         self.reserve(slots)
+        if self.touched.expiry is not None:
+            self.touched.expiry.forget(slots)
         for table in self.tables:
             for slot in slots:
                 table.clear(slot)
