@@ -51,7 +51,18 @@ export {
   type WindowRecord,
   type WindowValue,
 } from "./record/index.js";
-export { listState, mapState, valueState, type ListRef, type MapRef, type Reading, type StateDeclaration, type ValueRef } from "./state.js";
+export { eventTtl, processingTtl, type Ttl } from "./ttl.js";
+export {
+  listState,
+  mapState,
+  valueState,
+  type ListRef,
+  type MapRef,
+  type Reading,
+  type StateDeclaration,
+  type StateOptions,
+  type ValueRef,
+} from "./state.js";
 export {
   csv,
   jsonLines,

@@ -35,6 +35,8 @@ export type PlanWatermarks = "monotonic" | { readonly bounded: { readonly ms: nu
 
 /** Which clock drives timers and windows. */
 export type Domain = "event" | "processing";
+/** Both. */
+export const DOMAINS: readonly Domain[] = ["event", "processing"];
 
 /** Which windows a record belongs to. */
 export type Assigner =
@@ -117,6 +119,12 @@ export interface PlanState {
   readonly name: string;
   readonly kind: "value" | "list" | "map" | "accumulator";
   readonly schema: Schema;
+  readonly ttl?: PlanTtl;
+}
+
+/** How long state lives after it was written. */
+export interface PlanTtl extends PlanSpan {
+  readonly "on-read"?: true;
 }
 
 /** A declared timer. */
@@ -220,7 +228,12 @@ export interface Operator {
   readonly outputs: Output[];
   parallelism: number | undefined;
   onError: OnError;
+  /** Whether it shares its call with others, where it is not as the host likes. */
+  chaining?: Chaining;
 }
+
+/** An operator does not stand in one call with those in front of it, or with none at all. */
+export type Chaining = "start" | "never";
 
 /** Leaves out what is undefined or has no items. */
 function compact(object: Record<string, unknown>): Record<string, unknown> {
@@ -261,7 +274,7 @@ export function sidesOf(kind: Kind): readonly PlanSide[] {
 }
 
 function stateDocument(state: PlanState): unknown {
-  return { name: state.name, kind: state.kind, schema: schemaText(state.schema) };
+  return compact({ name: state.name, kind: state.kind, schema: schemaText(state.schema), ttl: state.ttl });
 }
 
 function operatorDocument(operator: Operator): unknown {
@@ -282,6 +295,7 @@ function operatorDocument(operator: Operator): unknown {
     outputs,
     parallelism: operator.parallelism,
     "on-error": operator.onError === "fail" ? undefined : operator.onError,
+    chaining: operator.chaining,
   });
 }
 

@@ -6,12 +6,20 @@
  * between workers and is gone after a restart.
  */
 
-import { CHANGED, CLEARED, type Cursor, type Entry, ListTable, MapTable, type Table, ValueTable } from "./runtime/slots.js";
 import { JobError } from "./errors.js";
 import type { RecordType } from "./record/type.js";
+import { ExpiringListTable, ExpiringMapTable, ExpiringValueTable } from "./runtime/expiring.js";
+import { ExpiringListRef, ExpiringMapRef, ExpiringValueRef } from "./runtime/expiring-refs.js";
+import { ListRef, MapRef, ValueRef } from "./runtime/refs.js";
+import { ListTable, MapTable, ValueTable, type Cursor, type Table } from "./runtime/slots.js";
+import type { Ttl } from "./ttl.js";
+
+export { ListRef, MapRef, ValueRef } from "./runtime/refs.js";
 
 /** A piece of state as it is declared: `H` is what the context gives for it. */
 export interface StateDeclaration<H> {
+  /** How long it lives, where that is not until it is cleared. */
+  readonly ttl?: Ttl | undefined;
   /** Called by the runtime. */
   make(cursor: Cursor): { readonly table: Table<unknown>; readonly handle: H };
 }
@@ -35,20 +43,36 @@ export type Reading<H> =
 /** What a context offers to read of declared state. */
 export type Readings<S extends States> = { readonly [K in keyof S]: S[K] extends StateDeclaration<infer H> ? Reading<H> : never };
 
+/** More about a piece of state. */
+export interface StateOptions {
+  /** How long it lives after it was written last; without, until it is cleared. */
+  readonly ttl?: Ttl;
+}
+
 /** A value per key: a record, or nothing. */
-export function valueState<T>(type: RecordType<T>): StateDeclaration<ValueRef<T>> {
+export function valueState<T>(type: RecordType<T>, { ttl }: StateOptions = {}): StateDeclaration<ValueRef<T>> {
   return {
+    ttl,
     make: (cursor) => {
+      if (ttl !== undefined) {
+        const table = new ExpiringValueTable(cursor, type, ttl);
+        return { table: table as unknown as Table<unknown>, handle: new ExpiringValueRef(table, type) };
+      }
       const table = new ValueTable(cursor, type, "value");
       return { table: table as Table<unknown>, handle: new ValueRef(table) };
     },
   };
 }
 
-/** A list per key. */
-export function listState<T>(type: RecordType<T>): StateDeclaration<ListRef<T>> {
+/** A list per key; where it has a time-to-live, each record lives for itself. */
+export function listState<T>(type: RecordType<T>, { ttl }: StateOptions = {}): StateDeclaration<ListRef<T>> {
   return {
+    ttl,
     make: (cursor) => {
+      if (ttl !== undefined) {
+        const table = new ExpiringListTable(cursor, type, ttl);
+        return { table: table as unknown as Table<unknown>, handle: new ExpiringListRef(table, type) };
+      }
       const table = new ListTable(cursor, type);
       return { table: table as Table<unknown>, handle: new ListRef(table) };
     },
@@ -57,213 +81,20 @@ export function listState<T>(type: RecordType<T>): StateDeclaration<ListRef<T>> 
 
 /**
  * A map per key of the stream. Its entries are in the order of their keys, so that a job does the same every time. The whole map
- * is loaded and saved with the stream's key: it is meant for tens or hundreds of entries.
+ * is loaded and saved with the stream's key: it is meant for tens or hundreds of entries. Where it has a time-to-live, each entry lives
+ * for itself.
  */
-export function mapState<K, V>(key: RecordType<K>, value: RecordType<V>): StateDeclaration<MapRef<K, V>> {
+export function mapState<K, V>(key: RecordType<K>, value: RecordType<V>, { ttl }: StateOptions = {}): StateDeclaration<MapRef<K, V>> {
   if (!key.isKey) throw new JobError("keys of a map have an order: bool, i32, i64, bigint64, string, bytes, and tuples of them");
   return {
+    ttl,
     make: (cursor) => {
+      if (ttl !== undefined) {
+        const table = new ExpiringMapTable(cursor, key, value, ttl);
+        return { table: table as unknown as Table<unknown>, handle: new ExpiringMapRef(table, value) };
+      }
       const table = new MapTable(cursor, key, value);
       return { table: table as Table<unknown>, handle: new MapRef(table) };
     },
   };
-}
-
-/** A value as it is kept: checked, and frozen so that it only changes by `set`. */
-function keep<T>(type: RecordType<T>, value: T): T {
-  const copy = type.copy(value);
-  return typeof copy === "object" && copy !== null && !ArrayBuffer.isView(copy) ? Object.freeze(copy) : copy;
-}
-
-/** How values of a type are handed out: as they are, but for bytes, which cannot be frozen and are copied. */
-function lent<T>(type: RecordType<T>, value: T): T {
-  return type.mutable ? keep(type, value) : value;
-}
-
-/** The value of the key in hand. What it gives is frozen: a change is a new value. */
-export class ValueRef<T> {
-  readonly #table: ValueTable<T>;
-
-  /** @internal */
-  constructor(table: ValueTable<T>) {
-    this.#table = table;
-  }
-
-  /** The value, if there is one. */
-  get(): Readonly<T> | undefined {
-    const value = this.#table.get();
-    return value === undefined ? undefined : lent(this.#table.type, value);
-  }
-
-  /** The value, or another where there is none. */
-  getOr(otherwise: T): Readonly<T> {
-    return this.get() ?? otherwise;
-  }
-
-  /** Replaces the value. */
-  set(value: T): void {
-    const kept = keep(this.#table.type, value);
-    this.#table.change(0);
-    this.#table.entries[this.#table.cursor.slot] = kept;
-  }
-
-  /** Replaces the value by what `change` makes of it. */
-  update(change: (value: Readonly<T> | undefined) => T): void {
-    this.set(change(this.get()));
-  }
-
-  /** Removes the value and returns it. */
-  take(): Readonly<T> | undefined {
-    const value = this.get();
-    if (value !== undefined) {
-      this.#table.change(CLEARED);
-      this.#table.entries[this.#table.cursor.slot] = undefined;
-    }
-    return value;
-  }
-
-  /** Removes the value. */
-  clear(): void {
-    this.take();
-  }
-}
-
-/** The list of the key in hand. */
-export class ListRef<T> {
-  readonly #table: ListTable<T>;
-
-  /** @internal */
-  constructor(table: ListTable<T>) {
-    this.#table = table;
-  }
-
-  /** A copy of the list. */
-  get(): Readonly<T>[] {
-    const { mutable } = this.#table.type;
-    const records = this.#table.get();
-    if (records === undefined) return [];
-    return mutable ? records.map((value) => lent(this.#table.type, value)) : records.slice();
-  }
-
-  /** How many records it has. */
-  get length(): number {
-    return this.#table.get()?.length ?? 0;
-  }
-
-  /** Adds a record at the end. */
-  push(value: T): void {
-    const kept = keep(this.#table.type, value);
-    this.#table.change(0);
-    const records = this.#table.get();
-    if (records === undefined) this.#table.entries[this.#table.cursor.slot] = [kept];
-    else records.push(kept);
-  }
-
-  /** Replaces the list. */
-  set(values: Iterable<T>): void {
-    const kept = Array.from(values, (value) => keep(this.#table.type, value));
-    this.#table.change(kept.length === 0 ? CLEARED : 0);
-    this.#table.entries[this.#table.cursor.slot] = kept.length === 0 ? undefined : kept;
-  }
-
-  /** Keeps the records for which `keep` says so. */
-  retain(keep: (value: Readonly<T>) => boolean): void {
-    if (this.length > 0) this.set(this.get().filter(keep));
-  }
-
-  /** Empties the list and returns what it held. */
-  take(): Readonly<T>[] {
-    const records = this.get();
-    if (records.length > 0) {
-      this.#table.change(CLEARED);
-      this.#table.entries[this.#table.cursor.slot] = undefined;
-    }
-    return records;
-  }
-
-  /** Empties the list. */
-  clear(): void {
-    this.take();
-  }
-
-  /** The records, for a loop. */
-  [Symbol.iterator](): Iterator<Readonly<T>> {
-    return this.get()[Symbol.iterator]();
-  }
-}
-
-/** The map of the key in hand. */
-export class MapRef<K, V> {
-  readonly #table: MapTable<K, V>;
-
-  /** @internal */
-  constructor(table: MapTable<K, V>) {
-    this.#table = table;
-  }
-
-  /** The value of a key, if it has one. */
-  get(key: K): Readonly<V> | undefined {
-    const entry = this.#table.get()?.get(this.#table.identity(key));
-    return entry === undefined ? undefined : lent(this.#table.value, entry.value);
-  }
-
-  /** Whether a key has a value. */
-  has(key: K): boolean {
-    return this.#table.get()?.has(this.#table.identity(key)) ?? false;
-  }
-
-  /** How many entries it has. */
-  get size(): number {
-    return this.#table.get()?.size ?? 0;
-  }
-
-  /** Sets an entry. */
-  set(key: K, value: V): void {
-    const entry: Entry<K, V> = { key: keep(this.#table.key, key), value: keep(this.#table.value, value) };
-    this.#table.change(CHANGED);
-    const { entries, cursor } = this.#table;
-    (entries[cursor.slot] ??= new Map()).set(this.#table.identity(entry.key), entry);
-  }
-
-  /** Sets an entry to what `change` makes of its value. */
-  update(key: K, change: (value: Readonly<V> | undefined) => V): void {
-    this.set(key, change(this.get(key)));
-  }
-
-  /** Removes an entry; tells whether there was one. */
-  delete(key: K): boolean {
-    if (!this.has(key)) return false;
-    this.#table.change(CLEARED);
-    const map = this.#table.get()!;
-    map.delete(this.#table.identity(key));
-    if (map.size === 0) this.#table.entries[this.#table.cursor.slot] = undefined;
-    return true;
-  }
-
-  /** Empties the map. */
-  clear(): void {
-    if (this.size === 0) return;
-    this.#table.change(CLEARED);
-    this.#table.entries[this.#table.cursor.slot] = undefined;
-  }
-
-  /** All entries, in the order of their keys. */
-  entries(): [K, Readonly<V>][] {
-    return this.#table.sorted(this.#table.get()).map((entry) => [entry.key, lent(this.#table.value, entry.value)]);
-  }
-
-  /** All keys in order. */
-  keys(): K[] {
-    return this.entries().map(([key]) => key);
-  }
-
-  /** All values, in the order of their keys. */
-  values(): Readonly<V>[] {
-    return this.entries().map(([, value]) => value);
-  }
-
-  /** The entries, for a loop. */
-  [Symbol.iterator](): Iterator<[K, Readonly<V>]> {
-    return this.entries()[Symbol.iterator]();
-  }
 }

@@ -161,6 +161,15 @@ test("records without a key read it too", () => {
   );
 });
 
+test("records without a key say nothing of what is shared", () => {
+  const [instance] = instanceOf(numbered);
+  const nothing = { timers: [], cleared: [], unchanged: [], failures: [] };
+  instance.link(0, [2]);
+  assert.deepEqual(instance.process(0, 0, AT, block(Sale, sale("a", "tea")), [], [9]), nothing);
+  instance.process(0, 1, AT, block(Rule, rule("tea", 7)), [], [9]);
+  assert.deepEqual(instance.process(0, 0, AT, block(Sale, sale("a", "tea")), [], [9]), nothing);
+});
+
 test("the slot of what is shared stands last, and is exported behind the keys' columns", () => {
   const [instance, heard] = instanceOf(watched);
   instance.link(0, [2]);

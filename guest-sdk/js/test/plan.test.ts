@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { jobError, planOf } from "../src/testing/index.js";
+import { Instance } from "../src/runtime/instance.js";
+import { jobError, planOf, testJob } from "../src/testing/index.js";
 import {
   bigint64,
   bool,
@@ -208,6 +209,45 @@ test("state, timers and side outputs are declared in their order", () => {
 });
 
 const error = (job: JobFunction): string => jobError(job) ?? assert.fail("the job is not refused");
+
+test("chains begin and end where the job says", () => {
+  const same = (n: number): number => n;
+  const job = defineJob((builder) => {
+    const numbers = builder.source("n", i64, jsonLines()).map("a", i64, same).map("b", i64, same).startNewChain();
+    numbers.map("c", i64, same).map("d", i64, same).disableChaining().map("e", i64, same).sink("o", jsonLines());
+  });
+  const { operators } = JSON.parse(planOf(job)) as { operators: { name: string; chaining?: string }[] };
+  assert.deepEqual(
+    operators.map(({ name, chaining }) => [name, chaining]),
+    [
+      ["n", undefined],
+      ["a", undefined],
+      ["b", "start"],
+      ["c", undefined],
+      ["d", "never"],
+      ["e", undefined],
+      ["o", undefined],
+    ],
+  );
+  const chains: (readonly number[])[] = [];
+  const { link } = Instance.prototype;
+  Instance.prototype.link = function (chain, members) {
+    chains.push(members);
+    link.call(this, chain, members);
+  };
+  try {
+    const kit = testJob(job);
+    kit.push("n", 7);
+    assert.deepEqual(kit.sink("o"), [7]);
+  } finally {
+    Instance.prototype.link = link;
+  }
+  assert.deepEqual(chains, [[1], [2, 3], [4], [5]]);
+  assert.match(
+    error((builder) => void builder.source("n", i64, jsonLines()).startNewChain()),
+    /operator "n" is run by the host and stands in no chain/,
+  );
+});
 
 test("what is wrong with a job is said in its words", () => {
   const source = (job: Job) => job.source("a", i64, jsonLines());

@@ -22,7 +22,7 @@ test("every block of code in the README is one that is run here", () => {
   assert.equal(readme.match(/^```ts$/gm)?.length, blocks.length);
   assert.deepEqual(
     blocks.map(({ path }) => path),
-    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/spreads.ts", "src/payments.ts"],
+    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/once.ts", "src/spreads.ts", "src/payments.ts"],
   );
   for (const { path, code } of blocks) {
     mkdirSync(dirname(join(FOLDER, path)), { recursive: true });
@@ -37,7 +37,7 @@ test("the README's types fit", () => {
 });
 
 test("the README's jobs make plans", async () => {
-  for (const path of ["src/job.ts", "src/visits.ts", "src/spreads.ts", "src/payments.ts"]) {
+  for (const path of ["src/job.ts", "src/visits.ts", "src/once.ts", "src/spreads.ts", "src/payments.ts"]) {
     const { default: job } = (await import(pathToFileURL(join(FOLDER, path)).href)) as { default: JobFunction };
     assert.ok(JSON.parse(planOf(job)).operators.length >= 3, path);
   }
@@ -51,6 +51,17 @@ test("the spreads of the README are what they say", async () => {
     { symbol: "ACME", cents: 800 },
     { symbol: "ACME", cents: 30 },
   ]);
+});
+
+test("the README's visits are let through once an hour", async () => {
+  const { default: job } = (await import(pathToFileURL(join(FOLDER, "src/once.ts")).href)) as { default: JobFunction };
+  const kit = testJob(job);
+  for (const at of [0, 1_800_000, 3_600_000, 3_600_001, 3_700_000]) kit.push("visits", { user: "ada", at });
+  // The watermark follows each visit, one millisecond behind it.
+  assert.deepEqual(
+    kit.sink<{ at: number }>("once-an-hour").map(({ at }) => at),
+    [0, 3_700_000],
+  );
 });
 
 test("the README's tests pass", () => {

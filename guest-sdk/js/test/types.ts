@@ -6,6 +6,7 @@ import {
   defineJob,
   evictors,
   eventTimer,
+  eventTtl,
   f64,
   i64,
   jsonLines,
@@ -42,7 +43,7 @@ export default defineJob((job) => {
   job.source("visits", Visit, jsonLines()).eventTime("at", 5);
   const p = keyed.process("count", {
     out: i64,
-    state: { n: valueState(i64), l: listState(string), m: mapState(string, i64) },
+    state: { n: valueState(i64), l: listState(string), m: mapState(string, i64), since: valueState(i64, { ttl: eventTtl(minutes(1)) }) },
     timers: { quiet: eventTimer() },
     sides: { bots: Visit },
     onRecord(ctx, visit) {
@@ -50,6 +51,7 @@ export default defineJob((job) => {
       const s: string[] = ctx.state.l.get();
       const k: string = ctx.key;
       const m: number | undefined = ctx.state.m.get("a");
+      const since: number | undefined = ctx.state.since.get();
       // @ts-expect-error wrong value
       ctx.state.n.set("x");
       // @ts-expect-error no such timer
@@ -61,7 +63,7 @@ export default defineJob((job) => {
       ctx.sides.bots.emit(visit);
       // @ts-expect-error wrong record
       ctx.sides.bots.emit(5);
-      void [n, s, k, m];
+      void [n, s, k, m, since];
     },
     onTimer(ctx, event) {
       const name: "quiet" = event.name;
@@ -111,6 +113,8 @@ export default defineJob((job) => {
       f64,
       (_, [x, n]) => x / n,
     );
+  // @ts-expect-error a time-to-live has a domain
+  valueState(i64, { ttl: minutes(1) });
   // @ts-expect-error no such field
   job.source("x", Visit, jsonLines()).keyBy("nope");
   keyed

@@ -172,6 +172,8 @@ interface Running {
   readonly context?: RunningContext;
   /** All entries are of the one record of the call. */
   readonly ofOne?: boolean;
+  /** The entries are timers. */
+  readonly ofTimers?: boolean;
 }
 
 /** Slots of a call that have been told already. */
@@ -206,11 +208,12 @@ class KeyedHead implements Head {
     const { type, key, handle } = of!;
     const read = type.open(block);
     const context = this.#context;
-    // Records without a key reach what is shared and nothing else.
-    const reached = broadcast !== undefined && keyType.schema.length === 0 ? shared() : entries;
-    return this.#run(at, block, key, rows, reached, exits, (row) => {
+    // Records without a key reach what is shared and nothing else, which they cannot change.
+    const reaches = broadcast !== undefined && keyType.schema.length === 0;
+    const outcome = this.#run(at, block, key, rows, reaches ? shared() : entries, exits, (row) => {
       answered(handle(context, read(row)));
     });
+    return reaches ? { ...outcome, cleared: [], unchanged: [] } : outcome;
   }
 
   #onBroadcast(at: Moment, block: Block, entries: readonly number[], exits: Exits, { type, cursor, onBroadcast }: Broadcast): Outcome {
@@ -245,10 +248,14 @@ class KeyedHead implements Head {
     const keys = Array.from({ length: count }, (_, index) => index);
     const timers = i32.open(block, { columns: [count] });
     const context = this.#context;
-    return this.#run(at, block, keys, [], this.#keyed(slots), exits, (row) => {
-      const event = { name: this.#function.timerNames[timers(row)]!, time: context.time };
+    const { cursor } = this.#slots;
+    const body = (row: number): void => {
+      const timer = timers(row);
+      if (cursor.expiry?.fired(cursor.slot, timer) === true) return;
+      const event = { name: this.#function.timerNames[timer]!, time: context.time };
       answered(this.#function.onTimer(context, event));
-    });
+    };
+    return this.#run(at, block, keys, [], this.#keyed(slots), exits, body, { ofTimers: true });
   }
 
   #run(
@@ -259,7 +266,7 @@ class KeyedHead implements Head {
     entries: readonly number[],
     exits: Exits,
     body: (row: number) => void,
-    { cursor = this.#slots.cursor, context = this.#context, ofOne = false }: Running = {},
+    { cursor = this.#slots.cursor, context = this.#context, ofOne = false, ofTimers = false }: Running = {},
   ): Outcome {
     const [slots, seen, { call }] = [this.#slots, this.#seen, exits];
     const [id, behind, { undoes }, { times }] = [this.#id, this.#behind, call, block];
@@ -282,8 +289,10 @@ class KeyedHead implements Head {
       const failures = call.failures.length;
       const timers = call.timers.length;
       const marks = undoes ? call.marks(behind) : undefined;
+      cursor.expiry?.begin({ time: ofTimers ? -Infinity : shownTime(context.time_), ...at });
       try {
         body(row);
+        slots.schedule(call.timers);
         if (undoes) slots.commit();
       } catch (error) {
         call.refuse(error, id, behind, marks, failures, timers);

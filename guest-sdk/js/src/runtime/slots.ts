@@ -8,11 +8,13 @@
 
 import { Block, checkBlock } from "../block/reader.js";
 import { layOut, writingColumn, type WritingColumn } from "../block/writer.js";
-import type { PlanState } from "../plan.js";
+import type { Domain, PlanState } from "../plan.js";
 import { decodeList, encodeList, list } from "../record/index.js";
 import { composite, type RecordType } from "../record/type.js";
 import { keyIdentity, keyOrder } from "../record/key.js";
 import { schemaId, type Schema } from "../schema.js";
+import type { Expiry } from "./expiring.js";
+import type { TimerOp } from "./host.js";
 
 /** The record in flight changed its slot. */
 export const CHANGED = 1;
@@ -26,6 +28,8 @@ export class Cursor {
   undo = false;
   /** What keeps the slot from being changed now, if anything does. */
   locked: string | undefined;
+  /** What lives for a time, where anything does. */
+  expiry: Expiry | undefined;
 }
 
 /** One declared piece of state, for all slots. */
@@ -45,6 +49,8 @@ export abstract class Table<V> {
   protected abstract kept(value: V): V;
   /** The columns of these slots, all optional. */
   abstract export(slots: readonly number[]): readonly WritingColumn[];
+  /** Takes out of a slot what has expired by a domain; answers when the last of what is left does. */
+  sweep?(slot: number, domain: Domain): number | undefined;
   /** Loads columns from `first` on. */
   abstract import(slots: readonly number[], block: Block, first: number): void;
 
@@ -150,6 +156,11 @@ export class ListTable<T> extends Table<T[]> {
     return value.slice();
   }
 
+  /** The records of a block. */
+  protected read(bytes: Uint8Array): T[] {
+    return decodeList(this.type, bytes);
+  }
+
   export(slots: readonly number[]): readonly WritingColumn[] {
     return [listColumn(slots.map((slot) => encodeList(this.type, this.entries[slot] ?? [])))];
   }
@@ -157,7 +168,7 @@ export class ListTable<T> extends Table<T[]> {
   import(slots: readonly number[], block: Block, first: number): void {
     const bytes = listsOf(block, first);
     slots.forEach((slot, row) => {
-      const records = decodeList(this.type, bytes(row));
+      const records = this.read(bytes(row));
       this.entries[slot] = records.length === 0 ? undefined : records;
     });
   }
@@ -194,6 +205,11 @@ export class MapTable<K, V> extends Table<Map<unknown, Entry<K, V>>> {
     return new Map(map);
   }
 
+  /** The entries of a block. */
+  protected read(bytes: Uint8Array): Entry<K, V>[] {
+    return decodeList(this.#pair, bytes);
+  }
+
   /** The entries of a map in the order of their keys. */
   sorted(map: Map<unknown, Entry<K, V>> | undefined): Entry<K, V>[] {
     return [...(map?.values() ?? [])].sort((a, b) => this.#order(a.key, b.key));
@@ -206,7 +222,7 @@ export class MapTable<K, V> extends Table<Map<unknown, Entry<K, V>>> {
   import(slots: readonly number[], block: Block, first: number): void {
     const bytes = listsOf(block, first);
     slots.forEach((slot, row) => {
-      const entries = decodeList(this.#pair, bytes(row));
+      const entries = this.read(bytes(row));
       this.entries[slot] = entries.length === 0 ? undefined : new Map(entries.map((entry) => [this.identity(entry.key), entry]));
     });
   }
@@ -232,7 +248,13 @@ export class Slots {
   }
 
   clear(slots: readonly number[]): void {
+    this.cursor.expiry?.forget(slots);
     for (const table of this.#tables) for (const slot of slots) if (slot < table.entries.length) table.entries[slot] = undefined;
+  }
+
+  /** Sees to it that what was written for the slot in hand is removed one day. */
+  schedule(timers: TimerOp[]): void {
+    this.cursor.expiry?.schedule(this.cursor, this.#tables, timers);
   }
 
   commit(): void {

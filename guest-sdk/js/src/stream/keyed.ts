@@ -1,6 +1,6 @@
 /** Streams partitioned by a key. */
 
-import { MAIN, type HostAggregate, type Input } from "../plan.js";
+import { DOMAINS, MAIN, type HostAggregate, type Input } from "../plan.js";
 import type { Declarations, ProcessFunction, ProcessFunction2, Sides, Timers } from "../process.js";
 import type { NumberField } from "../aggregate.js";
 import { f64, i64, bigint64, keyCount, keyValue, type KeyCount, type KeyValue } from "../record/index.js";
@@ -208,10 +208,23 @@ export function addProcess<K, Out, S extends States, W extends Timers, O extends
   const { stream: first, keyType } = streams[0]!;
   const { graph } = first;
   const cursor = new Cursor();
-  const pieces = Object.entries(f.state ?? {}).map(([piece, declaration]) => ({ piece, ...declaration.make(cursor) }));
+  const pieces = Object.entries(f.state ?? {}).map(([piece, { ttl, ...declaration }]) => ({ piece, ttl, ...declaration.make(cursor) }));
   const sharedCursor = new Cursor();
-  const shared = Object.entries(beside?.shared ?? {}).map(([piece, declaration]) => ({ piece, ...declaration.make(sharedCursor) }));
+  const shared = Object.entries(beside?.shared ?? {}).map(([piece, { ttl, ...declaration }]) => ({
+    piece,
+    ttl,
+    ...declaration.make(sharedCursor),
+  }));
   const sides = Object.entries(f.sides ?? {});
+  const timers = Object.entries(f.timers ?? {}).map(([timer, { domain }]) => ({ name: timer, domain }));
+  for (const domain of DOMAINS) {
+    // A piece of state that lives for a time is swept at a timer of its domain.
+    if (!pieces.some(({ ttl }) => ttl?.domain === domain)) continue;
+    cursor.expiry!.sweepers[domain] = timers.length;
+    timers.push({ name: `$expire-${domain}`, domain });
+  }
+  if (shared.some(({ ttl }) => ttl !== undefined))
+    graph.errors.push(`process ${JSON.stringify(name)}: what is shared lives until it is cleared`);
   if (beside !== undefined && streams[0]!.key.length === 0 && pieces.length + Object.keys(f.timers ?? {}).length > 0) {
     graph.errors.push(`process ${JSON.stringify(name)}: records without a key have no state but what is shared, and no timers`);
   }
@@ -245,7 +258,7 @@ export function addProcess<K, Out, S extends States, W extends Timers, O extends
     process: {
       keys: streams.map(({ key }) => key),
       state: pieces.map(({ piece, table }) => table.declare(piece)),
-      timers: Object.entries(f.timers ?? {}).map(([timer, { domain }]) => ({ name: timer, domain })),
+      timers,
       broadcast: beside && { state: shared.map(({ piece, table }) => table.declare(piece)), apply: beside.onKey !== undefined },
     },
   };

@@ -9,7 +9,7 @@
 import { JobError } from "../errors.js";
 import { givenTime, type Time } from "../int64.js";
 import type { Graph, Node } from "../job.js";
-import { DEAD_LETTER, MAIN, type Input, type Kind, type OnError, type Partition } from "../plan.js";
+import { DEAD_LETTER, MAIN, type Chaining, type Input, type Kind, type OnError, type Partition } from "../plan.js";
 import type { NumberField } from "../aggregate.js";
 import type { Emit } from "../process.js";
 import { DeadLetter, i64, noKey, tuple, type CellType } from "../record/index.js";
@@ -226,6 +226,26 @@ export class Stream<out T> {
   /** Sets the parallelism of the operator that makes this stream; nothing overrides it. Rarely needed: without it `--parallelism` holds. */
   parallelism(workers: number): this {
     this.graph.nodes[this.operator]!.plan.parallelism = workers;
+    return this;
+  }
+
+  /**
+   * Begins a new chain with the operator that makes this stream: it is not in one call with the operators before it. Errors name the
+   * operator also inside of a chain, so this is for measuring, or for a function whose call has to be short.
+   */
+  startNewChain(): this {
+    return this.#chained("start");
+  }
+
+  /** Gives the operator that makes this stream a call of its own, with no operator before or behind it. */
+  disableChaining(): this {
+    return this.#chained("never");
+  }
+
+  #chained(chaining: Chaining): this {
+    const { plan, guest } = this.graph.nodes[this.operator]!;
+    if (guest === undefined) throw new JobError(`operator ${JSON.stringify(plan.name)} is run by the host and stands in no chain`);
+    plan.chaining = chaining;
     return this;
   }
 

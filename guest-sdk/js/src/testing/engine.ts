@@ -116,14 +116,16 @@ export class Engine {
   }
 
   #fusesBehind(id: number): number | undefined {
-    const { kind, inputs } = this.plan(id);
+    const { kind, inputs, chaining } = this.plan(id);
     const [input] = inputs;
+    if (chaining !== undefined) return undefined;
     const stateless = typeof kind === "string" ? kind !== "union" : "timestamps" in kind;
     if (!stateless || input === undefined || input.port !== MAIN || input.partition !== "forward") return undefined;
     const from = this.find(input.from);
     const before = this.nodes[from]!;
     const timestamps = typeof before.plan.kind === "object" && "timestamps" in before.plan.kind;
-    return before.guest !== undefined && !timestamps && this.#readers(from, MAIN).length === 1 ? from : undefined;
+    const apart = timestamps || before.plan.chaining === "never";
+    return before.guest !== undefined && !apart && this.#readers(from, MAIN).length === 1 ? from : undefined;
   }
 
   plan(id: number): Operator {

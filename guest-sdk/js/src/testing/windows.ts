@@ -1,7 +1,18 @@
 /** The windows of one operator, as the kit's host keeps them, with their triggers. */
 
 import { givenTime, shownTime } from "../int64.js";
-import { LATE, LATE_SIDE, MAIN, sidesOf, type Domain, type HostAggregate, type Operator, type When, type WindowKind } from "../plan.js";
+import {
+  DOMAINS,
+  LATE,
+  LATE_SIDE,
+  MAIN,
+  sidesOf,
+  type Domain,
+  type HostAggregate,
+  type Operator,
+  type When,
+  type WindowKind,
+} from "../plan.js";
 import type { Decision, TriggerEvent } from "../runtime/deciding.js";
 import type { Column, Schema } from "../schema.js";
 import { addRow, EMPTY, fieldOf, isRecord, mergeAccs, resultOf, type Acc } from "./aggregate.js";
@@ -37,7 +48,6 @@ interface Line {
 }
 
 const USUAL: When = { any: ["at-watermark", "late-each"] };
-const DOMAINS: readonly Domain[] = ["event", "processing"];
 
 /** The windows that an operator has, whatever computes them; none of most. */
 export function windowsOf({ kind }: Operator): WindowKind | undefined {

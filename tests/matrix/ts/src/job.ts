@@ -13,6 +13,7 @@ import { joins } from "./cases/joins.js";
 import { sessions } from "./cases/sessions.js";
 import { sideOutputs } from "./cases/side-outputs.js";
 import { state } from "./cases/state.js";
+import { stateTtl } from "./cases/state-ttl.js";
 import { windowsCount } from "./cases/windows-count.js";
 import { windowsDay } from "./cases/windows-day.js";
 import { windowsTriggers } from "./cases/windows-triggers.js";
@@ -28,6 +29,7 @@ const CASES: Readonly<Record<string, JobFunction>> = {
   failures,
   "windows-count": windowsCount,
   "windows-triggers": windowsTriggers,
+  "state-ttl": stateTtl,
   "windows-day": windowsDay,
   map,
   "keyed-count": keyedCount,
