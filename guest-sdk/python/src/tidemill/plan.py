@@ -34,6 +34,9 @@ OnError = Literal["fail", "skip", "dead-letter"]
 """What happens to a record that an operator refuses: the job fails and names it, it is counted and left out, or it goes to
 the operator's dead letters."""
 
+Chaining = Literal["start", "never"]
+"""An operator does not stand in one call with those in front of it, or with none at all."""
+
 Partition = str | dict[str, str]
 FORWARD = "forward"
 
@@ -88,6 +91,8 @@ class Node:
     outputs: list[Output] = field(default_factory=list)
     parallelism: int | None = None
     on_error: OnError = "fail"
+    chaining: Chaining | None = None
+    """Whether it shares its call with others, where it is not as the host likes."""
     operator: Operator | None = None
     """What computes it, where the component does."""
 
@@ -114,6 +119,8 @@ class Node:
             said["parallelism"] = self.parallelism
         if self.on_error != "fail":
             said["on-error"] = self.on_error
+        if self.chaining is not None:
+            said["chaining"] = self.chaining
         return said
 
 

@@ -310,6 +310,7 @@ WRONG: list[tuple[Callable[[Job], Any], str]] = [
     (lambda job: readings(job).event_time(Reading.sensor, monotonic()), "event time is an int field of milliseconds"),
     (lambda job: readings(job).event_time(Reading.at, 5), "watermarks are monotonic() or out_of_order(seconds(2)), not 5"),
     (lambda job: readings(job).on_error("ignore"), "on_error is fail, skip or dead-letter, not 'ignore'"),
+    (lambda job: readings(job).start_new_chain(), "operator 'readings' is run by the host and stands in no chain"),
     (lambda job: readings(job).sink("s", format="xml"), "a format is json, csv or text, not 'xml'"),
     (lambda job: job.source("s", Reading, format="xml"), "a format is json, csv or text, not 'xml'"),
     (lambda job: job.source("s", dict), "`dict` is not a record: put @record on the class"),
@@ -346,6 +347,26 @@ WRONG: list[tuple[Callable[[Job], Any], str]] = [
         "side output 's' of 'p' has other records than `str`",
     ),
 ]
+
+
+def test_chains_begin_and_end_where_the_job_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def job(job: Job) -> None:
+        numbers = job.source("n", int).map("a", lambda n: n, out=int).map("b", lambda n: n, out=int).start_new_chain()
+        numbers.map("c", lambda n: n, out=int).map("d", lambda n: n, out=int).disable_chaining().map(
+            "e", lambda n: n, out=int
+        ).sink("o")
+
+    said = plan(job)
+    assert {name: operator(said, name).get("chaining") for name in "abcde"} == {
+        "a": None, "b": "start", "c": None, "d": "never", "e": None,
+    }  # fmt: skip
+    chains: list[list[int]] = []
+    link = Instance.link
+    monkeypatch.setattr(Instance, "link", lambda self, chain, members: (chains.append(members), link(self, chain, members)))
+    test = JobTest(job)
+    test.push("n", 7)
+    assert test.sink("o", int) == [7]
+    assert chains == [[1], [2, 3], [4], [5]]
 
 
 @pytest.mark.parametrize(("job", "said"), WRONG, ids=lambda value: value if isinstance(value, str) else "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, o
 
 from .. import plan
 from ..error import JobError
-from ..plan import Format, Input, Node, OnError, Output, Partition
+from ..plan import Chaining, Format, Input, Node, OnError, Output, Partition
 from ..record.composite import DeadLetter
 from ..record.spec import EMPTY, Spec, pair_of, spec_of
 from ..runtime.port import Port
@@ -188,6 +188,23 @@ class Stream(Generic[T]):
         Rarely needed: without it ``--parallelism`` holds.
         """
         self._node.parallelism = workers
+        return self
+
+    def start_new_chain(self) -> Stream[T]:
+        """Begins a new chain with the operator that makes this stream: it is not in one call with the operators before it.
+
+        Errors name the operator also inside of a chain, so this is for measuring, or for a function whose call has to be short.
+        """
+        return self._chained("start")
+
+    def disable_chaining(self) -> Stream[T]:
+        """Gives the operator that makes this stream a call of its own, with no operator before or behind it."""
+        return self._chained("never")
+
+    def _chained(self, chaining: Chaining) -> Stream[T]:
+        if self._node.operator is None:
+            raise JobError(f"operator {self._node.name!r} is run by the host and stands in no chain")
+        self._node.chaining = chaining
         return self
 
     def on_error(self, policy: OnError) -> Stream[T]:

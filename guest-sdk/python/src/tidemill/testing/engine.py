@@ -87,6 +87,8 @@ class Engine:
         spec = node.inputs[0]
         before = self.find(spec.origin)
         alone = len(self._readers(before, MAIN)) == 1 and spec.port == MAIN and spec.partition == FORWARD
+        if node.chaining is not None or self.nodes[before].chaining == "never":
+            return None
         guest = self.nodes[before].operator is not None and self.nodes[before].kind_name != "timestamps"
         return before if alone and guest else None
 
