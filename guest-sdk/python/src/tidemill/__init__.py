@@ -41,6 +41,7 @@ partitioning, event time, windows, timers, state, checkpoints, recovery. The who
 from . import aggregates, evictors, log, triggers
 from .broadcast import BroadcastCtx, BroadcastMap, BroadcastProcess, BroadcastValue
 from .error import Error, JobError, Refusal
+from .folded import AggregatingState, ReducingState
 from .job import Job, job
 from .process import Ctx, EventTimer, Process, Process2, ProcessingTimer, SideOutput, TimerEvent
 from .record import (
@@ -95,6 +96,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "I32",
+    "AggregatingState",
     "BroadcastCtx",
     "BroadcastMap",
     "BroadcastProcess",
@@ -122,6 +124,7 @@ __all__ = [
     "Process2",
     "Processed",
     "ProcessingTimer",
+    "ReducingState",
     "Refusal",
     "Side",
     "SideOutput",

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from .error import JobError
+from .folded import Folding
 from .record.cell import name_in
 from .record.spec import Misfit, Spec, spec_of
 from .runtime.outcome import TimerAction, TimerOp
@@ -282,7 +283,10 @@ def declared(function: object) -> Declared:
         kind = get_origin(inner) or inner
         try:
             ttl = ttl_in(hint)
-            _declare(found, touched, attribute, name, kind, get_args(inner), ttl)
+            if isinstance(kind, type) and issubclass(kind, Folding):
+                _fold(found, touched, attribute, name, kind, get_args(inner), getattr(cls, attribute, None), ttl)
+            else:
+                _declare(found, touched, attribute, name, kind, get_args(inner), ttl)
         except (Misfit, IndexError) as error:
             raise JobError(f"{shown}, {attribute!r}: {error or 'say of what, as in Value[int]'}") from None
     # The columns of what is shared stand behind those of the keys' state.
@@ -327,6 +331,26 @@ def _declare(
         side = kind.declared(name)
         found.sides.append((name, side, spec_of(types[0])))
         found.handles[attribute] = side
+
+
+def _fold(
+    found: Declared,
+    touched: Touched,
+    attribute: str,
+    name: str,
+    kind: type[Folding],
+    types: tuple[Any, ...],
+    how: object,
+    ttl: Ttl | None,
+) -> None:
+    """Declares state that folds as its default says."""
+    if ttl is not None:
+        raise Misfit("only a Value, a ListState or a MapState of a key lives for a time")
+    if not isinstance(how, kind):
+        raise Misfit(f"say how it folds, as in {attribute}: {kind.__name__}[...] = {kind.__name__}(...)")
+    piece = how.attached(name, types, touched)
+    found.pieces.append(piece)
+    found.handles[attribute] = piece
 
 
 def _sweep(found: Declared, touched: Touched, ttl: Ttl) -> None:

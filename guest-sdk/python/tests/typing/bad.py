@@ -14,6 +14,7 @@ from tidemill import (
     Job,
     ListState,
     Process,
+    ReducingState,
     Ttl,
     Value,
     Window,
@@ -59,8 +60,10 @@ class Watch(Process[str, Reading, str]):
     count: Value[int]
     recent: ListState[float]
     wake: EventTimer
+    warmest: ReducingState[Reading] = ReducingState(lambda a, b: "x")  # type: ignore[arg-type, return-value]
 
     def on_record(self, ctx: Ctx[str, str], reading: Reading) -> None:
+        self.warmest.add("x")  # type: ignore[arg-type]
         ctx.emit(5)  # type: ignore[arg-type]
         self.count.set("x")  # type: ignore[arg-type]
         self.count.get() + 1  # type: ignore[operator]

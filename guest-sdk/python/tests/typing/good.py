@@ -7,6 +7,7 @@ from typing import Annotated, assert_type
 
 from tidemill import (
     I32,
+    AggregatingState,
     BroadcastCtx,
     BroadcastMap,
     BroadcastProcess,
@@ -28,6 +29,7 @@ from tidemill import (
     Process,
     Process2,
     Processed,
+    ReducingState,
     Side,
     SideOutput,
     Source,
@@ -98,6 +100,8 @@ class Watch(Process[str, Reading, Average]):
     seen: Annotated[Value[bool], Ttl.event_time(seconds(1)).renewed_by_reads()]
     recent: ListState[float]
     by_place: Annotated[MapState[str, Reading], Ttl.processing_time(seconds(1))]
+    warmest: ReducingState[Reading] = ReducingState(lambda a, b: a if a.celsius > b.celsius else b)
+    mean: AggregatingState[Reading, float] = AggregatingState(aggregates.mean(Reading.celsius))
     wake: EventTimer
     hot: SideOutput[Reading]
 
@@ -106,6 +110,10 @@ class Watch(Process[str, Reading, Average]):
         assert_type(self.count.get(), "int | None")
         assert_type(self.count.get(0), int)
         assert_type(self.seen.get(), "bool | None")
+        self.warmest.add(reading)
+        assert_type(self.warmest.get(), "Reading | None")
+        self.mean.add(reading)
+        assert_type(self.mean.get(), "float | None")
         assert_type(self.recent[0], float)
         assert_type(self.recent[1:], "list[float]")
         assert_type(self.by_place["x"], Reading)

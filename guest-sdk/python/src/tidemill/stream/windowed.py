@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Generic, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeVar
 
 from ..aggregates import Aggregate, FieldAggregate
 from ..error import JobError
 from ..evictors import Evictor
+from ..folded import accumulator_of, numeric
 from ..plan import LATE, Node, Output
 from ..record.composite import WindowCount, WindowRecord, WindowValue, composite_of
 from ..record.declare import Field
-from ..record.spec import Spec, pair_of, spec_of
+from ..record.spec import Misfit, Spec, pair_of, spec_of
 from ..runtime.deciding import Decider
 from ..runtime.port import Port
 from ..runtime.slots import Table, ValueTable, buffer_table
@@ -130,12 +131,9 @@ class WindowedStream(Generic[K, T]):
         column = None
         if isinstance(aggregate, FieldAggregate):
             column = column_of(self._stream._spec, getattr(aggregate.field.owner, aggregate.field.name), f"operator {name!r}")
-            kind = self._stream._spec.columns[column]
-            if kind.type not in (Type.I32, Type.I64, Type.F64) or kind.optional:
-                raise JobError(f"operator {name!r}: only numbers that are always there can be aggregated, which {kind} is not")
-            acc = aggregate.spec(kind.type)
+            acc = aggregate.spec(_said_of(name, lambda: numeric(self._stream._spec.columns[column])).type)
         else:
-            acc = _accumulator_of(name, aggregate)
+            acc = checked(name, _said_of(name, lambda: accumulator_of(aggregate)))
         return self._compute(name, Aggregated(aggregate, column, finish), ValueTable(_ACC, acc, "accumulator"), spec)
 
     def fold(
@@ -292,14 +290,12 @@ class WindowedStream(Generic[K, T]):
         return self._column(name, getattr(field.owner, field.name))
 
 
-def _accumulator_of(name: str, aggregate: Aggregate[Any, Any, Any]) -> Spec[Any]:
-    """The spec of an aggregate's accumulator: the second type that its class gives ``Aggregate``."""
-    for ancestor in type(aggregate).__mro__:
-        for parametrised in getattr(ancestor, "__orig_bases__", ()):
-            if get_origin(parametrised) is Aggregate and not isinstance(get_args(parametrised)[1], TypeVar):
-                return checked(name, get_args(parametrised)[1])
-    cls = type(aggregate).__name__
-    raise JobError(f"operator {name!r}: {cls} does not say its types: class {cls}(Aggregate[record, accumulator, result])")
+def _said_of(name: str, find: Callable[[], V]) -> V:
+    """What is found, or what is wrong with it in the words of an operator."""
+    try:
+        return find()
+    except Misfit as error:
+        raise JobError(f"operator {name!r}: {error}") from None
 
 
 def _type_of(name: str, value: object) -> Any:
