@@ -7,6 +7,7 @@
 
 export { count, max, mean, min, sum, type Aggregate, type FieldAggregate, type NumberField } from "./aggregate.js";
 export { JobError, refuse, Refusal } from "./errors.js";
+export { aggregatingState, reducingState, type AggregatingRef, type ReducingRef } from "./folded.js";
 export { defineJob, type Job, type JobFunction } from "./job.js";
 export { log } from "./log.js";
 export type { OnError } from "./plan.js";

@@ -1,6 +1,7 @@
 /** What the compiler accepts and what it refuses: each mistake is expected, and one that passed would be an error. Nothing here is run. */
 
 import {
+  aggregatingState,
   bigint64,
   count,
   defineJob,
@@ -16,6 +17,7 @@ import {
   minutes,
   monotonic,
   record,
+  reducingState,
   sessionBy,
   string,
   sum,
@@ -43,7 +45,14 @@ export default defineJob((job) => {
   job.source("visits", Visit, jsonLines()).eventTime("at", 5);
   const p = keyed.process("count", {
     out: i64,
-    state: { n: valueState(i64), l: listState(string), m: mapState(string, i64), since: valueState(i64, { ttl: eventTtl(minutes(1)) }) },
+    state: {
+      n: valueState(i64),
+      l: listState(string),
+      m: mapState(string, i64),
+      since: valueState(i64, { ttl: eventTtl(minutes(1)) }),
+      best: reducingState(Visit, (a, b) => (a.x > b.x ? a : b)),
+      total: aggregatingState(Visit, sum("big")),
+    },
     timers: { quiet: eventTimer() },
     sides: { bots: Visit },
     onRecord(ctx, visit) {
@@ -51,6 +60,12 @@ export default defineJob((job) => {
       const s: string[] = ctx.state.l.get();
       const k: string = ctx.key;
       const m: number | undefined = ctx.state.m.get("a");
+      const total: bigint | undefined = ctx.state.total.get();
+      ctx.state.best.add(visit);
+      // @ts-expect-error other record
+      ctx.state.best.add(5);
+      // @ts-expect-error other result
+      const wrongTotal: number | undefined = ctx.state.total.get();
       const since: number | undefined = ctx.state.since.get();
       // @ts-expect-error wrong value
       ctx.state.n.set("x");
@@ -63,7 +78,7 @@ export default defineJob((job) => {
       ctx.sides.bots.emit(visit);
       // @ts-expect-error wrong record
       ctx.sides.bots.emit(5);
-      void [n, s, k, m, since];
+      void [n, s, k, m, since, total, wrongTotal];
     },
     onTimer(ctx, event) {
       const name: "quiet" = event.name;
@@ -113,6 +128,8 @@ export default defineJob((job) => {
       f64,
       (_, [x, n]) => x / n,
     );
+  // @ts-expect-error a text has no mean
+  aggregatingState(Visit, mean("user"));
   // @ts-expect-error a time-to-live has a domain
   valueState(i64, { ttl: minutes(1) });
   // @ts-expect-error no such field
