@@ -223,3 +223,44 @@ func ExampleNewExpiringValue() {
 	// {ann 1}
 	// {ann 3}
 }
+
+// longest tells the longest word of each initial so far, and the mean length of all.
+type longest struct {
+	word *tidemill.ReducingState[string]
+	mean *tidemill.AggregatingState[string, tidemill.MeanOf, float64]
+}
+
+func newLongest(d *tidemill.Declare) *longest {
+	longer := func(a, b string) string {
+		if len(b) > len(a) {
+			return b
+		}
+		return a
+	}
+	length := tidemill.Mean(func(word string) int64 { return int64(len(word)) })
+	return &longest{word: tidemill.NewReducing(d, "word", longer), mean: tidemill.NewAggregating(d, "mean", length)}
+}
+
+func (l *longest) OnRecord(ctx *tidemill.Context[string, string], word string) error {
+	l.word.Add(word)
+	l.mean.Add(word)
+	soFar, _ := l.word.Get()
+	mean, _ := l.mean.Get()
+	ctx.Emit(fmt.Sprintf("%s, on average %.1f", soFar, mean))
+	return nil
+}
+
+// State that folds what is added to it keeps one accumulator of a key.
+func ExampleNewReducing() {
+	test := tidemilltest.StartProcess(&testing.T{}, newLongest)
+	for _, word := range []string{"a", "apple", "ape"} {
+		test.Push("a", word, 0)
+	}
+	for _, event := range test.Emitted() {
+		fmt.Println(event.Record)
+	}
+	// Output:
+	// a, on average 1.0
+	// apple, on average 3.0
+	// apple, on average 3.0
+}

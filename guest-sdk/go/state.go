@@ -46,6 +46,66 @@ func (v *ValueState[T]) Take() (T, bool) { return v.table.Take() }
 // Clear removes the value.
 func (v *ValueState[T]) Clear() { v.table.Take() }
 
+// ReducingState is a record per key, to which others are added by a function. Its methods are about the key in hand.
+type ReducingState[T any] struct {
+	value  *ValueState[T]
+	reduce func(a, b T) T
+}
+
+// NewReducing declares a record per key, to which others are added by a function: the first argument is what there is, the second what
+// comes.
+func NewReducing[T any](d *Declare, name string, reduce func(a, b T) T) *ReducingState[T] {
+	return &ReducingState[T]{value: NewValue[T](d, name), reduce: reduce}
+}
+
+// Add adds a record; the first is kept as it is.
+func (r *ReducingState[T]) Add(record T) {
+	if before, found := r.value.Get(); found {
+		record = r.reduce(before, record)
+	}
+	r.value.Set(record)
+}
+
+// Get gives what all records added so far come to, and whether there was one.
+func (r *ReducingState[T]) Get() (T, bool) { return r.value.Get() }
+
+// Clear begins anew.
+func (r *ReducingState[T]) Clear() { r.value.Clear() }
+
+// AggregatingState is an accumulator per key: an [Aggregator] outside of windows. Its methods are about the key in hand.
+type AggregatingState[T, Acc, R any] struct {
+	value      *ValueState[Acc]
+	aggregator Aggregator[T, Acc, R]
+}
+
+// NewAggregating declares an accumulator per key.
+func NewAggregating[T, Acc, R any](d *Declare, name string, aggregator Aggregator[T, Acc, R]) *AggregatingState[T, Acc, R] {
+	if aggregator.Add == nil || aggregator.Result == nil {
+		d.graph.fault("the aggregator of state %q of operator %q lacks Add or Result", name, d.name)
+	}
+	return &AggregatingState[T, Acc, R]{value: NewValue[Acc](d, name), aggregator: aggregator}
+}
+
+// Add adds a record.
+func (a *AggregatingState[T, Acc, R]) Add(record T) {
+	if _, found := a.value.Get(); !found && a.aggregator.Start != nil {
+		a.value.Set(a.aggregator.Start())
+	}
+	a.value.Update(func(acc *Acc) { a.aggregator.Add(acc, record) })
+}
+
+// Get gives the result of all records added so far, and whether there was one.
+func (a *AggregatingState[T, Acc, R]) Get() (result R, found bool) {
+	acc, found := a.value.Get()
+	if !found {
+		return result, false
+	}
+	return a.aggregator.Result(acc), true
+}
+
+// Clear begins anew.
+func (a *AggregatingState[T, Acc, R]) Clear() { a.value.Clear() }
+
 // ListState is a list of records per key, in the order they were added. Its methods are about the key of the record or timer in hand.
 //
 // The whole list is loaded and saved with its key: it is meant for tens or hundreds of records, not for a log.

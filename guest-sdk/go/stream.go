@@ -125,6 +125,19 @@ func (s *Stream[T]) Parallelism(workers uint32) *Stream[T] {
 	return s
 }
 
+// StartNewChain begins a new chain with the operator that makes this stream: it is not in one call with the operators before it. Errors
+// name the operator also inside of a chain, so this is for measuring, or for a function whose call has to be short.
+func (s *Stream[T]) StartNewChain() *Stream[T] {
+	s.node().Plan.Chaining = plan.Start
+	return s
+}
+
+// DisableChaining gives the operator that makes this stream a call of its own, with no operator before or behind it.
+func (s *Stream[T]) DisableChaining() *Stream[T] {
+	s.node().Plan.Chaining = plan.Never
+	return s
+}
+
 // OnError says what happens to records that the operator which makes this stream refuses.
 func (s *Stream[T]) OnError(policy ErrorPolicy) *Stream[T] {
 	s.node().Plan.OnError = string(policy)

@@ -48,6 +48,13 @@ const (
 	DeadLettered = "dead-letter"
 )
 
+// What joins an operator with others in one call; the empty text is Fuse.
+const (
+	Fuse  = "fuse"
+	Start = "start"
+	Never = "never"
+)
+
 // Fails says whether a refused record fails the job.
 func (o *Operator) Fails() bool { return o.OnError == "" || o.OnError == Fail }
 
