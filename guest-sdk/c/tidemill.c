@@ -1022,6 +1022,12 @@ typedef struct node {
     /* What the record in hand did to its slot, and whether it may have to be undone. */
     uint8_t touched;
     bool undo;
+    /* State that lives for a time, by domain (event time, processing time): which timer sweeps it, 0 where there is none (they stand
+     * behind the job's, and are counted from 1); whether something was written for the record in hand; and which slots have such a timer,
+     * as far as this instance has set it. */
+    uint32_t sweepers[2];
+    bool written[2];
+    buffer swept[2];
 } node;
 
 struct tdm_job {
@@ -1560,6 +1566,15 @@ static tdm_stream add_process(
     start_ports(job, n);
     start_tables(job, n, all, pieces + shared);
     share_tables(n, pieces);
+    uint32_t timers = 0;
+    while (timers < TDM_DECLARED_MAX && process->timers[timers]) timers++;
+    for (size_t i = 0; i < pieces + shared; i++) {
+        if (!all[i]->ttl.expires) continue;
+        if (i >= pieces) note(job, "state \"%s\" of \"%s\" is shared by all keys, which lives for ever", all[i]->name, n->name);
+        uint32_t *sweeper = &n->sweepers[all[i]->ttl.processing_time];
+        if (!*sweeper) *sweeper = UINT32_MAX;
+    }
+    for (size_t d = 0; d < 2; d++) n->sweepers[d] = n->sweepers[d] ? ++timers : 0;
     return main_stream(job, n);
 }
 
@@ -1590,7 +1605,7 @@ tdm_stream tdm_add_reduce(tdm_keyed keyed, const char *name, const tdm_reduce_fu
     add_output(job, n, MAIN, record_schema(job, function->record), function->record, NULL);
     start_ports(job, n);
     tdm_state *so_far = plan_alloc(job, sizeof *so_far);
-    *so_far = (tdm_state){"so-far", TDM_KIND_VALUE, NULL, function->record, NULL};
+    *so_far = (tdm_state){"so-far", TDM_KIND_VALUE, NULL, function->record, NULL, TDM_FOREVER_};
     const tdm_state *pieces[] = {so_far};
     start_tables(job, n, pieces, 1);
     return main_stream(job, n);
@@ -1665,7 +1680,7 @@ static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_
     add_output(job, n, MAIN, record_schema(job, out), out, NULL);
     start_ports(job, n);
     tdm_state *piece = plan_alloc(job, sizeof *piece);
-    *piece = (tdm_state){ACC, state, NULL, acc, native};
+    *piece = (tdm_state){ACC, state, NULL, acc, native, TDM_FOREVER_};
     const tdm_state *pieces[] = {piece};
     start_tables(job, n, pieces, 1);
     *made = n;
@@ -1827,8 +1842,8 @@ tdm_stream tdm_add_co_group(
     add_output(job, n, MAIN, record_schema(job, function->out), function->out, NULL);
     start_ports(job, n);
     tdm_state *pieces = plan_alloc(job, 2 * sizeof *pieces);
-    pieces[0] = (tdm_state){FIRST, TDM_KIND_LIST, NULL, function->first, NULL};
-    pieces[1] = (tdm_state){SECOND, TDM_KIND_LIST, NULL, function->second, NULL};
+    pieces[0] = (tdm_state){FIRST, TDM_KIND_LIST, NULL, function->first, NULL, TDM_FOREVER_};
+    pieces[1] = (tdm_state){SECOND, TDM_KIND_LIST, NULL, function->second, NULL, TDM_FOREVER_};
     start_tables(job, n, (const tdm_state *const[]){&pieces[0], &pieces[1]}, 2);
     return main_stream(job, n);
 }
@@ -2063,7 +2078,17 @@ static const tdm_state *piece_of(const node *n, size_t index);
 
 static bool is_shared(const node *n, size_t index);
 
+/* When something was written that lives for a time: in its domain, or in none where that is not known. */
+typedef struct stamp {
+    tdm_opt_i64 at[2];
+} stamp;
+static const tdm_field stamp_fields[] = {
+    {"$event", offsetof(stamp, at[0]), TDM_I64 + TDM_OPTIONAL}, {"$processing", offsetof(stamp, at[1]), TDM_I64 + TDM_OPTIONAL}};
+static const tdm_record stamp_record = {"stamp", sizeof(stamp), stamp_fields, 2};
+
 /* The pieces of state that belong to keys, or those that all keys share. */
+static const char *domain_name(bool event) { return event ? "event" : "processing"; }
+
 static void json_state(buffer *b, const node *n, bool shared) {
     static const char *const kinds[] = {"value", "list", "map", "accumulator"};
     const char *before = ",\"state\":[{";
@@ -2084,8 +2109,11 @@ static void json_state(buffer *b, const node *n, bool shared) {
                 if (c) append(b, ",", 1);
                 append_schema(b, &one, 1);
             }
-            append(b, "\"", 1);
+            append_string(b, piece->ttl.expires ? ",$event:i64,$processing:i64\"" : "\"");
         }
+        if (piece->ttl.expires)
+            append_format(b, ",\"ttl\":{\"ms\":%lld,\"domain\":\"%s\",\"on-read\":%s}", (long long)piece->ttl.span,
+                domain_name(!piece->ttl.processing_time), piece->ttl.renewed_by_reads ? "true" : "false");
         append(b, "}", 1);
     }
     append_string(b, before[1] == '{' ? "]" : shared ? ",\"state\":[]" : "");
@@ -2114,16 +2142,20 @@ static void json_process(buffer *b, const node *n) {
         json_state(b, n, true);
         append(b, "}", 1);
     }
-    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->timers[i]; i++) {
-        append_string(b, i ? "," : ",\"timers\":[");
+    const char *before = ",\"timers\":[";
+    for (size_t i = 0; n->process && i < TDM_DECLARED_MAX && n->process->timers[i]; i++, before = ",") {
+        append_string(b, before);
         append(b, "{", 1);
         json_field(b, "name", n->process->timers[i]->name);
-        append_format(b, ",\"domain\":\"%s\"}", n->process->timers[i]->processing_time ? "processing" : "event");
+        append_format(b, ",\"domain\":\"%s\"}", domain_name(!n->process->timers[i]->processing_time));
     }
-    if (n->process && n->process->timers[0]) append(b, "]", 1);
+    for (size_t d = 0; d < 2; d++) {
+        if (!n->sweepers[d]) continue;
+        append_format(b, "%s{\"name\":\"$expire-%s\",\"domain\":\"%s\"}", before, domain_name(d == 0), domain_name(d == 0));
+        before = ",";
+    }
+    if (before[1] == 0) append(b, "]", 1);
 }
-
-static const char *domain_name(bool event) { return event ? "event" : "processing"; }
 
 static void json_assigner(buffer *b, const node *n) {
     const tdm_windows *w = &n->windows;
@@ -2303,7 +2335,8 @@ typedef struct list {
  * back. A flat item without undoing is changed in place; a list that only grew is APPENDED and remembers its length. */
 typedef struct table {
     const tdm_state *piece;
-    size_t size, value_at;
+    /* Of an item, and where in it its value is, and when it was written: 0 where it lives for ever. */
+    size_t size, value_at, stamp_at;
     text_at *texts;
     size_t texts_len;
     uint32_t room;
@@ -2334,6 +2367,8 @@ struct tdm_ctx {
     /* Beside a broadcast input: the slot of what all keys share, and whether a broadcast record is in hand, which has no key. */
     uint32_t shared_slot;
     bool broadcasting;
+    /* The event time of what is written now; the least for a timer, whose time may be of the other domain. */
+    int64_t wrote_at;
 };
 
 static const tdm_state *piece_of(const node *n, size_t index) { return n->tables[index].piece; }
@@ -2370,6 +2405,10 @@ static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, 
         const tdm_record *type = piece->native ? NULL : piece->record;
         t->value_at = piece->key ? aligned(piece->key->size) : 0;
         t->size = piece->native ? piece->native->size : piece->key ? aligned(t->value_at + type->size) : type->size;
+        if (piece->ttl.expires) {
+            t->stamp_at = aligned(t->size);
+            t->size = t->stamp_at + sizeof(stamp);
+        }
         size_t most = (type ? type->count : 0) + (piece->key ? piece->key->count : 0);
         t->texts = plan_alloc(job, (most + 1) * sizeof *t->texts);
         for (size_t c = 0; piece->key && c < piece->key->count; c++) {
@@ -2576,11 +2615,14 @@ static void change(tdm_ctx *ctx, table *t, uint8_t flags) {
     if (ctx->node->undo) begin_shadow(ctx, t);
 }
 
+/* The size of what a function gives for an item that has no key. */
+static size_t given_size(const table *t) { return t->stamp_at ? t->piece->record->size : t->size; }
+
 /* Puts an item into memory that holds none, with texts that live long enough; false when a text of it is none. */
 static bool place(tdm_ctx *ctx, table *t, uint8_t *at, const void *key_or_item, const void *value) {
     _Alignas(8) uint8_t item[t->size];
-    if (value) zero(item, t->size);
-    copy(item, key_or_item, value ? t->piece->key->size : t->size);
+    if (value || t->stamp_at) zero(item, t->size);
+    copy(item, key_or_item, value ? t->piece->key->size : given_size(t));
     if (value) memcpy(item + t->value_at, value, t->piece->record->size);
     const char *bad = bad_item(t, item);
     if (bad) {
@@ -2645,6 +2687,121 @@ static void close_gap(table *t, uint32_t slot, uint32_t index) {
     memmove(at, at + t->size, (t->counts[slot] - index) * t->size);
 }
 
+/* ---- What lives for a time (decisions/0012). ---- */
+
+static stamp *stamp_of(const table *t, uint8_t *item) { return (stamp *)(void *)(item + t->stamp_at); }
+
+static size_t domain_of(const table *t) { return t->piece->ttl.processing_time; }
+
+/* When an item expires; false where it is not known when it was written. */
+static bool end_of(const table *t, const stamp *s, int64_t *end) {
+    const tdm_opt_i64 *at = &s->at[domain_of(t)];
+    int64_t span = t->piece->ttl.span;
+    *end = at->value > INT64_MAX - span ? INT64_MAX : at->value + span;
+    return at->present;
+}
+
+static bool is_live(const tdm_ctx *ctx, const table *t, const stamp *s) {
+    int64_t end, now = domain_of(t) ? ctx->instance->at.now : ctx->instance->at.watermark;
+    return !end_of(t, s, &end) || now < end;
+}
+
+/* The stamp of what is written in place of something with a stamp, or NULL: a record behind its time takes nothing away. */
+static stamp renewed(tdm_ctx *ctx, const table *t, const stamp *before) {
+    size_t d = domain_of(t);
+    const tdm_moment *at = &ctx->instance->at;
+    int64_t now = d ? at->now : ctx->wrote_at > at->watermark ? ctx->wrote_at : at->watermark;
+    stamp s = {{{false, 0}, {false, 0}}};
+    if (before) s.at[d] = before->at[d];
+    if (now > INT64_MIN && (!s.at[d].present || now > s.at[d].value)) s.at[d] = (tdm_opt_i64){true, now};
+    ctx->node->written[d] = true;
+    return s;
+}
+
+static void write_stamp(tdm_ctx *ctx, const table *t, uint8_t *item, const stamp *before) {
+    if (!t->stamp_at) return;
+    const stamp s = renewed(ctx, t, before);
+    memcpy(item + t->stamp_at, &s, sizeof s);
+}
+
+/* Writes the stamp of an item anew that is read, where reads do that or where it is not known. */
+static void note_read(tdm_ctx *ctx, table *t, uint8_t *item) {
+    if (!t->stamp_at) return;
+    const tdm_opt_i64 before = stamp_of(t, item)->at[domain_of(t)];
+    if (before.present && !t->piece->ttl.renewed_by_reads) return;
+    const stamp fresh = renewed(ctx, t, stamp_of(t, item));
+    const tdm_opt_i64 after = fresh.at[domain_of(t)];
+    if (!after.present || (before.present && before.value == after.value)) return;
+    change(ctx, t, 0);
+    memcpy(item + t->stamp_at, &fresh, sizeof fresh);
+}
+
+/* Takes items out of a slot that are not live; answers whether there were any. */
+static bool take_out(const tdm_ctx *ctx, table *t, uint32_t slot) {
+    uint32_t kept = 0, count = t->counts[slot];
+    uint8_t *items = count ? items_of(t, slot) : NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *item = items + i * t->size;
+        bool live = is_live(ctx, t, stamp_of(t, item));
+        if (live && kept < i) memcpy(items + kept * t->size, item, t->size);
+        if (live) kept++;
+        else if (t->state != SHADOWED) disown(t, item);
+    }
+    t->counts[slot] = kept;
+    return kept < count;
+}
+
+/* Lets what has expired in the slot in hand be gone. */
+static void expire(tdm_ctx *ctx, table *t) {
+    uint32_t slot = slot_of(ctx, t), gone = 0;
+    for (uint32_t i = 0; i < t->counts[slot]; i++) gone += !is_live(ctx, t, stamp_of(t, items_of(t, slot) + i * t->size));
+    if (!gone) return;
+    change(ctx, t, CLEARED);
+    take_out(ctx, t, slot);
+}
+
+/* Sweeps the slot in hand where it has been written to and has no timer, and sets one for the last of what is left. Another one may be
+ * there from before a restore. */
+static void sweep(tdm_ctx *ctx) {
+    node *n = ctx->node;
+    for (uint32_t d = 0; d < 2; d++) {
+        buffer *set = &n->swept[d];
+        if (!n->sweepers[d] || !n->written[d]) continue;
+        if (set->len <= ctx->slot) append_zeros(set, ctx->slot + 1 - set->len);
+        if (set->at[ctx->slot]) continue;
+        int64_t last = INT64_MIN, end;
+        bool any = false;
+        for (size_t i = 0; i < n->tables_len; i++) {
+            table *t = &n->tables[i];
+            if (!t->stamp_at || domain_of(t) != d) continue;
+            n->touched |= CHANGED | CLEARED;
+            take_out(ctx, t, ctx->slot);
+            for (uint32_t k = 0; k < t->counts[ctx->slot]; k++) {
+                stamp *s = stamp_of(t, items_of(t, ctx->slot) + k * t->size);
+                /* What has no time yet begins to live now. */
+                if (!s->at[d].present) *s = renewed(ctx, t, s);
+                if (!end_of(t, s, &end)) continue;
+                last = end > last ? end : last;
+                any = true;
+            }
+        }
+        if (!any) continue;
+        tdm_timer_op op;
+        memset(&op, 0, sizeof op);
+        op.slot = ctx->slot;
+        op.timer = n->sweepers[d] - 1;
+        op.action = TDM_TIMER_REPLACE;
+        op.time = last;
+        append(&ctx->instance->timers, &op, sizeof op);
+        set->at[ctx->slot] = 1;
+    }
+}
+
+/* Says that a slot has no timer that sweeps, as one that has fired or is another key's from now on. */
+static void forget_sweep(node *n, uint32_t slot, size_t domain) {
+    if (slot < n->swept[domain].len) n->swept[domain].at[slot] = 0;
+}
+
 /* Writes the items of a slot as a block of its own; a map's are keys and values. */
 static tdm_bytes pack_items(builder *b, const table *t, uint32_t slot) {
     const uint8_t *items = items_of(t, slot);
@@ -2653,6 +2810,7 @@ static tdm_bytes pack_items(builder *b, const table *t, uint32_t slot) {
         const uint8_t *item = items + i * t->size;
         if (t->piece->key) write_record(b, 0, t->piece->key, item);
         write_record(b, keys, t->piece->record, item + t->value_at);
+        if (t->stamp_at) write_record(b, keys + t->piece->record->count, &stamp_record, item + t->stamp_at);
         end_row(b, 0);
     }
     return lay_out(b);
@@ -2671,6 +2829,7 @@ static void export_table(tdm_ctx *ctx, builder *b, size_t first, table *t, tdm_n
             continue;
         }
         arena_mark mark = arena_here(&instance->scratch);
+        if (t->stamp_at) write_record(b, first + type->count, &stamp_record, value ? (const uint8_t *)value + t->stamp_at : NULL);
         if (value && t->piece->native) {
             void *record = arena_zeroed(&instance->scratch, type->size);
             t->piece->native->save(ctx, value, record);
@@ -2681,7 +2840,7 @@ static void export_table(tdm_ctx *ctx, builder *b, size_t first, table *t, tdm_n
     }
 }
 
-static size_t columns_of(const table *t) { return is_list(t) ? 1 : record_of(t->piece)->count; }
+static size_t columns_of(const table *t) { return is_list(t) ? 1 : record_of(t->piece)->count + (t->stamp_at ? stamp_record.count : 0); }
 
 /* The columns of an operator's state, all optional and named NAME.COLUMN. */
 static tdm_column *state_columns(arena *a, const node *n, size_t *count) {
@@ -2692,7 +2851,8 @@ static tdm_column *state_columns(arena *a, const node *n, size_t *count) {
     for (size_t i = 0; i < n->tables_len; i++) {
         const table *t = &n->tables[i];
         for (size_t c = 0; c < columns_of(t); c++, at++) {
-            const tdm_field *field = is_list(t) ? NULL : &record_of(t->piece)->fields[c];
+            size_t own = is_list(t) ? 1 : record_of(t->piece)->count;
+            const tdm_field *field = is_list(t) ? NULL : c < own ? &record_of(t->piece)->fields[c] : &stamp_fields[c - own];
             const char *column = field ? field->name : "block";
             char *name = arena_take(a, strlen(t->piece->name) + strlen(column) + 2);
             strcat(strcat(strcpy(name, t->piece->name), "."), column);
@@ -2707,15 +2867,19 @@ static const char *import_items(tdm_ctx *ctx, table *t, uint32_t slot, tdm_bytes
     arena *a = &ctx->instance->scratch;
     const tdm_record *key = t->piece->key, *type = t->piece->record;
     size_t keys = key ? key->count : 0;
-    column *columns = arena_zeroed(a, (keys + type->count + 1) * sizeof *columns);
-    tdm_column *wanted = arena_zeroed(a, (keys + type->count + 1) * sizeof *wanted);
-    for (size_t i = 0; i < keys + type->count; i++) {
-        const tdm_field *field = i < keys ? &key->fields[i] : &type->fields[i - keys];
+    block b;
+    const char *error = open_block(&b, bytes);
+    if (error) return error;
+    /* Those of a time before the time-to-live have no stamps. */
+    size_t given = keys + type->count, stamps = t->stamp_at && b.columns != given ? stamp_record.count : 0;
+    column *columns = arena_zeroed(a, (given + stamps + 1) * sizeof *columns);
+    tdm_column *wanted = arena_zeroed(a, (given + stamps + 1) * sizeof *wanted);
+    for (size_t i = 0; i < given + stamps; i++) {
+        const tdm_field *field = i < keys ? &key->fields[i] : i < given ? &type->fields[i - keys] : &stamp_fields[i - given];
         wanted[i] = (tdm_column){field->name, field->type};
     }
-    block b;
-    const char *error = tdm_block_check(bytes, wanted, keys + type->count);
-    if (!error) error = open_block(&b, bytes);
+    error = tdm_block_check(bytes, wanted, given + stamps);
+    if (!error && stamps) error = open_record(&b, &stamp_record, given, false, columns + given);
     if (!error && key) error = open_record(&b, key, 0, false, columns);
     if (!error) error = open_record(&b, type, keys, false, columns + keys);
     if (error) return error;
@@ -2723,6 +2887,7 @@ static const char *import_items(tdm_ctx *ctx, table *t, uint32_t slot, tdm_bytes
     for (uint32_t row = 0; row < b.rows; row++) {
         if (key) read_record(key, columns, row, item);
         read_record(type, columns + keys, row, item + t->value_at);
+        if (stamps) read_record(&stamp_record, columns + given, row, item + t->stamp_at);
         uint32_t index = t->counts[slot];
         if (key && find_key(t, slot, item, &index)) return wrong("map \"%s\" has a key twice", t->piece->name);
         uint8_t *at = insert_gap(t, slot, index);
@@ -2737,13 +2902,15 @@ static const char *import_table(tdm_ctx *ctx, table *t, tdm_numbers slots, const
     size_t count = columns_of(t);
     column *columns = arena_zeroed(a, (count + 1) * sizeof *columns);
     const tdm_record *type = is_list(t) ? &tdm_bytes_record : record_of(t->piece);
+    bool stamped = t->stamp_at && !is_list(t);
     const char *error = open_record(b, type, first, true, columns);
-    uint8_t *record = arena_zeroed(a, type->size);
+    if (!error && stamped) error = open_record(b, &stamp_record, first + type->count, true, columns + type->count);
+    uint8_t *record = arena_zeroed(a, type->size > t->size ? type->size : t->size);
     for (uint32_t row = 0; !error && row < slots.len; row++) {
         uint32_t slot = slots.at[row];
         empty_slot(t, slot);
         bool any = false;
-        for (size_t c = 0; c < count; c++) any = any || present(&columns[c], row);
+        for (size_t c = 0; c < type->count; c++) any = any || present(&columns[c], row);
         if (!any) continue;
         arena_mark mark = arena_here(a);
         if (is_list(t)) {
@@ -2751,6 +2918,7 @@ static const char *import_table(tdm_ctx *ctx, table *t, tdm_numbers slots, const
             error = bytes.len ? import_items(ctx, t, slot, (tdm_bytes){(const uint8_t *)bytes.ptr, bytes.len}) : NULL;
         } else {
             read_record(type, columns, row, record);
+            if (stamped) read_record(&stamp_record, columns + type->count, row, record + t->stamp_at);
             uint8_t *at = reserve_items(t, slot, 1);
             if (t->piece->native) {
                 memset(at, 0, t->size);
@@ -3106,10 +3274,15 @@ static table *table_of(tdm_ctx *ctx, const tdm_state *piece, tdm_kind kind, cons
     if (declared->kind != kind) tdm_abort("state \"%s\" is used as what it is not: a value, list or map", piece->name);
     if (!same_record(declared->record, type) || !same_record(declared->key, key))
         tdm_abort("state \"%s\" is used with another type than it has", piece->name);
+    if (found->stamp_at) expire(ctx, found);
     return found;
 }
 
-static const void *get(tdm_ctx *ctx, const table *t) { return t->counts[slot_of(ctx, t)] ? items_of(t, slot_of(ctx, t)) : NULL; }
+static const void *get(tdm_ctx *ctx, table *t) {
+    if (!t->counts[slot_of(ctx, t)]) return NULL;
+    note_read(ctx, t, items_of(t, slot_of(ctx, t)));
+    return items_of(t, slot_of(ctx, t));
+}
 
 /* The one item of a slot for changing, a fresh one where there is none. */
 static void *edit(tdm_ctx *ctx, table *t) {
@@ -3121,6 +3294,7 @@ static void *edit(tdm_ctx *ctx, table *t) {
         if (t->piece->native && t->piece->native->init) t->piece->native->init(at);
         t->counts[slot_of(ctx, t)] = 1;
     }
+    if (t->stamp_at) write_stamp(ctx, t, at, stamp_of(t, at));
     return at;
 }
 
@@ -3147,6 +3321,7 @@ void tdm_set_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, co
     _Alignas(8) uint8_t placed[t->size];
     uint8_t *at = items_of(t, slot_of(ctx, t));
     if (!place(ctx, t, placed, value, NULL)) return;
+    write_stamp(ctx, t, placed, t->counts[slot_of(ctx, t)] ? stamp_of(t, at) : NULL);
     if (t->counts[slot_of(ctx, t)] && t->state != SHADOWED) disown(t, at);
     memcpy(at, placed, t->size);
     t->counts[slot_of(ctx, t)] = 1;
@@ -3169,9 +3344,15 @@ size_t tdm_length(tdm_ctx *ctx, const tdm_state *piece) {
 }
 
 const void *tdm_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, size_t *count) {
-    const table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
+    table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
     *count = t->counts[slot_of(ctx, t)];
-    return *count ? items_of(t, slot_of(ctx, t)) : NULL;
+    if (!*count || !t->stamp_at) return *count ? items_of(t, slot_of(ctx, t)) : NULL;
+    uint8_t *items = items_of(t, slot_of(ctx, t)), *copies = arena_take(&ctx->instance->scratch, *count * type->size);
+    for (size_t i = 0; i < *count; i++) {
+        note_read(ctx, t, items + i * t->size);
+        memcpy(copies + i * type->size, items + i * t->size, type->size);
+    }
+    return copies;
 }
 
 void tdm_push_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, const void *item) {
@@ -3182,12 +3363,14 @@ void tdm_push_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, c
     if (ctx->node->undo && t->state == CLEAN) t->state = APPENDED, t->slot = slot, t->old_count = t->counts[slot];
     _Alignas(8) uint8_t placed[t->size];
     if (!place(ctx, t, placed, item, NULL)) return;
+    write_stamp(ctx, t, placed, NULL);
     memcpy(insert_gap(t, slot, t->counts[slot]), placed, t->size);
 }
 
 void *tdm_edit_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *type, size_t *count) {
     table *t = table_of(ctx, piece, TDM_KIND_LIST, NULL, type);
     *count = t->counts[slot_of(ctx, t)];
+    if (t->stamp_at) tdm_abort("list \"%s\" expires and is not changed in place: use tdm_set_items", piece->name);
     if (!*count) return NULL;
     change(ctx, t, CLEARED);
     if (t->texts_len) begin_shadow(ctx, t);
@@ -3208,19 +3391,23 @@ void tdm_set_items_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *ty
     change(ctx, t, CLEARED);
     /* The new items may be views of the old ones. */
     if (t->texts_len || t->counts[slot_of(ctx, t)]) begin_shadow(ctx, t);
-    const void *kept = count ? arena_copy(&ctx->instance->scratch, items, count * t->size) : NULL;
+    size_t stride = given_size(t);
+    const void *kept = count ? arena_copy(&ctx->instance->scratch, items, count * stride) : NULL;
     t->counts[slot_of(ctx, t)] = 0;
     for (size_t i = 0; i < count; i++) {
         _Alignas(8) uint8_t placed[t->size];
-        if (!place(ctx, t, placed, (const uint8_t *)kept + i * t->size, NULL)) return;
+        if (!place(ctx, t, placed, (const uint8_t *)kept + i * stride, NULL)) return;
+        write_stamp(ctx, t, placed, NULL);
         memcpy(insert_gap(t, slot_of(ctx, t), (uint32_t)i), placed, t->size);
     }
 }
 
 const void *tdm_lookup_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key, const tdm_record *type) {
-    const table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
+    table *t = table_of(ctx, piece, TDM_KIND_MAP, key_type, type);
     uint32_t index;
-    return find_key(t, slot_of(ctx, t), key, &index) ? items_of(t, slot_of(ctx, t)) + index * t->size + t->value_at : NULL;
+    if (!find_key(t, slot_of(ctx, t), key, &index)) return NULL;
+    note_read(ctx, t, items_of(t, slot_of(ctx, t)) + index * t->size);
+    return items_of(t, slot_of(ctx, t)) + index * t->size + t->value_at;
 }
 
 void tdm_put_as(
@@ -3232,6 +3419,8 @@ void tdm_put_as(
     uint32_t index;
     bool found = find_key(t, slot_of(ctx, t), key, &index);
     uint8_t *at = found ? items_of(t, slot_of(ctx, t)) + index * t->size : insert_gap(t, slot_of(ctx, t), index);
+    /* What a gap holds is nothing. */
+    write_stamp(ctx, t, placed, found ? stamp_of(t, at) : NULL);
     if (found && t->state != SHADOWED) disown(t, at);
     memcpy(at, placed, t->size);
 }
@@ -3250,7 +3439,9 @@ void *tdm_edit_entry_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *
         if (!place(ctx, t, placed, key, fresh)) return fresh;
         memcpy(insert_gap(t, slot_of(ctx, t), index), placed, t->size);
     }
-    return items_of(t, slot_of(ctx, t)) + index * t->size + t->value_at;
+    uint8_t *at = items_of(t, slot_of(ctx, t)) + index * t->size;
+    if (t->stamp_at) write_stamp(ctx, t, at, stamp_of(t, at));
+    return at + t->value_at;
 }
 
 bool tdm_remove_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_type, const void *key) {
@@ -3264,8 +3455,9 @@ bool tdm_remove_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *key_t
 }
 
 const void *tdm_entry_as(tdm_ctx *ctx, const tdm_state *piece, size_t index, const tdm_record *type, bool value) {
-    const table *t = table_of(ctx, piece, TDM_KIND_MAP, value ? piece->key : type, value ? type : piece->record);
+    table *t = table_of(ctx, piece, TDM_KIND_MAP, value ? piece->key : type, value ? type : piece->record);
     if (index >= t->counts[slot_of(ctx, t)]) return NULL;
+    if (value) note_read(ctx, t, items_of(t, slot_of(ctx, t)) + index * t->size);
     return items_of(t, slot_of(ctx, t)) + index * t->size + (value ? t->value_at : 0);
 }
 
@@ -3352,6 +3544,8 @@ void tdm_instance_free(tdm_instance *instance) {
         node *n = instance->nodes[i];
         for (size_t p = 0; p < n->ports_len; p++) free_builder(&n->ports[p].builder);
         for (size_t t = 0; t < n->tables_len; t++) free_table(&n->tables[t]);
+        release(&n->swept[0]);
+        release(&n->swept[1]);
     }
     free(instance->nodes);
     free(instance->chains);
@@ -3412,7 +3606,7 @@ void tdm_link(tdm_instance *instance, uint32_t id, tdm_numbers members) {
     for (size_t i = 0; i < c->len; i++) {
         node *n = guest(instance, members.at[i]);
         stage *s = &c->stages[i];
-        s->ctx = (tdm_ctx){instance, c, n, (uint32_t)i, 0, NULL, false, 0, 0, NULL, NULL, 0, false};
+        s->ctx = (tdm_ctx){instance, c, n, (uint32_t)i, 0, NULL, false, 0, 0, NULL, NULL, 0, false, 0};
         s->first_port = at;
         s->marks = checked(calloc(c->ports_len + 1, sizeof *s->marks));
         s->out = checked(calloc(1, n->function && n->function->out->size > 8 ? n->function->out->size : 8));
@@ -3501,6 +3695,8 @@ typedef struct entry {
     /* NULL for a record. */
     const tdm_timer *timer;
     const tdm_input *input;
+    /* The domain whose sweeping timer it is, plus 1. */
+    size_t sweeps;
 } entry;
 
 /* Runs one entry; answers what it did to its slot, which is also noted in `seen`. */
@@ -3515,8 +3711,11 @@ static uint8_t run_entry(stage *s, entry e) {
     ctx->slot = e.slot;
     ctx->key_row = e.key_row;
     n->touched = 0;
-    tdm_status status;
-    if (e.timer) status = n->process->on_timer(ctx, e.timer);
+    n->written[0] = n->written[1] = false;
+    ctx->wrote_at = e.timer || e.sweeps ? INT64_MIN : e.time;
+    tdm_status status = TDM_OK;
+    if (e.sweeps) forget_sweep(n, e.slot, e.sweeps - 1), n->written[e.sweeps - 1] = true;
+    else if (e.timer) status = n->process->on_timer(ctx, e.timer);
     else if (e.input) status = e.input->call(ctx, c->record);
     else status = reduce_record(ctx, c->record);
     for (size_t i = 0; status == TDM_OK && i < n->tables_len; i++) {
@@ -3528,6 +3727,7 @@ static uint8_t run_entry(stage *s, entry e) {
         if (kept) commit(&n->tables[i]);
         else roll_back(&n->tables[i]);
     }
+    if (kept && (n->written[0] || n->written[1])) sweep(ctx);
     if (!kept && c->undo) {
         instance->timers.len = timers;
         n->touched = 0;
@@ -3580,7 +3780,7 @@ static void process_broadcast(chain *c, const block *b) {
     bool uneven = false;
     for (uint32_t row = 0; row < b->rows; row++) {
         read_record(input->in, c->columns, row, c->record);
-        uneven = run_entry(s, (entry){row, row, ctx->shared_slot, time_of(b, row), NULL, input}) != CHANGED || uneven;
+        uneven = run_entry(s, (entry){row, row, ctx->shared_slot, time_of(b, row), NULL, input, 0}) != CHANGED || uneven;
     }
     ctx->broadcasting = false;
     sort_out(c->instance, ctx->node, (tdm_numbers){&ctx->shared_slot, 1}, uneven);
@@ -3604,7 +3804,7 @@ static void process_keyed(chain *c, uint32_t index, const block *b, tdm_numbers 
     for (size_t i = 0; i < (without_key ? b->rows : keyed.len); i++) {
         uint32_t row = rows.len ? rows.at[i] : (uint32_t)i, slot = without_key ? s->ctx.shared_slot : keyed.at[i];
         read_record(in, c->columns, row, c->record);
-        uneven = run_entry(s, (entry){row, row, slot, time_of(b, row), NULL, input}) != CHANGED || uneven;
+        uneven = run_entry(s, (entry){row, row, slot, time_of(b, row), NULL, input, 0}) != CHANGED || uneven;
     }
     sort_out(c->instance, n, keyed, uneven);
 }
@@ -3626,7 +3826,7 @@ const tdm_outcome *tdm_apply(
     read_record(input->in, c->columns, 0, c->record);
     bool uneven = false;
     for (uint32_t row = 0; row < keys.rows; row++)
-        uneven = run_entry(s, (entry){0, row, keyed.at[row], time_of(&keys, row), NULL, input}) != CHANGED || uneven;
+        uneven = run_entry(s, (entry){0, row, keyed.at[row], time_of(&keys, row), NULL, input, 0}) != CHANGED || uneven;
     sort_out(instance, n, keyed, uneven);
     return end_call(c);
 }
@@ -3700,7 +3900,7 @@ const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t id, tdm_mome
     chain *c = begin_call(instance, id, at, bytes, &b);
     stage *s = &c->stages[0];
     node *n = s->ctx.node;
-    if (n->kind != PROCESS || !n->process || !n->process->timers[0])
+    if (n->kind != PROCESS || !n->process || !(n->process->timers[0] || n->sweepers[0] || n->sweepers[1]))
         tdm_abort("the host fires a timer of operator \"%s\", which has none", n->name);
     const key *k = &n->keys[0];
     column *timers = &c->key_columns[KEYS_MAX];
@@ -3711,9 +3911,11 @@ const tdm_outcome *tdm_fire_timers(tdm_instance *instance, uint32_t id, tdm_mome
     for (uint32_t row = 0; row < b.rows && row < keyed.len; row++) {
         int32_t index;
         read_value(TDM_I32, timers, row, &index);
-        if (index < 0 || index >= TDM_DECLARED_MAX || !n->process->timers[index])
+        size_t sweeps = 0;
+        for (size_t d = 0; d < 2; d++) sweeps = n->sweepers[d] && (int64_t)n->sweepers[d] == (int64_t)index + 1 ? d + 1 : sweeps;
+        if (!sweeps && (index < 0 || index >= TDM_DECLARED_MAX || !n->process->timers[index]))
             tdm_abort("operator \"%s\" has no timer %d", n->name, (int)index);
-        const entry e = {row, row, keyed.at[row], time_of(&b, row), n->process->timers[index], NULL};
+        const entry e = {row, row, keyed.at[row], time_of(&b, row), sweeps ? NULL : n->process->timers[index], NULL, sweeps};
         uneven = run_entry(s, e) != CHANGED || uneven;
     }
     sort_out(instance, n, keyed, uneven);
@@ -3813,7 +4015,7 @@ static tdm_ctx begin_state(tdm_instance *instance, node *n) {
     current = instance;
     instance->operator_id = n->id;
     instance->has_row = false;
-    return (tdm_ctx){instance, NULL, n, 0, 0, NULL, false, 0, 0, NULL, NULL, 0, false};
+    return (tdm_ctx){instance, NULL, n, 0, 0, NULL, false, 0, 0, NULL, NULL, 0, false, 0};
 }
 
 static void end_state(tdm_instance *instance) {
@@ -3873,9 +4075,11 @@ tdm_bytes tdm_export_state(tdm_instance *instance, uint32_t id, tdm_numbers slot
             builder nested = {NULL, 0, 0, 0, 0, {NULL, 0, 0}, {NULL, 0, 0}};
             if (is_list(t)) {
                 size_t keys = t->piece->key ? t->piece->key->count : 0;
-                start_builder(&nested, keys + t->piece->record->count, 0);
+                size_t own = keys + t->piece->record->count;
+                start_builder(&nested, own + (t->stamp_at ? stamp_record.count : 0), 0);
                 if (t->piece->key) set_types(&nested, 0, t->piece->key, 0);
                 set_types(&nested, keys, t->piece->record, 0);
+                if (t->stamp_at) set_types(&nested, own, &stamp_record, 0);
             }
             export_table(&ctx, b, first, t, slots, &nested);
             first += columns_of(t);
@@ -3918,6 +4122,8 @@ void tdm_drop_state(tdm_instance *instance, uint32_t id, tdm_numbers slots) {
     reserve_all(n, slots);
     for (size_t i = 0; i < slots.len; i++) {
         for (size_t t = 0; t < n->tables_len; t++) empty_slot(&n->tables[t], slots.at[i]);
+        forget_sweep(n, slots.at[i], 0);
+        forget_sweep(n, slots.at[i], 1);
     }
     end_state(instance);
 }

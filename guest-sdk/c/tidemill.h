@@ -291,6 +291,23 @@ typedef struct tdm_native {
 
 typedef enum tdm_kind { TDM_KIND_VALUE, TDM_KIND_LIST, TDM_KIND_MAP, TDM_KIND_ACCUMULATOR } tdm_kind;
 
+/* How long state lives after it was written last: a value as a whole, of a list each record and of a map each entry. What has expired is
+ * never seen again, and is removed in the end, also of a key that no record comes for. In event time something is as old as the record it
+ * was written for, or as the watermark where that is further on, and expires when the watermark comes to its end. */
+typedef struct tdm_ttl {
+    bool expires;
+    /* In milliseconds: TDM_HOURS(1). */
+    int64_t span;
+    /* The host's clock counts rather than event time. */
+    bool processing_time;
+    /* Reading something lets it live on as writing it does. */
+    bool renewed_by_reads;
+} tdm_ttl;
+/* Spans for static initialisers. */
+#define TDM_SECONDS(n) ((int64_t)(n) * 1000)
+#define TDM_MINUTES(n) ((int64_t)(n) * 60000)
+#define TDM_HOURS(n) ((int64_t)(n) * 3600000)
+
 /* A piece of state per key. Names are part of the plan: state is found by them across versions of a job. */
 typedef struct tdm_state {
     const char *name;
@@ -299,13 +316,28 @@ typedef struct tdm_state {
     const tdm_record *key;
     const tdm_record *record;
     const tdm_native *native;
+    tdm_ttl ttl;
 } tdm_state;
 /* static const tdm_state last = TDM_VALUE("last", reading); and alike. Lists and maps are loaded and saved whole with their key: they
  * are meant for tens or hundreds of records. A map is in the order of its keys. */
-#define TDM_VALUE(name, T) {name, TDM_KIND_VALUE, NULL, &T##_record, NULL}
-#define TDM_LIST(name, T) {name, TDM_KIND_LIST, NULL, &T##_record, NULL}
-#define TDM_MAP_STATE(name, K, V) {name, TDM_KIND_MAP, &K##_record, &V##_record, NULL}
-#define TDM_NATIVE_VALUE(name, native) {name, TDM_KIND_VALUE, NULL, NULL, &(native)}
+#define TDM_VALUE(name, T) {name, TDM_KIND_VALUE, NULL, &T##_record, NULL, TDM_FOREVER_}
+#define TDM_LIST(name, T) {name, TDM_KIND_LIST, NULL, &T##_record, NULL, TDM_FOREVER_}
+#define TDM_MAP_STATE(name, K, V) {name, TDM_KIND_MAP, &K##_record, &V##_record, NULL, TDM_FOREVER_}
+#define TDM_NATIVE_VALUE(name, native) {name, TDM_KIND_VALUE, NULL, NULL, &(native), TDM_FOREVER_}
+#define TDM_FOREVER_ {false, 0, false, false}
+/* The same, living for a time: TDM_EXPIRING_VALUE("seen", bool, .span = TDM_HOURS(1), .processing_time = true). */
+#define TDM_EXPIRING_VALUE(name, T, ...) \
+    { \
+        name, TDM_KIND_VALUE, NULL, &T##_record, NULL, { true, __VA_ARGS__ } \
+    }
+#define TDM_EXPIRING_LIST(name, T, ...) \
+    { \
+        name, TDM_KIND_LIST, NULL, &T##_record, NULL, { true, __VA_ARGS__ } \
+    }
+#define TDM_EXPIRING_MAP(name, K, V, ...) \
+    { \
+        name, TDM_KIND_MAP, &K##_record, &V##_record, NULL, { true, __VA_ARGS__ } \
+    }
 
 /* A timer: any number of times per key at which on_timer is called. */
 typedef struct tdm_timer {
@@ -790,7 +822,8 @@ void *tdm_edit_native(tdm_ctx *ctx, const tdm_state *piece);
 /* Empties a piece of any kind. */
 void tdm_clear(tdm_ctx *ctx, const tdm_state *piece);
 
-/* A list: read, add at the end, change in place, replace; keep only its first records. */
+/* A list: read, add at the end, change in place, replace; keep only its first records. One that expires is not changed in place: replace
+ * it, and all of it is written then. */
 #define tdm_items(ctx, piece, T, count) ((const T *)tdm_items_as(ctx, piece, &T##_record, count))
 #define tdm_push(ctx, piece, T, ...) tdm_push_as(ctx, piece, &T##_record, &(const T){__VA_ARGS__})
 #define tdm_push_ptr(ctx, piece, T, ...) tdm_push_as(ctx, piece, &T##_record, TDM_CHECKED_(T, __VA_ARGS__))

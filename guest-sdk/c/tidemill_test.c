@@ -466,7 +466,7 @@ static tdm_text shown(part **parts, int type, const cell *c, bool json) {
 
 /* ==== 4 the plan ============================================================================================== */
 
-enum { KEYS = 4, TIMERS = 16, INPUTS = 100, WORDS = TDM_DECLARED_MAX };
+enum { KEYS = 4, TIMERS = TDM_DECLARED_MAX + 2, INPUTS = 100, WORDS = TDM_DECLARED_MAX };
 
 typedef struct output {
     const char *name;
