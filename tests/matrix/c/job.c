@@ -19,6 +19,7 @@ static tdm_status matrix(tdm_job *job) {
         {"windows-count", windows_count_case},
         {"windows-triggers", windows_triggers_case},
         {"windows-day", windows_day_case},
+        {"state-ttl", state_ttl_case},
         {"map", map_figure},
         {"keyed-count", keyed_count_figure},
     };

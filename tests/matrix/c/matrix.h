@@ -14,6 +14,7 @@ void failures_case(tdm_job *job);
 void windows_count_case(tdm_job *job);
 void windows_triggers_case(tdm_job *job);
 void windows_day_case(tdm_job *job);
+void state_ttl_case(tdm_job *job);
 void map_figure(tdm_job *job);
 void keyed_count_figure(tdm_job *job);
 
