@@ -988,6 +988,8 @@ typedef struct node {
     kind kind;
     uint32_t id, parallelism;
     tdm_on_error policy;
+    /* NULL where it is as usual. */
+    const char *chaining;
     input *inputs;
     size_t inputs_len;
     output *outputs;
@@ -1887,6 +1889,16 @@ tdm_stream tdm_parallelism(tdm_stream stream, uint32_t workers) {
     return stream;
 }
 
+tdm_stream tdm_start_new_chain(tdm_stream stream) {
+    node_of(stream)->chaining = "start";
+    return stream;
+}
+
+tdm_stream tdm_disable_chaining(tdm_stream stream) {
+    node_of(stream)->chaining = "never";
+    return stream;
+}
+
 tdm_stream tdm_on_errors(tdm_stream stream, tdm_on_error policy) {
     node_of(stream)->policy = policy;
     return stream;
@@ -1904,11 +1916,8 @@ void tdm_sink(tdm_stream stream, const char *name, tdm_format format) {
 
 /* Ready aggregators. */
 
-typedef struct mean_acc {
-    double f0;
-    int64_t f1;
-} mean_acc;
-TDM_RECORD(mean_acc, f0, f1);
+static const tdm_field mean_fields[] = {TDM_FIELD(tdm_mean, f0), TDM_FIELD(tdm_mean, f1)};
+const tdm_record tdm_mean_record = {"tdm_mean", sizeof(tdm_mean), mean_fields, LENGTH(mean_fields)};
 
 static double number_at(const tdm_aggregator *self, const void *in) {
     const uint8_t *at = (const uint8_t *)in + self->offset;
@@ -1942,22 +1951,22 @@ static void sum_add(const tdm_aggregator *self, void *acc, const void *in, bool 
 
 static void mean_add(const tdm_aggregator *self, void *acc, const void *in, bool first) {
     (void)first;
-    mean_acc *mean = acc;
+    tdm_mean *mean = acc;
     mean->f0 += number_at(self, in);
     mean->f1++;
 }
 
 static void mean_merge(const tdm_aggregator *self, void *into, const void *from) {
     (void)self;
-    mean_acc *mean = into;
-    const mean_acc *more = from;
+    tdm_mean *mean = into;
+    const tdm_mean *more = from;
     mean->f0 += more->f0;
     mean->f1 += more->f1;
 }
 
 static void mean_finish(const tdm_aggregator *self, const void *acc, void *result) {
     (void)self;
-    const mean_acc *mean = acc;
+    const tdm_mean *mean = acc;
     *(double *)result = mean->f0 / (double)mean->f1;
 }
 
@@ -2010,7 +2019,7 @@ tdm_aggregator tdm_summing(tdm_field_of field) {
 tdm_aggregator tdm_averaging(tdm_field_of field) {
     int type = numeric_type(field);
     return (tdm_aggregator){
-        field.record, &mean_acc_record, NULL, &double_record, type ? mean_add : NULL, mean_merge, mean_finish, field.offset, type};
+        field.record, &tdm_mean_record, NULL, &double_record, type ? mean_add : NULL, mean_merge, mean_finish, field.offset, type};
 }
 
 tdm_aggregator tdm_least(tdm_field_of field) {
@@ -2293,6 +2302,7 @@ static void json_node(buffer *b, const tdm_instance *instance, const node *n) {
     }
     if (n->outputs_len) append(b, "]", 1);
     if (n->parallelism) append_format(b, ",\"parallelism\":%u", n->parallelism);
+    if (n->chaining) append(b, ",", 1), json_field(b, "chaining", n->chaining);
     if (n->policy != TDM_FAIL) append_format(b, ",\"on-error\":\"%s\"", n->policy == TDM_SKIP ? "skip" : DEAD_LETTER);
     append(b, "}", 1);
 }
@@ -3337,6 +3347,36 @@ const void *tdm_take_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_record *
 }
 
 void tdm_clear(tdm_ctx *ctx, const tdm_state *piece) { clear(ctx, table_of(ctx, piece, piece->kind, piece->key, piece->record)); }
+
+void tdm_reduce_into_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_reduce_function *function, const void *record) {
+    table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, function->record);
+    bool first = !t->counts[slot_of(ctx, t)];
+    void *so_far = edit(ctx, t);
+    if (first) memcpy(so_far, record, function->record->size);
+    else function->call(so_far, record);
+}
+
+void tdm_aggregate_into_as(tdm_ctx *ctx, const tdm_state *piece, tdm_aggregator aggregator, const tdm_record *type, const void *record) {
+    table *t = table_of(ctx, piece, TDM_KIND_VALUE, NULL, aggregator.acc);
+    if (!aggregator.add) tdm_abort("state \"%s\" aggregates a field of %s that is no number", piece->name, aggregator.in->name);
+    if (!same_record(aggregator.in, type))
+        tdm_abort("the aggregator of state \"%s\" takes %s, not %s", piece->name, aggregator.in->name, type->name);
+    bool first = !t->counts[slot_of(ctx, t)];
+    void *acc = edit(ctx, t);
+    aggregator.add(&aggregator, acc, record, first);
+}
+
+const void *tdm_aggregated_as(tdm_ctx *ctx, const tdm_state *piece, tdm_aggregator aggregator, const tdm_record *type) {
+    const tdm_record *result = aggregator.result ? aggregator.result : aggregator.acc;
+    if (!result || !same_record(result, type))
+        tdm_abort(
+            "the aggregator of state \"%s\" gives %s, not %s", piece->name, result ? result->name : "a native accumulator", type->name);
+    const void *acc = get(ctx, table_of(ctx, piece, TDM_KIND_VALUE, NULL, aggregator.acc));
+    if (!acc || !aggregator.finish) return acc;
+    void *out = arena_zeroed(&ctx->instance->scratch, result->size);
+    aggregator.finish(&aggregator, acc, out);
+    return out;
+}
 
 size_t tdm_length(tdm_ctx *ctx, const tdm_state *piece) {
     const table *t = table_of(ctx, piece, piece->kind, piece->key, piece->record);

@@ -511,6 +511,11 @@ typedef struct tdm_aggregator {
     static const tdm_aggregator name TDM_UNUSED_ = {input, record, native, NULL, name##_add_, name##_merge_, NULL, 0, 0}
 
 /* Ready ones. The result is int64_t, the sum's type (int64_t or double), double, and the field's type. */
+typedef struct tdm_mean {
+    double f0;
+    int64_t f1;
+} tdm_mean;
+extern const tdm_record tdm_mean_record;
 tdm_aggregator tdm_counting(const tdm_record *in);
 tdm_aggregator tdm_summing(tdm_field_of field);
 tdm_aggregator tdm_averaging(tdm_field_of field);
@@ -766,6 +771,11 @@ tdm_stream tdm_late_side_as(tdm_stream results, const char *side, const tdm_reco
 
 /* Sets the parallelism of the operator that makes the stream; rarely needed. */
 tdm_stream tdm_parallelism(tdm_stream stream, uint32_t workers);
+/* Begins a new chain with the operator that makes the stream: it is not in one call with the operators before it; or gives it a call of its
+ * own, with no operator before or behind it. Errors name the operator also inside of a chain, so this is for measuring, or for a function
+ * whose call has to be short. */
+tdm_stream tdm_start_new_chain(tdm_stream stream);
+tdm_stream tdm_disable_chaining(tdm_stream stream);
 /* Says what happens to records that the operator which makes the stream refuses. */
 tdm_stream tdm_on_errors(tdm_stream stream, tdm_on_error policy);
 /* A record that was refused. */
@@ -821,6 +831,20 @@ const void *tdm_get_native(tdm_ctx *ctx, const tdm_state *piece);
 void *tdm_edit_native(tdm_ctx *ctx, const tdm_state *piece);
 /* Empties a piece of any kind. */
 void tdm_clear(tdm_ctx *ctx, const tdm_state *piece);
+
+/* A value to which records are added by a function (TDM_REDUCE): the first is kept as it is. Read it by tdm_get. */
+#define tdm_reduce_into(ctx, piece, T, fn, ...) tdm_reduce_into_as(ctx, piece, &fn##_reduce, TDM_CHECKED_(T, &(const T){__VA_ARGS__}))
+#define tdm_reduce_into_ptr(ctx, piece, T, fn, ...) tdm_reduce_into_as(ctx, piece, &fn##_reduce, TDM_CHECKED_(T, __VA_ARGS__))
+void tdm_reduce_into_as(tdm_ctx *ctx, const tdm_state *piece, const tdm_reduce_function *function, const void *record);
+/* A value that is the accumulator of an aggregator, to which records are added; and the result, NULL where none was. The accumulator of a
+ * ready aggregator is the result, and tdm_mean of tdm_averaging. */
+#define tdm_aggregate_into(ctx, piece, aggregator, T, ...) \
+    tdm_aggregate_into_as(ctx, piece, aggregator, &T##_record, &(const T){__VA_ARGS__})
+#define tdm_aggregate_into_ptr(ctx, piece, aggregator, T, ...) \
+    tdm_aggregate_into_as(ctx, piece, aggregator, &T##_record, TDM_CHECKED_(T, __VA_ARGS__))
+#define tdm_aggregated(ctx, piece, aggregator, RESULT) ((const RESULT *)tdm_aggregated_as(ctx, piece, aggregator, &RESULT##_record))
+void tdm_aggregate_into_as(tdm_ctx *ctx, const tdm_state *piece, tdm_aggregator aggregator, const tdm_record *type, const void *record);
+const void *tdm_aggregated_as(tdm_ctx *ctx, const tdm_state *piece, tdm_aggregator aggregator, const tdm_record *type);
 
 /* A list: read, add at the end, change in place, replace; keep only its first records. One that expires is not changed in place: replace
  * it, and all of it is written then. */

@@ -2075,14 +2075,16 @@ const char *const *tdm_test_sink_lines(tdm_test *t, const char *name, size_t *co
     op *o = &t->ops[find_op(t, name)];
     *count = o->outputs_len ? o->outputs[0].collected.len : 0;
     const char **lines = keep(&t->parts, (*count + 1) * sizeof *lines);
-    bool json = tdm_equal(kind_spec(o, "format")->text, tdm_str("json"));
+    bool json = tdm_equal(kind_spec(o, "format")->text, tdm_str("json")), plain = tdm_equal(kind_spec(o, "format")->text, tdm_str("text"));
     for (size_t i = 0; i < *count; i++) {
         const tdm_record *type = &o->outputs[0].shape.record;
         char *line = NULL;
         for (size_t c = 0; c < type->count; c++) {
             const tdm_field *field = &type->fields[c];
             if (field->name[0] == '$') continue;
-            tdm_text value = shown(&t->parts, field->type, &o->outputs[0].collected.at[i].cells[c], json);
+            const cell *of = &o->outputs[0].collected.at[i].cells[c];
+            /* A line of text is what it is: nothing in it is quoted. */
+            tdm_text value = plain && field->type == TDM_STRING ? of->t : shown(&t->parts, field->type, of, json);
             size_t before = line ? strlen(line) : 0;
             char *longer = keep(&t->parts, before + strlen(field->name) + value.len + 8);
             if (json) sprintf(longer, "%s%s\"%s\":%.*s", line ? line : "", line ? "," : "{", field->name, TDM_ARG(value));
