@@ -264,3 +264,22 @@ func ExampleNewReducing() {
 	// apple, on average 3.0
 	// apple, on average 3.0
 }
+
+// A window leaves out all but its last two records.
+func ExampleWindowedStream_Evictor() {
+	test := tidemilltest.Start(&testing.T{}, func(job *tidemill.Job) error {
+		readings := tidemill.Source[Reading](job, "readings", tidemill.JSON()).EventTime("at", tidemill.Monotonic())
+		windows := tidemill.KeyBy[string](readings, "sensor").Window(tidemill.Tumbling(10 * time.Second))
+		tidemill.ProcessWindow(windows.Evictor(tidemill.AllButLast[Reading](2)), "last-two",
+			func(w tidemill.Window[string], readings []Reading, out *tidemill.Emitter[string]) {
+				out.Emit(fmt.Sprint(w.Key(), " at last: ", readings[0].Celsius, " and ", readings[1].Celsius))
+			}).Sink("last", tidemill.Text())
+		return nil
+	})
+	for n := range 4 {
+		test.Push("readings", Reading{Sensor: "cellar", Celsius: float64(20 + n), At: int64(n)})
+	}
+	test.Finish()
+	fmt.Println(test.SinkLines("last"))
+	// Output: [cellar at last: 22 and 23]
+}

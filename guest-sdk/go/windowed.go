@@ -15,6 +15,7 @@ import (
 type WindowedStream[K, T any] struct {
 	keyed   *KeyedStream[K, T]
 	windows Windows
+	evictor *Evictor[T]
 }
 
 // WindowCount is how many records a key has in a window: what [WindowedStream.Count] gives.
@@ -154,6 +155,9 @@ func WindowReduce[K, T any](windowed *WindowedStream[K, T], name string, f func(
 func ProcessWindow[K, T, Out any](
 	windowed *WindowedStream[K, T], name string, f func(window Window[K], records []T, out *Emitter[Out]),
 ) *Stream[Out] {
+	if windowed.evictor != nil {
+		return processEvicting(windowed, name, f)
+	}
 	buffering := &runtime.Buffering[T]{Lists: runtime.NewListTable[T](&runtime.Cursor{}, windowed.keyed.stream.layout)}
 	return guestWindow(windowed, name, buffering, func(window func() Window[K], out *Emitter[Out]) {
 		buffering.Done = func(records []T) { f(window(), records, out) }
@@ -260,6 +264,12 @@ func addWindow[Out, K, T any](
 	}
 	body := &plan.Window{
 		Key: fields, Assigner: w.windows.assigner, Domain: w.windows.domain, LatenessMs: w.windows.latenessMs, Trigger: w.windows.trigger, Compute: compute, State: states,
+	}
+	if w.evictor != nil {
+		body.Evictor = &w.evictor.plan
+		if len(states) == 0 || states[0].Kind != plan.List {
+			g.fault("window %q keeps an aggregate and no records, so it has no evictor: use ProcessWindow", name)
+		}
 	}
 	operator := &plan.Operator{Name: name, Kind: plan.Kind{Window: body}, Inputs: []plan.Input{w.keyed.stream.keyedInput()}}
 	stream := added[Out](g, operator, guest, layout, columns)

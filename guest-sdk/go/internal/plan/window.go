@@ -195,8 +195,13 @@ type Evictor struct {
 // Evict is which records are taken out: one of its fields is set, or none where the guest chooses.
 type Evict struct {
 	Count *Records
-	Time  *Span
+	Time  *Age
 	Delta *Delta
+}
+
+// Age is how much older than the latest record the others may be.
+type Age struct {
+	Ms int64 `json:"ms"`
 }
 
 // Delta takes out what differs from the last record by so much.
@@ -234,7 +239,7 @@ func (e *Evict) UnmarshalJSON(text []byte) error {
 		case "count":
 			e.Count = new(Records)
 		case "time":
-			e.Time = new(Span)
+			e.Time = new(Age)
 		case "delta":
 			e.Delta = new(Delta)
 		default:

@@ -91,7 +91,7 @@ func gather[T any](exits *Exits, to *Buffering[T], reader *record.Reader[T], b b
 			row = int(rows[i])
 		}
 		exits.row(row)
-		to.Add(slot, reader.At(row))
+		to.Add(slot, reader.At(row), 0)
 	}
 }
 

@@ -12,8 +12,8 @@ type Compute[T, Acc any] interface {
 	Table() Table
 	// At gives the accumulator of a slot, and whether there is one.
 	At(slot uint32) (*Acc, bool)
-	// Add adds a record to the accumulator of a slot.
-	Add(slot uint32, record *T)
+	// Add adds a record of this event time to the accumulator of a slot.
+	Add(slot uint32, record *T, time int64)
 	// MergeInto adds an accumulator to another, which may be none yet.
 	MergeInto(into *Acc, present bool, from *Acc)
 	// MergeSlots adds what a slot holds to another and empties it.
@@ -127,13 +127,14 @@ func (h *windowedHead[K, T, Acc, Out]) Process(_ uint32, _ Moment, b block.Block
 	}
 	h.operator.Slots.reserve(slots)
 	h.exits.call.Operator = h.operator.ID
+	times := b.Times()
 	for i, slot := range slots {
 		row := i
 		if len(rows) > 0 {
 			row = int(rows[i])
 		}
 		h.exits.row(row)
-		h.operator.Compute.Add(slot, h.reader.At(row))
+		h.operator.Compute.Add(slot, h.reader.At(row), times[row])
 	}
 }
 
@@ -147,8 +148,17 @@ func (h *windowedHead[K, T, Acc, Out]) Fire(_ Moment, b block.Block, offsets, sl
 func (h *windowedHead[K, T, Acc, Out]) fire(slots []uint32) {
 	compute := h.operator.Compute
 	if len(slots) == 1 {
-		if acc, present := compute.At(slots[0]); present {
-			compute.Finish(acc)
+		acc, present := compute.At(slots[0])
+		if !present {
+			return
+		}
+		evicting, does := compute.(evicts)
+		if does {
+			evicting.evict(slots[0], false)
+		}
+		compute.Finish(acc)
+		if does {
+			evicting.evict(slots[0], true)
 		}
 		return
 	}
@@ -191,7 +201,7 @@ func (f *Folding[T, Acc]) At(slot uint32) (*Acc, bool) {
 }
 
 // Add adds a record to the accumulator of a slot.
-func (f *Folding[T, Acc]) Add(slot uint32, record *T) {
+func (f *Folding[T, Acc]) Add(slot uint32, record *T, _ int64) {
 	entry := &f.Values.slots[slot]
 	if !entry.present {
 		entry.present = true
@@ -248,7 +258,7 @@ func (l *Buffering[T]) At(slot uint32) (*[]T, bool) {
 }
 
 // Add adds a record to those of a slot.
-func (l *Buffering[T]) Add(slot uint32, record *T) {
+func (l *Buffering[T]) Add(slot uint32, record *T, _ int64) {
 	l.Lists.slots[slot] = append(l.Lists.slots[slot], *record)
 }
 
