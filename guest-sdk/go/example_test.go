@@ -97,9 +97,13 @@ func TestTheReadmeShowsThisCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var source strings.Builder
+	for _, file := range []string{"example_test.go", "watermark_test.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
 	}
 	_, rest, found := strings.Cut(string(readme), "```go\n")
 	if !found {
@@ -108,8 +112,8 @@ func TestTheReadmeShowsThisCode(t *testing.T) {
 	for found {
 		var code string
 		code, rest, _ = strings.Cut(rest, "```")
-		if !strings.Contains(string(source), code) {
-			t.Errorf("README.md shows code that example_test.go does not have:\n%s", code)
+		if !strings.Contains(source.String(), code) {
+			t.Errorf("README.md shows code that is not tested:\n%s", code)
 		}
 		_, rest, found = strings.Cut(rest, "```go\n")
 	}

@@ -49,6 +49,8 @@ type keeping struct {
 	watermark int64
 	// greatest event time of a source.
 	greatest int64
+	// asked is when its generator of watermarks was asked last by the clock.
+	asked int64
 }
 
 // output names a port of an operator.
@@ -289,6 +291,10 @@ func (e *engine) observe(id int, rows []cells.Row) {
 	if watermarks == nil || e.only >= 0 {
 		return
 	}
+	if watermarks.Guest != nil {
+		e.show(id, rows)
+		return
+	}
 	for _, row := range rows {
 		e.keeping[id].watermark = max(e.keeping[id].watermark, watermarks.After(row.Time))
 	}
@@ -330,6 +336,7 @@ func (e *engine) setNow(now int64) {
 	for id := range e.instance.Nodes {
 		e.release(id)
 	}
+	e.askByClock()
 }
 
 func (e *engine) release(id int) {
@@ -340,6 +347,7 @@ func (e *engine) release(id int) {
 
 // restart exports the state of an operator, drops it and loads it again: what a restart does.
 func (e *engine) restart(id int) {
+	e.instance.ForgetSplits(uint32(id))
 	if e.instance.Nodes[id].Guest == nil || e.instance.Nodes[id].Guest.State() == nil {
 		return
 	}

@@ -19,6 +19,7 @@ var (
 	message  []byte
 	timers   []timerOp
 	failures []failure
+	marked   mark
 )
 
 // timerOp is a timer-op as the canonical ABI lays it out.
@@ -33,6 +34,12 @@ type timerOp struct {
 type failure struct {
 	row, operator   uint32
 	message, length uint32
+}
+
+// mark is a watermark or none as the canonical ABI lays it out.
+type mark struct {
+	given bool
+	time  int64
 }
 
 // argument is an argument as the canonical ABI lays it out. The addresses lie in memory that the host has filled.
@@ -177,10 +184,10 @@ func exportPurge(operator uint32, slots unsafe.Pointer, count uint32) {
 }
 
 //go:wasmexport tidemill:job/operators@0.2.0#watermark
-func exportWatermark(operator, _ uint32, _ int64, _ unsafe.Pointer, _ uint32) unsafe.Pointer {
+func exportWatermark(operator, split uint32, now int64, block unsafe.Pointer, length uint32) unsafe.Pointer {
 	defer guard()
-	instance.Watermark(operator)
-	return nil
+	marked.time, marked.given = instance.Watermark(operator, split, now, list[byte](block, length))
+	return unsafe.Pointer(&marked)
 }
 
 //go:wasmexport tidemill:job/operators@0.2.0#migrate-state

@@ -113,12 +113,6 @@ func (i *Instance) Trigger(operator uint32) {
 	panic("the host asked the trigger of a window that has none of its own")
 }
 
-// Watermark is not to be asked for.
-func (i *Instance) Watermark(operator uint32) {
-	i.call.Operator = operator
-	panic("the host asked for a watermark of an operator that makes none of its own")
-}
-
 // MigrateState says that no state of an earlier version is turned into today's.
 func (i *Instance) MigrateState(operator uint32) error {
 	return fmt.Errorf("operator %d does not say that it migrates state", operator)
