@@ -998,6 +998,8 @@ typedef struct node {
     const char *format, *url, *tag, *time;
     tdm_watermarks watermarks;
     bool has_watermarks;
+    /* What the generator of watermarks remembers of each split (split). */
+    buffer splits;
     /* Operators with a key: one per input, but for a broadcast one behind them. */
     key *keys;
     size_t keys_len;
@@ -1334,8 +1336,12 @@ tdm_trigger tdm_purging(tdm_trigger trigger) {
     return trigger;
 }
 
-tdm_watermarks tdm_monotonic(void) { return (tdm_watermarks){false, 0}; }
-tdm_watermarks tdm_out_of_order(int64_t bound) { return (tdm_watermarks){true, bound}; }
+tdm_watermarks tdm_monotonic(void) { return (tdm_watermarks){.bounded = false}; }
+tdm_watermarks tdm_out_of_order(int64_t bound) { return (tdm_watermarks){.bounded = true, .bound = bound}; }
+tdm_watermarks tdm_generated_by(const tdm_generator *generator) { return (tdm_watermarks){.generator = generator}; }
+tdm_watermarks tdm_generated_by_clock(const tdm_generator *generator, int64_t every) {
+    return (tdm_watermarks){.generator = generator, .by_clock = true, .every = every};
+}
 tdm_format tdm_json(const char *url) { return (tdm_format){"json", url}; }
 tdm_format tdm_csv(const char *url) { return (tdm_format){"csv", url}; }
 tdm_format tdm_lines(const char *url) { return (tdm_format){"text", url}; }
@@ -1373,6 +1379,11 @@ tdm_stream tdm_event_time_field(tdm_stream source, const char *name, tdm_waterma
     if (n->kind != SOURCE) {
         note(source.job, "\"%s\" is no source: its records get an event time by tdm_assign_event_time", n->name);
         return source;
+    }
+    if (watermarks.generator) {
+        note(source.job,
+            "\"%s\" is a source, which makes no watermarks by a generator: leave its time out and put tdm_assign_event_time behind it",
+            n->name);
     }
     n->time = arena_string(&source.job->instance->plan, name);
     n->watermarks = watermarks;
@@ -1424,6 +1435,13 @@ tdm_stream tdm_add_flat_map(tdm_stream stream, const char *name, const tdm_flat_
 tdm_stream tdm_add_timestamps(tdm_stream stream, const char *name, const tdm_number_function *number, tdm_watermarks watermarks) {
     tdm_stream out = add_stateless(stream, name, TIMESTAMPS, &number->function, number->function.in, (schema){NULL, 0});
     node_of(out)->watermarks = watermarks;
+    const tdm_generator *generator = watermarks.generator;
+    if (generator && !same_record(generator->in, number->function.in)) {
+        note(stream.job, "the generator %s of \"%s\" is for %s, but the times are of %s", generator->name, node_of(out)->name,
+            generator->in->name, number->function.in->name);
+    }
+    if (watermarks.by_clock && !generator->on_periodic)
+        note(stream.job, "%s of \"%s\" gives nothing by the clock: use tdm_generated", generator->name, node_of(out)->name);
     return out;
 }
 
@@ -2060,7 +2078,9 @@ static void json_schema(buffer *b, const tdm_column *columns, size_t count) {
 }
 
 static void json_watermarks(buffer *b, tdm_watermarks w) {
-    if (w.bounded) append_format(b, "{\"bounded\":{\"ms\":%lld}}", (long long)w.bound);
+    if (w.generator && w.by_clock) append_format(b, "{\"guest\":{\"every-ms\":%lld}}", (long long)w.every);
+    else if (w.generator) append_string(b, "{\"guest\":{}}");
+    else if (w.bounded) append_format(b, "{\"bounded\":{\"ms\":%lld}}", (long long)w.bound);
     else append_string(b, "\"monotonic\"");
 }
 
@@ -3577,11 +3597,24 @@ static void free_chain(chain *c) {
     free(c);
 }
 
+/* What a generator of watermarks remembers of a split. */
+typedef struct split {
+    uint32_t number;
+    void *self;
+} split;
+
+static void free_splits(node *n) {
+    split *all = (split *)(void *)n->splits.at;
+    for (size_t i = 0; i < n->splits.len / sizeof *all; i++) free(all[i].self);
+    release(&n->splits);
+}
+
 void tdm_instance_free(tdm_instance *instance) {
     if (!instance) return;
     for (size_t i = 0; i < instance->chains_len; i++) free_chain(instance->chains[i]);
     for (size_t i = 0; i < instance->nodes_len; i++) {
         node *n = instance->nodes[i];
+        free_splits(n);
         for (size_t p = 0; p < n->ports_len; p++) free_builder(&n->ports[p].builder);
         for (size_t t = 0; t < n->tables_len; t++) free_table(&n->tables[t]);
         release(&n->swept[0]);
@@ -4170,6 +4203,49 @@ void tdm_drop_state(tdm_instance *instance, uint32_t id, tdm_numbers slots) {
 
 void tdm_purge(tdm_instance *instance, uint32_t id, tdm_numbers slots) { tdm_drop_state(instance, id, slots); }
 
+/* What the generator remembers of a split; all zero when it is new. */
+static void *self_of(node *n, uint32_t number) {
+    const split *all = (const split *)(const void *)n->splits.at;
+    for (size_t i = 0; i < n->splits.len / sizeof *all; i++) {
+        if (all[i].number == number) return all[i].self;
+    }
+    size_t size = n->watermarks.generator->size;
+    split one = {number, checked(calloc(1, size ? size : 1))};
+    append(&n->splits, &one, sizeof one);
+    return one.self;
+}
+
+bool tdm_generate(tdm_instance *instance, uint32_t id, uint32_t number, int64_t now, tdm_bytes bytes, int64_t *watermark) {
+    node *n = guest(instance, id);
+    begin_state(instance, n);
+    const tdm_generator *generator = n->kind == TIMESTAMPS ? n->watermarks.generator : NULL;
+    if (!generator) tdm_abort("the host asks for a watermark of operator \"%s\", which makes none of its own", n->name);
+    void *self = self_of(n, number);
+    bool given = false;
+    if (!bytes.len) given = generator->on_periodic && generator->on_periodic(self, now, watermark);
+    block b = {0};
+    column *columns = arena_zeroed(&instance->scratch, (generator->in->count + 1) * sizeof *columns);
+    void *record = arena_zeroed(&instance->scratch, generator->in->size);
+    if (bytes.len) {
+        expect(open_block(&b, bytes));
+        expect(open_record(&b, generator->in, 0, false, columns));
+    }
+    for (uint32_t row = 0; row < b.rows; row++) {
+        int64_t said;
+        instance->row = row;
+        instance->has_row = true;
+        read_record(generator->in, columns, row, record);
+        if (!generator->on_event(self, record, time_of(&b, row), &said)) continue;
+        if (!given || said > *watermark) *watermark = said;
+        given = true;
+    }
+    instance->has_row = false;
+    end_state(instance);
+    return given;
+}
+
+void tdm_forget_splits(tdm_instance *instance, uint32_t id) { free_splits(guest(instance, id)); }
+
 /* ==== 14 the component ======================================================================================== */
 
 #ifdef __wasm__
@@ -4189,6 +4265,12 @@ typedef struct result {
 
 _Static_assert(sizeof(tdm_argument) == 16 && sizeof(tdm_failure) == 16 && sizeof(tdm_outcome) == 32 && sizeof(result) == 12,
     "as wasm32 lays them out");
+typedef struct mark {
+    uint8_t given;
+    int64_t time;
+} mark;
+
+_Static_assert(sizeof(mark) == 16 && offsetof(mark, time) == 8, "as wasm32 lays them out");
 _Static_assert(sizeof(tdm_timer_op) == 24 && offsetof(tdm_timer_op, time) == 16, "as wasm32 lays them out");
 
 static tdm_instance *the_instance;
@@ -4319,6 +4401,14 @@ EXPORT("purge") void component_purge(uint32_t id, const uint32_t *slots, size_t 
     give_back(slots, len);
 }
 
+EXPORT("watermark") const mark *component_watermark(uint32_t id, uint32_t number, int64_t now, const uint8_t *bytes, size_t len) {
+    static mark answer;
+    answer.given = tdm_generate(the_instance, id, number, now, (tdm_bytes){bytes, len}, &answer.time);
+    give_back(bytes, len);
+    flush_lines();
+    return &answer;
+}
+
 /* What the plans of this SDK never ask for. */
 
 EXPORT("trigger")
@@ -4327,11 +4417,6 @@ const void *component_trigger(uint32_t id, uint32_t event, int64_t watermark, in
     (void)event, (void)watermark, (void)now, (void)windows, (void)windows_len, (void)slots, (void)slots_len;
     (void)records, (void)records_len, (void)rows, (void)rows_len;
     tdm_abort_at(NULL, 0, "the host asks the trigger of operator %u, which has none of its own", id);
-}
-
-EXPORT("watermark") const void *component_watermark(uint32_t id, uint32_t split, int64_t now, const uint8_t *bytes, size_t len) {
-    (void)split, (void)now, (void)bytes, (void)len;
-    tdm_abort_at(NULL, 0, "the host asks for a watermark of operator %u, which makes none of its own", id);
 }
 
 EXPORT("migrate-state")

@@ -634,15 +634,64 @@ tdm_stream tdm_tagged_source(tdm_job *job, const char *name, const char *tag, td
 #define tdm_variant(source, value, T) tdm_add_variant(source, value, &T##_record)
 tdm_stream tdm_add_variant(tdm_stream source, const char *value, const tdm_record *record);
 
-/* Watermarks: the greatest event time so far minus a bound, minus a millisecond. */
+/* Watermarks that the job makes itself: what TDM_GENERATOR, TDM_PUNCTUATED and TDM_PERIODIC make. Each split of a source (a file, a
+ * partition, a connection) has a `self` of its own, all zero at first. Records, and views in them, are lent until the function returns:
+ * what `self` is to remember of a text is copied into it. It is no state: after a restart from a checkpoint every split begins anew, and
+ * event time stays where it was until that has caught up. */
+typedef struct tdm_generator {
+    /* For errors. */
+    const char *name;
+    const tdm_record *in;
+    size_t size;
+    /* Sees a record and its event time; true where it gives a watermark behind it: no record of that time or before is expected any more.
+     * The host asks once for each block of records: the greatest that was given within it counts, behind the block. One that is lower than
+     * before changes nothing. */
+    bool (*on_event)(void *self, const void *in, int64_t time, int64_t *watermark);
+    /* Is asked every so often where tdm_generated_every says so, at the processing time `now`; not while the split is idle. */
+    bool (*on_periodic)(void *self, int64_t now, int64_t *watermark);
+} tdm_generator;
+/* bool on_event(SELF *self, const IN *in, int64_t time, int64_t *watermark), bool on_periodic(SELF *self, int64_t now, int64_t *watermark);
+ * gives the generator `name`. */
+#define TDM_GENERATOR(name, IN, SELF, on_event, on_periodic) \
+    static bool name##_on_event_(void *self, const void *in, int64_t time, int64_t *watermark) { \
+        return on_event((SELF *)self, (const IN *)in, time, watermark); \
+    } \
+    static bool name##_on_periodic_(void *self, int64_t now, int64_t *watermark) { return on_periodic((SELF *)self, now, watermark); } \
+    static const tdm_generator name##_generator TDM_UNUSED_ = {#name, &IN##_record, sizeof(SELF), name##_on_event_, name##_on_periodic_}
+/* Watermarks that records bring: bool fn(const IN *in, int64_t time, int64_t *watermark). */
+#define TDM_PUNCTUATED(fn, IN) \
+    static bool fn##_on_event_(void *self, const void *in, int64_t time, int64_t *watermark) { \
+        (void)self; \
+        return fn((const IN *)in, time, watermark); \
+    } \
+    static const tdm_generator fn##_generator TDM_UNUSED_ = {#fn, &IN##_record, 0, fn##_on_event_, NULL}
+/* Watermarks by the clock: void see(SELF *self, const IN *in, int64_t time) notes what it wants, and on_periodic is as above. */
+#define TDM_PERIODIC(name, IN, SELF, see, on_periodic) \
+    static bool name##_see_(SELF *self, const IN *in, int64_t time, int64_t *watermark) { \
+        (void)watermark; \
+        see(self, in, time); \
+        return false; \
+    } \
+    TDM_GENERATOR(name, IN, SELF, name##_see_, on_periodic)
+
+/* Watermarks: the greatest event time so far minus a bound, minus a millisecond; or what a generator gives. */
 typedef struct tdm_watermarks {
     bool bounded;
     int64_t bound;
+    const tdm_generator *generator;
+    bool by_clock;
+    int64_t every;
 } tdm_watermarks;
 /* Event times never fall. */
 tdm_watermarks tdm_monotonic(void);
 /* Records come at most `bound` late. */
 tdm_watermarks tdm_out_of_order(int64_t bound);
+/* As a generator says, by its name: behind each block of records, and every so often of processing time besides. For
+ * tdm_assign_event_time. */
+#define tdm_generated(name) tdm_generated_by(&name##_generator)
+#define tdm_generated_every(name, span) tdm_generated_by_clock(&name##_generator, span)
+tdm_watermarks tdm_generated_by(const tdm_generator *generator);
+tdm_watermarks tdm_generated_by_clock(const tdm_generator *generator, int64_t every);
 /* Says which field of a source holds the event time, in milliseconds since 1970 in UTC. By name: of every variant of a tagged source, even
  * one that the job does not read. */
 tdm_stream tdm_event_time(tdm_stream source, tdm_field_of field, tdm_watermarks watermarks);
@@ -988,6 +1037,10 @@ tdm_bytes tdm_export_state(tdm_instance *instance, uint32_t operator_id, tdm_num
 /* NULL, or what is wrong with the block. */
 const char *tdm_import_state(tdm_instance *instance, uint32_t operator_id, tdm_numbers slots, tdm_bytes block);
 void tdm_drop_state(tdm_instance *instance, uint32_t operator_id, tdm_numbers slots);
+/* Shows a block of a split to its generator of watermarks, or asks that by the clock where the block is empty; true where there is one. */
+bool tdm_generate(tdm_instance *instance, uint32_t operator_id, uint32_t split, int64_t now, tdm_bytes block, int64_t *watermark);
+/* Lets the generators of an operator, where it has any, begin anew, as in a fresh instance. */
+void tdm_forget_splits(tdm_instance *instance, uint32_t operator_id);
 
 /* A column by name and type: what a schema is made of. */
 typedef struct tdm_column {

@@ -537,6 +537,8 @@ typedef struct op {
     bool purges;
     int64_t watermark;
     int64_t greatest;
+    /* When its generator of watermarks was asked last by the clock. */
+    int64_t asked;
 } op;
 
 struct tdm_test {
@@ -1006,6 +1008,27 @@ static int64_t watermark_of(const tdm_json_value *watermarks, int64_t time) {
     return time < INT64_MIN + bound + 1 ? INT64_MIN : time - bound - 1;
 }
 
+/* What the plan says of the generator of watermarks of an operator that has one. */
+static const tdm_json_value *generator_of(const op *o) { return is(o, "timestamps") ? kind_spec(o, "guest") : NULL; }
+
+/* Shows the generator a block, or asks it by the clock; false when the job's code trapped. */
+static bool generate(tdm_test *t, size_t id, tdm_bytes block) {
+    if (setjmp(t->trap)) return false;
+    int64_t watermark;
+    /* The kit's sources have one split. */
+    bool given = tdm_generate(t->instance, (uint32_t)id, 0, t->now, block, &watermark);
+    if (given && watermark > t->ops[id].watermark) t->ops[id].watermark = watermark;
+    return true;
+}
+
+static void mark(tdm_test *t, size_t id, tdm_bytes block) {
+    if (t->dead) return;
+    t->calling = true;
+    bool fine = generate(t, id, block);
+    t->calling = false;
+    if (!fine) fail(t, t->report);
+}
+
 /* Does what a call asked for and carries on what it emitted. */
 static void settle(tdm_test *t, size_t id, const tdm_outcome *outcome, const row *one) {
     op *o = &t->ops[id];
@@ -1030,13 +1053,14 @@ static void settle(tdm_test *t, size_t id, const tdm_outcome *outcome, const row
         output *out = &from->outputs[all[i].port];
         rows emitted = decode(&t->parts, &out->shape, all[i].block);
         for (size_t k = 0; k < emitted.len; k++) {
-            if (strcmp(from->kind, "timestamps") == 0 && t->only == SIZE_MAX) {
+            if (strcmp(from->kind, "timestamps") == 0 && t->only == SIZE_MAX && !generator_of(from)) {
                 int64_t watermark = watermark_of(from->spec, emitted.at[k].time);
                 if (watermark > from->watermark) from->watermark = watermark;
             }
             carry(t, all[i].operator_id, out->name, emitted.at[k]);
         }
         free(emitted.at);
+        if (generator_of(from)) mark(t, all[i].operator_id, all[i].block);
     }
 }
 
@@ -1713,6 +1737,18 @@ static void raise_watermark(tdm_test *t, size_t id, int64_t watermark) {
     spread(t);
 }
 
+/* Asks the generators of watermarks that are due by the clock. */
+static void ask_by_clock(tdm_test *t) {
+    for (size_t id = 0; id < t->len; id++) {
+        op *o = &t->ops[id];
+        const tdm_json_value *every = tdm_json_get(generator_of(o), "every-ms");
+        if (!every || t->now - o->asked < number_of(every, 0) || (t->only != SIZE_MAX && t->only != id)) continue;
+        o->asked = t->now;
+        mark(t, id, (tdm_bytes){NULL, 0});
+        raise_watermark(t, id, o->watermark);
+    }
+}
+
 static op *source_of(tdm_test *t, const char *name, size_t *id) {
     *id = find_op(t, name);
     if (strcmp(t->ops[*id].kind, "source") != 0) give_up("\"%s\" is no source", name);
@@ -1839,7 +1875,18 @@ void tdm_test_watermark(tdm_test *t, int64_t watermark) { raise_watermark(t, tes
 void tdm_test_set_now(tdm_test *t, int64_t now) {
     if (now > t->now) t->now = now;
     for (size_t id = 0; id < t->len; id++) release(t, id);
+    ask_by_clock(t);
 }
+
+void tdm_test_show_record(tdm_test *t, int64_t time, const tdm_record *type, const void *record) {
+    size_t id = tested(t, NULL);
+    if (!generator_of(&t->ops[id])) give_up("operator \"%s\" has no generator of watermarks", t->ops[id].name);
+    const shape *s = port_shape(t, id, "out");
+    row one = row_of(&t->parts, s, type, record, time);
+    mark(t, id, kept_block(t, s, &one));
+}
+
+int64_t tdm_test_watermark_of(const tdm_test *t, const char *operator_name) { return t->ops[tested(t, operator_name)].watermark; }
 
 void tdm_test_finish(tdm_test *t) {
     for (size_t id = 0; id < t->len; id++) {
@@ -1850,6 +1897,7 @@ void tdm_test_finish(tdm_test *t) {
 void tdm_test_restart(tdm_test *t) {
     for (size_t id = 0; id < t->len && !t->dead; id++) {
         op *o = &t->ops[id];
+        if (generator_of(o)) tdm_forget_splits(t->instance, (uint32_t)id);
         if (!o->guest || !o->slots.len) continue;
         uint32_t *slots = keep(&t->parts, o->slots.len * sizeof *slots), operator_id = (uint32_t)id;
         size_t count = 0;
@@ -2015,6 +2063,23 @@ tdm_test *tdm_test_process_of(const tdm_process *process, const tdm_record *key)
     one_process = process;
     one_key_record = key;
     return start(process_job, "process", NULL, 0);
+}
+
+static tdm_watermarks one_watermarks;
+
+/* The test gives the times. */
+static tdm_status watermarks_job(tdm_job *job) {
+    static tdm_number_function times;
+    const tdm_record *in = one_watermarks.generator->in;
+    times = (tdm_number_function){{in, &int64_t_record, no_key, {NULL}}};
+    tdm_add_timestamps(tdm_add_source(job, "source", in, tdm_json(NULL)), "times", &times, one_watermarks);
+    return TDM_OK;
+}
+
+tdm_test *tdm_test_watermarks(tdm_watermarks watermarks) {
+    if (!watermarks.generator) give_up("these watermarks follow a rule of the host's, and have no generator to test");
+    one_watermarks = watermarks;
+    return start(watermarks_job, "times", NULL, 0);
 }
 
 void tdm_test_free(tdm_test *t) {

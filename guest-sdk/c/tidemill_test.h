@@ -64,6 +64,8 @@ tdm_test *tdm_test_function(const tdm_function *function, const char *kind);
 /* A process function alone, keyed by KEY. */
 #define tdm_test_process(process, KEY) tdm_test_process_of(process, &KEY##_record)
 tdm_test *tdm_test_process_of(const tdm_process *process, const tdm_record *key);
+/* Watermarks that the job makes itself, as tdm_assign_event_time takes them, of one split. */
+tdm_test *tdm_test_watermarks(tdm_watermarks watermarks);
 void tdm_test_free(tdm_test *test);
 
 /* ---- Records and time. ---- */
@@ -87,6 +89,9 @@ bool tdm_test_expect_lines(tdm_test *test, const char *sink, const char *text, c
     tdm_test_give_record(test, input, time, &KEY##_record, TDM_CHECKED_(KEY, key), &T##_record, &(const T){__VA_ARGS__})
 void tdm_test_give_record(
     tdm_test *test, size_t input, int64_t time, const tdm_record *key_type, const void *key, const tdm_record *type, const void *record);
+/* Shows the generator of tdm_test_watermarks a record with its event time. */
+#define tdm_test_show(test, time, T, ...) tdm_test_show_record(test, time, &T##_record, &(const T){__VA_ARGS__})
+void tdm_test_show_record(tdm_test *test, int64_t time, const tdm_record *type, const void *record);
 /* Raises the watermark of the one operator. */
 void tdm_test_watermark(tdm_test *test, int64_t watermark);
 /* Sets the processing time. */
@@ -108,6 +113,8 @@ const char *const *tdm_test_sink_lines(tdm_test *test, const char *name, size_t 
     ((const T *)tdm_test_output_as(test, operator_name, port, &T##_record, count, times))
 const void *tdm_test_output_as(
     tdm_test *test, const char *operator_name, const char *port, const tdm_record *type, size_t *count, const int64_t **times);
+/* The watermark of an operator (NULL: of the one that is tested); the least int64_t before the first. */
+int64_t tdm_test_watermark_of(const tdm_test *test, const char *operator_name);
 /* The timers that are set in the operator, the earliest first: `name@time name@time`. */
 const char *tdm_test_timers(tdm_test *test, const char *operator_name);
 /* Why records were refused, one reason a line, where the job goes on; and what was logged. */
