@@ -20,6 +20,7 @@ var cases = map[string]func(*tidemill.Job){
 	"windows-count":    windowsCount,
 	"windows-triggers": windowsTriggers,
 	"windows-day":      windowsDay,
+	"watermarks":       watermarks,
 	"state-ttl":        stateTTL,
 	"map":              figureMap,
 	"keyed-count":      figureKeyedCount,
