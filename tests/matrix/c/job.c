@@ -16,6 +16,7 @@ static tdm_status matrix(tdm_job *job) {
         {"joins", joins_case},
         {"broadcast", broadcast_case},
         {"failures", failures_case},
+        {"watermarks", watermarks_case},
         {"windows-count", windows_count_case},
         {"windows-triggers", windows_triggers_case},
         {"windows-day", windows_day_case},

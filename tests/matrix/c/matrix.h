@@ -11,6 +11,7 @@ void state_case(tdm_job *job);
 void joins_case(tdm_job *job);
 void broadcast_case(tdm_job *job);
 void failures_case(tdm_job *job);
+void watermarks_case(tdm_job *job);
 void windows_count_case(tdm_job *job);
 void windows_triggers_case(tdm_job *job);
 void windows_day_case(tdm_job *job);
