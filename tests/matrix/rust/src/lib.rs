@@ -10,6 +10,7 @@ mod sessions;
 mod side_outputs;
 mod state;
 mod state_ttl;
+mod watermarks;
 mod windows_count;
 mod windows_day;
 mod windows_triggers;
@@ -17,7 +18,7 @@ mod windows_triggers;
 use tidemill::prelude::*;
 
 /// The cases, by name.
-const CASES: [(&str, fn(&mut Job) -> Result); 13] = [
+const CASES: [(&str, fn(&mut Job) -> Result); 14] = [
     ("sessions", sessions::case),
     ("side-outputs", side_outputs::case),
     ("errors", errors::case),
@@ -29,6 +30,7 @@ const CASES: [(&str, fn(&mut Job) -> Result); 13] = [
     ("windows-triggers", windows_triggers::case),
     ("state-ttl", state_ttl::case),
     ("windows-day", windows_day::case),
+    ("watermarks", watermarks::case),
     ("map", figures::map),
     ("keyed-count", figures::keyed_count),
 ];
