@@ -79,6 +79,7 @@ from .stream import (
 )
 from .time import Watermarks, days, hours, millis, minutes, monotonic, out_of_order, seconds, to_ms
 from .ttl import Ttl
+from .watermark import Generated, WatermarkGenerator, generator, periodic, punctuated
 from .window import (
     Window,
     Windows,
@@ -109,6 +110,7 @@ __all__ = [
     "Emit",
     "Error",
     "EventTimer",
+    "Generated",
     "Job",
     "JobError",
     "JoinResults",
@@ -135,6 +137,7 @@ __all__ = [
     "TimerEvent",
     "Ttl",
     "Value",
+    "WatermarkGenerator",
     "Watermarks",
     "Window",
     "WindowCount",
@@ -149,6 +152,7 @@ __all__ = [
     "calendar_days",
     "days",
     "evictors",
+    "generator",
     "global_window",
     "hours",
     "job",
@@ -157,6 +161,8 @@ __all__ = [
     "minutes",
     "monotonic",
     "out_of_order",
+    "periodic",
+    "punctuated",
     "record",
     "records",
     "records_sliding",

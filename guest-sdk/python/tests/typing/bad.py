@@ -17,9 +17,11 @@ from tidemill import (
     ReducingState,
     Ttl,
     Value,
+    WatermarkGenerator,
     Window,
     aggregates,
     evictors,
+    generator,
     monotonic,
     record,
     seconds,
@@ -96,6 +98,11 @@ class EnoughOthers(triggers.TriggerFunction[Other, int]):
         return 5  # type: ignore[return-value]
 
 
+class MarksOfOthers(WatermarkGenerator[Other]):
+    def on_event(self, other: Other, time: int) -> int | None:
+        return "noon"  # type: ignore[return-value]
+
+
 def apart(row: tuple[Reading, Other]) -> str:
     return row[0].sensor
 
@@ -107,6 +114,8 @@ def refused(job: Job) -> None:
     source.filter("a", lambda reading: reading.missing)  # type: ignore[attr-defined]
     source.flat_map("b", lambda reading: 5)  # type: ignore[arg-type, return-value]
     source.union("c", job.source("others", Other))  # type: ignore[arg-type]
+    source.event_time(Reading.at, generator(MarksOfOthers))  # type: ignore[arg-type]
+    source.assign_event_time("q", lambda reading: reading.at, generator(MarksOfOthers))  # type: ignore[arg-type]
     source.window(tumbling(seconds(1)))  # type: ignore[attr-defined]
     source.process("d", Watch())  # type: ignore[attr-defined]
     source.on_error("ignore")  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from tidemill import (
     DeadLetter,
     Emit,
     EventTimer,
+    Generated,
     Job,
     JoinResults,
     Json,
@@ -36,6 +37,7 @@ from tidemill import (
     Stream,
     Ttl,
     Value,
+    WatermarkGenerator,
     Window,
     WindowCount,
     WindowedStream,
@@ -45,9 +47,12 @@ from tidemill import (
     aggregates,
     calendar_days,
     evictors,
+    generator,
     global_window,
     job,
     out_of_order,
+    periodic,
+    punctuated,
     record,
     records,
     records_sliding,
@@ -57,7 +62,7 @@ from tidemill import (
     triggers,
     tumbling,
 )
-from tidemill.testing import JobTest, OperatorTest, ProcessTest
+from tidemill.testing import JobTest, OperatorTest, ProcessTest, WatermarkTest
 
 
 @record
@@ -177,6 +182,19 @@ def apart(row: tuple[Reading, Average | None, Reading]) -> str:
     return reading.sensor + other.sensor
 
 
+class Marks(WatermarkGenerator[Reading]):
+    def on_event(self, reading: Reading, time: int) -> int | None:
+        return None
+
+
+def mark(reading: Reading, time: int) -> int | None:
+    return time if reading.celsius > 0 else None
+
+
+def latest(noted: int, reading: Reading, time: int) -> int:
+    return max(noted, time)
+
+
 @job
 def everything(job: Job) -> None:
     source = job.source("readings", Reading, default="stdin:").event_time(Reading.at, out_of_order(seconds(2)))
@@ -221,6 +239,12 @@ def everything(job: Job) -> None:
     assert_type(limited, WithBroadcast[str, Reading, Average])
     assert_type(limited.process("o", Limited()), Processed[int])
     assert_type(source.connect_broadcast(results), WithBroadcast[tuple[()], Reading, Average])
+    marked = punctuated(mark)
+    assert_type(marked, Generated[Reading])
+    assert_type(source.assign_event_time("v", lambda reading: reading.at, marked), Stream[Reading])
+    source.assign_event_time("w", lambda reading: reading.at, punctuated(lambda reading, time: reading.at))
+    source.assign_event_time("x", lambda reading: reading.at, periodic(seconds(1), int, latest, lambda noted, now: noted - 1))
+    source.assign_event_time("y", lambda reading: reading.at, generator(Marks, every=seconds(1)))
     left, right = keyed.side("l"), averages.side("r")
     assert_type(left, Side[str, Reading])
     assert_type(right.optional(), "Side[str, Average | None]")
@@ -241,4 +265,5 @@ def everything(job: Job) -> None:
 def kit() -> None:
     assert_type(JobTest(everything).sink("a", Reading), "list[Reading]")
     assert_type(OperatorTest(everything, "l").output(Average), "list[tuple[Average, int]]")
+    assert_type(WatermarkTest(punctuated(mark)).watermark, "int | None")
     assert_type(ProcessTest(Watch()).output(), "list[tuple[Average, int]]")

@@ -25,6 +25,8 @@ from tidemill import (
     minutes,
     monotonic,
     out_of_order,
+    periodic,
+    punctuated,
     record,
     records,
     records_sliding,
@@ -290,6 +292,16 @@ def living(job: Job) -> None:
     readings(job).key_by(Reading.sensor).process("watch", Living()).sink("out")
 
 
+def marked(job: Job) -> None:
+    timed = job.source("readings", Reading).assign_event_time("timed", lambda r: r.at, punctuated(lambda r, at: None))
+    averaged(tens(timed), "average").sink("out")
+
+
+def clocked(job: Job) -> None:
+    watermarks = periodic(millis(200), int, lambda n, r, at: n, lambda n, now: n)
+    job.source("readings", Reading).assign_event_time("timed", lambda r: r.at, watermarks).sink("out")
+
+
 JOBS: dict[str, Callable[[Job], None]] = {
     "sensor average": sensor_average,
     "a source straight into a sink, nothing in event time": lambda job: job.source("readings", Reading).sink("out"),
@@ -309,6 +321,8 @@ JOBS: dict[str, Callable[[Job], None]] = {
     "a temporal join": temporal_join,
     "windows of 0.2.0": windows,
     "state that lives for a time": living,
+    "watermarks of the component's": marked,
+    "watermarks of the component's by the clock": clocked,
 }
 
 UNLIKE = {"windows of 0.2.0": "state", "state that lives for a time": "schema"}
@@ -322,8 +336,6 @@ NOT_SAID = {
     "a co-group": "the SDK calls the sides first and second",
     "broadcast state beside that of a key": "the SDK calls the column of a value value",
     "broadcast state without a key": "a process function emits n:i64 as value:i64",
-    "watermarks of the component's": "watermarks are the host's",
-    "watermarks of the component's by the clock": "watermarks are the host's",
     "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
 }
 

@@ -61,6 +61,13 @@ class Operator:
         """Asks the operator's trigger about windows."""
         raise AssertionError(f"the host asks for a trigger of operator {self.id}, which has none of its own")
 
+    def watermark(self, split: int, now: int, block: Block | None) -> int | None:
+        """The watermark of a split: behind a block that left the operator, or by the clock."""
+        raise AssertionError(f"the host asks for a watermark of operator {self.id}, which makes none of its own")
+
+    def forget_splits(self) -> None:
+        """Lets generators of watermarks begin anew, as in a fresh instance."""
+
     def purge(self, slots: Sequence[int]) -> None:
         """Empties slots of what their windows have gathered."""
         raise AssertionError(f"the host purges windows of operator {self.id}, which has none")

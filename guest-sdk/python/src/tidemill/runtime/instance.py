@@ -127,6 +127,13 @@ class Instance:
             asked = Asked(event, at, Block(windows), slots, Block(records) if records else None, rows)
             return self._operator(operator).trigger(asked)
 
+    def watermark(self, operator: int, split: int, now: int, block: bytes) -> int | None:
+        """Asks for the watermark of a split: behind a block of it, or by the clock where the block is empty."""
+        with self.call.entered():
+            self.call.operator = operator
+            self.call.now = now
+            return self._operator(operator).watermark(split, now, Block(block) if block else None)
+
     def purge(self, operator: int, slots: Sequence[int]) -> None:
         """Empties slots of what their windows have gathered; what a trigger keeps there stays."""
         self._operator(operator).purge(slots)

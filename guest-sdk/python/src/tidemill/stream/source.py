@@ -9,6 +9,7 @@ from ..plan import Output
 from ..record.spec import spec_of
 from ..schema import Type
 from ..time import Watermarks
+from ..watermark import Generated
 from .hints import column_of
 from .stream import Stream
 
@@ -55,6 +56,8 @@ class TaggedSource:
 
 
 def _set_time(graph: Graph, id: int, field: str, watermarks: Watermarks) -> None:
+    if isinstance(watermarks, Generated):
+        raise JobError("a generator sees no record before it is decoded: use assign_event_time, without event_time at the source")
     if not isinstance(watermarks, Watermarks):
         raise JobError(f"watermarks are monotonic() or out_of_order(seconds(2)), not {watermarks!r}")
     details: dict[str, Any] = graph.nodes[id].details

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, overload
 
 from .. import plan
@@ -10,6 +11,7 @@ from ..error import JobError
 from ..plan import Chaining, Format, Input, Node, OnError, Output, Partition
 from ..record.composite import DeadLetter
 from ..record.spec import EMPTY, Spec, pair_of, spec_of
+from ..runtime.generator import GeneratedOperator
 from ..runtime.port import Port
 from ..runtime.stateless import (
     ColumnsOperator,
@@ -24,6 +26,7 @@ from ..runtime.stateless import (
 from ..schema import Column, Schema
 from ..state import key_spec_of
 from ..time import Watermarks
+from ..watermark import Generated
 from ..window import Windows
 from .hints import checked, column_of, given, given_many, hints_of
 
@@ -101,12 +104,21 @@ class Stream(Generic[T]):
         inputs = [stream._input() for stream in (self, *others)]
         return self._add(Node(name, "union", inputs, [Output(self._schema, self._spec)]))
 
-    def assign_event_time(self, name: str, time: Callable[[T], int], watermarks: Watermarks) -> Stream[T]:
+    def assign_event_time(self, name: str, time: Callable[[T], int], watermarks: Watermarks | Generated[T]) -> Stream[T]:
         """Gives each record an event time in milliseconds, from which watermarks follow.
 
-        Prefer ``event_time`` of a source, which costs nothing; this must come directly behind a source.
+        They follow by a rule of the host's or as the job says: see :mod:`tidemill.watermark`. Prefer ``event_time`` of a
+        source, which costs nothing, where the host's rules do; this must come directly behind a source.
         """
-        return self._stateless(name, {"timestamps": watermarks.in_plan}, TimestampsOperator, self._spec, time)
+        if isinstance(watermarks, Generated):
+            make: Callable[..., Stateless] = partial(GeneratedOperator, make=watermarks.make)
+        elif isinstance(watermarks, Watermarks):
+            make = TimestampsOperator
+        else:
+            raise JobError(
+                f"operator {name!r}: watermarks are monotonic(), out_of_order(seconds(2)) or generator(f), not {watermarks!r}"
+            )
+        return self._stateless(name, {"timestamps": watermarks.in_plan}, make, self._spec, time)
 
     @overload
     def key_by(self, field: K, /) -> KeyedStream[K, T]: ...
@@ -234,7 +246,9 @@ class Stream(Generic[T]):
         operator = ColumnsOperator(id, Port(id, 0, pair_of(self._spec, extra), schema, call), call, self._spec, f)
         return self._guest(name, "key-by", self._spec, schema, operator)
 
-    def _stateless(self, name: str, kind: Any, make: type[Stateless], spec: Spec[Any], f: Callable[..., Any]) -> Stream[Any]:
+    def _stateless(
+        self, name: str, kind: Any, make: Callable[..., Stateless], spec: Spec[Any], f: Callable[..., Any]
+    ) -> Stream[Any]:
         if not callable(f):
             raise JobError(f"operator {name!r}: {f!r} is no function")
         id, call = self._graph.next_id, self._graph.call

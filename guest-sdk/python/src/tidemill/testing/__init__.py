@@ -15,7 +15,8 @@ played by a small, slow and simple host of the kit::
         assert test.sink("averages", Average) == [Average("cellar", 21.0, 10_000)]
 """
 
+from .generators import WatermarkTest
 from .operators import OperatorTest, ProcessTest
 from .whole import JobTest
 
-__all__ = ["JobTest", "OperatorTest", "ProcessTest"]
+__all__ = ["JobTest", "OperatorTest", "ProcessTest", "WatermarkTest"]

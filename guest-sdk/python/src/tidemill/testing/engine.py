@@ -17,6 +17,7 @@ from ..record.spec import Spec, spec_of
 from ..runtime import Instance, Level, Moment, Outcome
 from ..runtime.keyed import TIMER
 from ..schema import Column, Schema
+from .generators import SPLIT, Clock
 from .joins import GREATEST, JOINS, LEAST, Joins
 from .keeping import Acc, Bounds, Keeping, Key, field_of, is_record
 from .rows import Row, decoded, encoded, order, row_of
@@ -63,6 +64,7 @@ class Engine:
         self.refused: list[str] = []
         self.only = None if only is None else self.find(only)
         """Only this operator runs."""
+        self.clock = Clock(self)
         self._link()
 
     def _link(self) -> None:
@@ -184,7 +186,7 @@ class Engine:
         for operator, port, block in emitted:
             output = self.nodes[operator].outputs[port]
             left = decoded(block, output.schema)
-            self._observe(operator, left)
+            self._observe(operator, left, block)
             self.carry(operator, output.name, left)
 
     def drop(self, id: int, slots: Sequence[int]) -> None:
@@ -202,12 +204,17 @@ class Engine:
             letter = DeadLetter(node.name, "test", message, repr(row.values))
             self.carry(id, DEAD_LETTER, [row_of(spec_of(DeadLetter), letter, row.time)])
 
-    def _observe(self, id: int, rows: Sequence[Row]) -> None:
+    def _observe(self, id: int, rows: Sequence[Row], block: bytes) -> None:
         """Watermarks are made behind an operator that gives event times."""
         node = self.nodes[id]
-        if node.kind_name == "timestamps" and self.only is None:
-            times = [watermark(node.kind["timestamps"], row.time) for row in rows]
-            self.watermarks[id] = max([self.watermarks[id], *times])
+        if node.kind_name != "timestamps" or self.only is not None:
+            return
+        if "guest" in node.details:
+            said = self.instance.watermark(id, SPLIT, self.now, block)
+            times = [] if said is None else [said]
+        else:
+            times = [watermark(node.details, row.time) for row in rows]
+        self.watermarks[id] = max([self.watermarks[id], *times])
 
     def key(self, names: Sequence[str], schema: Schema, row: Row) -> Key:
         """The key of a row, by the names of its columns."""
@@ -305,6 +312,8 @@ class Engine:
     def set_now(self, now: int) -> None:
         """Sets the clock."""
         self.now = max(self.now, now)
+        if self.only is None:
+            self.clock.ask()
         for id in range(len(self.nodes)):
             self._release(id)
 
@@ -321,8 +330,10 @@ class Engine:
 
     def restart(self, id: int) -> None:
         """Exports the state of an operator, drops it and loads it again: what a restart does."""
-        slots = self.keeping[id].slots.all()
-        if self.nodes[id].operator is None or not slots:
+        slots, operator = self.keeping[id].slots.all(), self.nodes[id].operator
+        if operator is not None:
+            operator.forget_splits()
+        if operator is None or not slots:
             return
         exported = self.instance.export_state(id, slots)
         self.instance.drop_state(id, slots)
