@@ -13,6 +13,7 @@ from cases import (
     side_outputs,
     state,
     state_ttl,
+    watermarks,
     windows_count,
     windows_day,
     windows_triggers,
@@ -32,6 +33,7 @@ CASES = {
     "windows-triggers": windows_triggers.case,
     "state-ttl": state_ttl.case,
     "windows-day": windows_day.case,
+    "watermarks": watermarks.case,
     "map": figures.map,
     "keyed-count": figures.keyed_count,
 }
