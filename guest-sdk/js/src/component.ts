@@ -43,7 +43,7 @@ export interface Operators {
   ): Decision[];
   purge(operator: number, slots: number[]): void;
   apply(chain: number, input: number, watermark: number, now: number, block: Uint8Array, keys: Uint8Array, slots: number[]): Outcome;
-  watermark(operator: number): never;
+  watermark(operator: number, split: number, now: number, block: Uint8Array): number | undefined;
   exportState(operator: number, slots: number[]): Uint8Array;
   importState(operator: number, slots: number[], block: Uint8Array): void;
   migrateState(operator: number): never;
@@ -54,10 +54,6 @@ const imports: Host = { log, emit, reportFailure };
 
 function at(watermark: number, now: number): Moment {
   return { watermark: heardTime(watermark), now: heardTime(now) };
-}
-
-function unasked(what: string): never {
-  throw new Error(`the host asks for ${what}, which has none of its own`);
 }
 
 /** The exports for a job. */
@@ -100,7 +96,7 @@ export function component(job: JobFunction): Operators {
       run(() => instance.trigger(operator, event, at(watermark, now), windows, slots, records, rows)),
     purge: (operator, slots) => run(() => instance.purge(operator, slots)),
     apply: (chain, _input, watermark, now, block, keys, slots) => run(() => instance.apply(chain, at(watermark, now), block, keys, slots)),
-    watermark: (operator) => run(() => unasked(`a watermark of operator ${operator}`)),
+    watermark: (operator, split, now, block) => run(() => instance.watermark(operator, split, heardTime(now), block)),
     exportState: (operator, slots) => run(() => instance.exportState(operator, slots)),
     importState: (operator, slots, block) => {
       try {

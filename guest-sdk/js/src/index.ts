@@ -96,6 +96,15 @@ export type { Evictor } from "./evictors.js";
 export * as triggers from "./triggers.js";
 export type { Action, Trigger, TriggerFunction, TriggerWindow } from "./triggers.js";
 export {
+  generator,
+  periodic,
+  punctuated,
+  type GeneratedWatermarks,
+  type Periodic,
+  type Watermark,
+  type WatermarkGenerator,
+} from "./watermark.js";
+export {
   calendarDays,
   globalWindow,
   records,

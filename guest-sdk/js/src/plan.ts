@@ -33,6 +33,11 @@ export type Partition = "forward" | "rebalance" | "shuffle" | "rescale" | "broad
 /** How watermarks follow event time. */
 export type PlanWatermarks = "monotonic" | { readonly bounded: { readonly ms: number } };
 
+/** Watermarks that the component makes. */
+export interface PlanGenerator {
+  readonly guest: { readonly "every-ms"?: number };
+}
+
 /** Which clock drives timers and windows. */
 export type Domain = "event" | "processing";
 /** Both. */
@@ -195,7 +200,7 @@ export type Kind =
   | "key-by"
   | "union"
   | { readonly source: SourceKind }
-  | { readonly timestamps: PlanWatermarks }
+  | { readonly timestamps: PlanWatermarks | PlanGenerator }
   | { readonly process: ProcessKind }
   | { readonly window: WindowKind }
   | { readonly "window-join": WindowJoinKind }

@@ -21,6 +21,8 @@ import {
   optional,
   processingTtl,
   outOfOrder,
+  periodic,
+  punctuated,
   record,
   records,
   recordsSliding,
@@ -146,6 +148,20 @@ const JOBS: Record<string, JobFunction> = {
 };
 
 /** The vector's window with a trigger of its own, and those with evictors, as this SDK has them: `state` is named by it. */
+JOBS["watermarks of the component's"] = (job) => {
+  const none = punctuated(() => undefined);
+  const timed = job.source("readings", Reading, jsonLines()).assignEventTime("timed", ({ at }) => at, none);
+  average(timed, "average", TEN).sink("out", out());
+};
+
+JOBS["watermarks of the component's by the clock"] = (job) => {
+  const clocked = periodic(millis(200), { start: () => 0, see: (noted) => noted, say: (_, now) => now });
+  job
+    .source("readings", Reading, jsonLines())
+    .assignEventTime("timed", ({ at }) => at, clocked)
+    .sink("out", out());
+};
+
 JOBS["windows of 0.2.0"] = (job) => {
   const Gapped = record({ sensor: string, n: i64, gap: i64, at: i64 });
   const N = record({ n: i64 });

@@ -22,7 +22,7 @@ test("every block of code in the README is one that is run here", () => {
   assert.equal(readme.match(/^```ts$/gm)?.length, blocks.length);
   assert.deepEqual(
     blocks.map(({ path }) => path),
-    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/once.ts", "src/spreads.ts", "src/payments.ts"],
+    ["src/job.ts", "test/job.test.ts", "src/visits.ts", "src/once.ts", "src/spreads.ts", "src/minutes.ts", "src/payments.ts"],
   );
   for (const { path, code } of blocks) {
     mkdirSync(dirname(join(FOLDER, path)), { recursive: true });
@@ -37,7 +37,7 @@ test("the README's types fit", () => {
 });
 
 test("the README's jobs make plans", async () => {
-  for (const path of ["src/job.ts", "src/visits.ts", "src/once.ts", "src/spreads.ts", "src/payments.ts"]) {
+  for (const path of ["src/job.ts", "src/visits.ts", "src/once.ts", "src/spreads.ts", "src/minutes.ts", "src/payments.ts"]) {
     const { default: job } = (await import(pathToFileURL(join(FOLDER, path)).href)) as { default: JobFunction };
     assert.ok(JSON.parse(planOf(job)).operators.length >= 3, path);
   }
@@ -62,6 +62,16 @@ test("the README's visits are let through once an hour", async () => {
     kit.sink<{ at: number }>("once-an-hour").map(({ at }) => at),
     [0, 3_700_000],
   );
+});
+
+test("a minute of the README is counted when a line says that it is complete", async () => {
+  const { default: job } = (await import(pathToFileURL(join(FOLDER, "src/minutes.ts")).href)) as { default: JobFunction };
+  const kit = testJob(job);
+  const counts = (): number[] => kit.sink<{ count: number }>("counts").map(({ count }) => count);
+  for (const at of [1_000, 65_000]) kit.push("lines", { host: "web", at, complete: false });
+  assert.deepEqual(counts(), []);
+  kit.push("lines", { host: "web", at: 62_000, complete: true });
+  assert.deepEqual(counts(), [1]);
 });
 
 test("the README's tests pass", () => {

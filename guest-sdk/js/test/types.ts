@@ -9,6 +9,7 @@ import {
   eventTimer,
   eventTtl,
   f64,
+  generator,
   i64,
   jsonLines,
   listState,
@@ -16,6 +17,8 @@ import {
   mean,
   minutes,
   monotonic,
+  periodic,
+  punctuated,
   record,
   reducingState,
   sessionBy,
@@ -165,6 +168,33 @@ export default defineJob((job) => {
   });
   // @ts-expect-error no such action
   win.triggerFunction({ state: i64, start: () => 0, onRecord: () => "explode", merge: (into: number) => into });
+  const source = job.source("watched", Visit, jsonLines());
+  source.assignEventTime(
+    "w",
+    ({ at }) => at,
+    punctuated((visit, at) => (visit.user === "" ? at : undefined)),
+  );
+  source.assignEventTime(
+    "x",
+    ({ at }) => at,
+    periodic(seconds(1), {
+      start: () => 0,
+      see: (noted, visit, at) => Math.max(noted, visit.at, at),
+      say: (noted, now) => Math.min(noted, now),
+    }),
+  );
+  source.assignEventTime(
+    "y",
+    ({ at }) => at,
+    generator(() => ({ onEvent: (visit) => visit.at }), { every: seconds(1) }),
+  );
+  const lengths = punctuated((line: string) => line.length);
+  // @ts-expect-error other records
+  source.assignEventTime("z", ({ at }) => at, lengths);
+  // @ts-expect-error a text is no watermark
+  punctuated(() => "noon");
+  // @ts-expect-error a source has the host's rules only
+  source.eventTime("at", lengths);
   // @ts-expect-error union of two types
   job.source("x", Visit, jsonLines()).union("u", job.source("y", i64, jsonLines()));
   void [v, w];

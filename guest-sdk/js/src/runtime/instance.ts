@@ -129,6 +129,20 @@ export class Instance {
     });
   }
 
+  /** Asks for the watermark of a split: behind a block of it, or by the clock where the block is empty. */
+  watermark(operator: number, split: number, now: number, block: Uint8Array): number | undefined {
+    const guest = this.#operator(operator);
+    if (guest.watermark === undefined)
+      throw new Error(`the host asks for a watermark of operator ${operator}, which makes none of its own`);
+    return enter(this.call, () => {
+      this.call.operator = operator;
+      this.call.row = NONE;
+      const watermark = guest.watermark!(split, now, block.length === 0 ? undefined : new Block(block), this.call);
+      this.call.row = NONE;
+      return watermark;
+    });
+  }
+
   /** Empties slots of what their windows have gathered; what a trigger keeps there stays. */
   purge(operator: number, slots: readonly number[]): void {
     this.#operator(operator).purge?.(slots);

@@ -32,6 +32,10 @@ export interface GuestOperator {
   merge?(target: number, source: number): void;
   /** Asks its trigger about windows. */
   trigger?(asked: Asked, call: Call): Decision[];
+  /** The watermark of a split: behind a block that left the operator, or by the clock. */
+  watermark?(split: number, now: number, block: Block | undefined, call: Call): number | undefined;
+  /** Lets generators of watermarks begin anew, as in a fresh instance. */
+  forgetSplits?(): void;
   /** Empties slots of what their windows have gathered. */
   purge?(slots: readonly number[]): void;
 }

@@ -1,7 +1,8 @@
 /** Sources. */
 
+import { JobError } from "../errors.js";
 import type { Graph, Node } from "../job.js";
-import { MAIN, type SourceKind } from "../plan.js";
+import { MAIN, type PlanWatermarks, type SourceKind } from "../plan.js";
 import type { FieldName, RecordType } from "../record/type.js";
 import type { Watermarks } from "../time.js";
 import type { Format } from "./format.js";
@@ -14,6 +15,14 @@ function node(name: string, format: Format): { readonly node: Node; readonly sou
   const source: SourceKind = { ...format.binding(name), tag: format.tagField, time: undefined, watermarks: undefined };
   const plan = { name, kind: { source }, inputs: [], outputs: [], parallelism: undefined, onError: "fail" as const };
   return { node: { plan, guest: undefined, records: new Map() }, source };
+}
+
+/** What the plan says of watermarks at a source. */
+function rule(watermarks: Watermarks): PlanWatermarks {
+  if ("make" in watermarks) {
+    throw new JobError("a generator sees no record before it is decoded: use assignEventTime, without event time at the source");
+  }
+  return watermarks.inPlan;
 }
 
 /** A source of records of one type: a stream whose event time can be declared. */
@@ -36,7 +45,7 @@ export class Source<T> extends Stream<T> {
   eventTime(field: TimeField<T>, watermarks: Watermarks): Source<T> {
     const { first } = this.type.field(field);
     this.#source.time = this.type.schema[first]!.name;
-    this.#source.watermarks = watermarks.inPlan;
+    this.#source.watermarks = rule(watermarks);
     return this;
   }
 }
@@ -64,7 +73,7 @@ export class TaggedSource {
    */
   eventTimeField(name: string, watermarks: Watermarks): TaggedSource {
     this.#source.time = name;
-    this.#source.watermarks = watermarks.inPlan;
+    this.#source.watermarks = rule(watermarks);
     return this;
   }
 

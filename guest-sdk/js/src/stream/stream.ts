@@ -16,10 +16,12 @@ import { DeadLetter, i64, noKey, tuple, type CellType } from "../record/index.js
 import { composite, type Any, type FieldName, type RecordType } from "../record/type.js";
 import type { Push } from "../runtime/call.js";
 import { answered } from "../runtime/keyed.js";
+import { GeneratedOperator } from "../runtime/generator.js";
 import { Port } from "../runtime/port.js";
 import { StatelessOperator, type Compose } from "../runtime/stateless.js";
 import type { Schema } from "../schema.js";
 import type { Watermarks } from "../time.js";
+import type { GeneratedWatermarks } from "../watermark.js";
 import type { Windows } from "../window.js";
 import type { Format } from "./format.js";
 import type { WithBroadcast } from "./broadcast.js";
@@ -139,12 +141,17 @@ export class Stream<out T> {
   }
 
   /**
-   * Gives each record an event time in milliseconds, from which watermarks follow. Prefer {@link Source.eventTime}, which costs
-   * nothing; this must come directly behind a source.
+   * Gives each record an event time in milliseconds, from which watermarks follow: by a rule of the host's or as the job says, see
+   * {@link GeneratedWatermarks}. Prefer {@link Source.eventTime}, which costs nothing, where the host's rules do; this must come
+   * directly behind a source.
    */
-  assignEventTime(name: string, time: (record: T) => number, watermarks: Watermarks): Stream<T> {
-    const kind = { timestamps: watermarks.inPlan };
-    return this.stateless(name, kind, this.type, this.type.schema, (down) => (record) => down(record, givenTime(time(record))));
+  assignEventTime(name: string, time: (record: T) => number, watermarks: Watermarks | GeneratedWatermarks<T>): Stream<T> {
+    const [kind, { type }] = [{ timestamps: watermarks.inPlan }, this];
+    const compose: Compose<T, T> = (down) => (record) => down(record, givenTime(time(record)));
+    if (!("make" in watermarks)) return this.stateless(name, kind, type, type.schema, compose);
+    const { id, port } = this.next(type, type.schema);
+    const operator = new GeneratedOperator(id, this.graph.call, type, [port] as unknown as Port[], compose, watermarks.make);
+    return this.add(this.guestNode(name, kind, type, type.schema, operator), type, type.schema);
   }
 
   /** Partitions the stream by a field, or by several. The host does it. */

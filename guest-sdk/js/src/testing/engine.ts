@@ -26,6 +26,7 @@ import type { Host, Level, Moment, Outcome } from "../runtime/host.js";
 import { Instance } from "../runtime/instance.js";
 import { schemaText, type Schema } from "../schema.js";
 import { addRow, EMPTY, fieldOf, isRecord, resultOf, type Acc } from "./aggregate.js";
+import { GeneratorClock, SPLIT } from "./generators.js";
 import { SlotNumbers, TimerSet, type Key } from "./keyed.js";
 import { keyText } from "./key.js";
 import { decodeRows, encodeRows, rowOf, type Row } from "./row.js";
@@ -82,6 +83,7 @@ export class Engine {
   readonly #watermarks: number[];
   /** The time of the host's clock. */
   now = 0;
+  readonly #clock = new GeneratorClock(this);
   /** Only this operator runs. */
   readonly #only: number | undefined;
 
@@ -248,7 +250,7 @@ export class Engine {
     for (const { operator, port, block } of this.host.take()) {
       const output = this.plan(operator).outputs[port]!;
       const emitted = decodeRows(block, output.schema);
-      this.#observe(operator, emitted);
+      this.#observe(operator, emitted, block);
       this.carry(operator, output.name, emitted);
     }
   }
@@ -265,10 +267,15 @@ export class Engine {
   }
 
   /** Watermarks are made behind an operator that gives event times. */
-  #observe(id: number, rows: readonly Row[]): void {
+  #observe(id: number, rows: readonly Row[], block: Uint8Array): void {
     const { kind } = this.plan(id);
     if (this.#only !== undefined || typeof kind === "string" || !("timestamps" in kind)) return;
-    for (const row of rows) this.#watermarks[id] = Math.max(this.#watermarks[id]!, watermarkOf(kind.timestamps, shownTime(row.time)));
+    const { timestamps } = kind;
+    const said =
+      typeof timestamps === "object" && "guest" in timestamps
+        ? [this.instance.watermark(id, SPLIT, this.now, block) ?? -Infinity]
+        : rows.map((row) => watermarkOf(timestamps, shownTime(row.time)));
+    this.#watermarks[id] = Math.max(this.#watermarks[id]!, ...said);
   }
 
   /** The key that some columns of a row make. */
@@ -373,6 +380,7 @@ export class Engine {
   /** Sets the clock. */
   setNow(now: number): void {
     this.now = Math.max(this.now, now);
+    if (this.#only === undefined) this.#clock.ask();
     this.nodes.forEach((_, id) => this.#release(id));
   }
 
@@ -392,6 +400,7 @@ export class Engine {
   /** Exports the state of an operator, drops it and loads it again: what a restart does. */
   restart(id: number): void {
     const { guest } = this.nodes[id]!;
+    guest?.forgetSplits?.();
     const slots = this.slots(id).all();
     if (guest?.slots === undefined || slots.length === 0) return;
     const block = this.instance.exportState(id, slots);

@@ -24,6 +24,7 @@ import type { Any, CellType } from "../record/type.js";
 import type { States } from "../state.js";
 import { KeyedStream, jsonLines, type Stream } from "../stream/index.js";
 import { Engine, watermarkOf } from "./engine.js";
+export { testWatermarks, type WatermarkTest } from "./generators.js";
 import { formatLine, parseLine } from "./lines.js";
 import { recordsOf, rowOf, type Row } from "./row.js";
 
