@@ -14,6 +14,7 @@ import { sessions } from "./cases/sessions.js";
 import { sideOutputs } from "./cases/side-outputs.js";
 import { state } from "./cases/state.js";
 import { stateTtl } from "./cases/state-ttl.js";
+import { watermarks } from "./cases/watermarks.js";
 import { windowsCount } from "./cases/windows-count.js";
 import { windowsDay } from "./cases/windows-day.js";
 import { windowsTriggers } from "./cases/windows-triggers.js";
@@ -31,6 +32,7 @@ const CASES: Readonly<Record<string, JobFunction>> = {
   "windows-triggers": windowsTriggers,
   "state-ttl": stateTtl,
   "windows-day": windowsDay,
+  watermarks,
   map,
   "keyed-count": keyedCount,
 };
