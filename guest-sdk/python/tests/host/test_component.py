@@ -100,6 +100,17 @@ def test_a_component_imports_no_wasi(tidemill: Tidemill, probe: Path) -> None:
     assert line.split(maxsplit=1)[1] == "tidemill:job/types@0.2.0, tidemill:job/host@0.2.0"
 
 
+@pytest.mark.parametrize("parallelism", [1, 2])
+def test_a_trigger_function_and_an_evictor_are_asked_by_the_host(tidemill: Tidemill, probe: Path, parallelism: int) -> None:
+    pairs = ((4, 0), (1, 10), (6, 20), (9, 30), (2, 40), (8, 50))
+    # One worker reads CSV, so that the records of a key keep their order.
+    (tidemill.folder / "numbers.csv").write_text("n,at\n" + "".join(f"{n},{at}\n" for n, at in pairs))
+    bound = "--bind", "numbers=file:numbers.csv?format=csv", "--bind", "results=stdout:"
+    out = tidemill.run("run", probe, "--arg", "what=windows", "--parallelism", parallelism, *bound).out
+    # Even ones come to ten twice, odd ones once; a second behind the last of each, what is left is told again.
+    assert sorted(out.splitlines()) == ["0 0: 4 6", "0 1: 4 6 2 8", "0 2: 4 6 2 8", "1 0: 9", "1 1: 9"]
+
+
 def state(tidemill: Tidemill, probe: Path, out: str, *arguments: str) -> int:
     """Runs the job with state; answers how many instances were replaced."""
     ended = tidemill.run(

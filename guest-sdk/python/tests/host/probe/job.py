@@ -17,11 +17,14 @@ from tidemill import (
     Refusal,
     Value,
     Window,
+    evictors,
     job,
     log,
     monotonic,
     record,
     seconds,
+    session,
+    triggers,
     tumbling,
 )
 
@@ -119,6 +122,31 @@ def sums(window: Window[int], numbers: list[Padded]) -> Iterator[str]:
     yield f"{window.key} {window.end} {sum(number.n for number in numbers)}"
 
 
+class Enough(triggers.TriggerFunction[Number, int]):
+    """Fires when the numbers of a window come to ten, and for the last time a second behind its last record."""
+
+    def start(self) -> int:
+        return 0
+
+    def on_record(self, window: triggers.TriggerWindow[int], number: Number) -> triggers.Action:
+        window.state += number.n
+        window.at_event_time(number.at + 1_000)
+        if window.state < 10:
+            return triggers.Action.CONTINUE
+        window.state = 0
+        return triggers.Action.FIRE
+
+    def on_event_time(self, window: triggers.TriggerWindow[int]) -> triggers.Action:
+        return triggers.Action.FIRE_AND_PURGE
+
+    def merge(self, state: int, other: int) -> int:
+        return state + other
+
+
+def listed(window: Window[int], numbers: list[Number]) -> Iterator[str]:
+    yield f"{window.key} {window.firing}: {' '.join(str(number.n) for number in numbers)}"
+
+
 ACTIONS: dict[str, Callable[[Number], str]] = {
     "convert": convert,
     "fail": fail,
@@ -147,6 +175,11 @@ def probe(job: Job) -> None:
         keyed = padded.key_by_fn("key", lambda number: number.n % 50, out=int)
         keyed.process("growing", Growing()).sink("results", format="text")
         keyed.window(tumbling(seconds(1))).process("sum", sums).sink("sums", format="text")
+        return
+    if what == "windows":
+        windows = numbers.key_by_fn("key", lambda number: number.n % 2, out=int).window(session(seconds(60)))
+        odd_ones = evictors.by(lambda times, numbers: [at for at, number in enumerate(numbers) if number.n == 1])
+        windows.trigger_function(Enough()).evictor(odd_ones).process("list", listed).sink("results", format="text")
         return
     mapped = numbers.map("act", ACTIONS[what], out=str)
     if policy == "skip":
