@@ -46,7 +46,7 @@ struct Case {
     sinks: &'static [(&'static str, &'static str)],
 }
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 16] = [
     Case::example("word-count", "wordcount", "examples/01-wordcount", ("lines", "input.txt"), &[("counts", "expected.csv")]),
     Case::example(
         "sensor-windows",
@@ -88,7 +88,38 @@ const CASES: [Case; 11] = [
     ),
     Case { name: "broadcast-restored", course: Course::Restored, ..BROADCAST },
     Case { name: "broadcast-handed-over", course: Course::HandedOver, ..BROADCAST },
+    Case::own(
+        "windows-count",
+        "tests/matrix/cases/windows-count",
+        ("hits", "hits.csv"),
+        &[("threes-out", "threes.jsonl"), ("moving-out", "moving.jsonl"), ("fives-out", "fives.jsonl")],
+    ),
+    Case {
+        course: Course::InTwo("calls-later.jsonl", 14),
+        ..Case::own(
+            "windows-triggers",
+            "tests/matrix/cases/windows-triggers",
+            ("calls", "calls.jsonl"),
+            &[("figures-out", "figures.jsonl"), ("purged-out", "purged.jsonl"), ("both-out", "both.jsonl"), ("global-out", "global.jsonl")],
+        )
+    },
+    Case::own(
+        "windows-day",
+        "tests/matrix/cases/windows-day",
+        ("rides", "rides.jsonl"),
+        &[("days-out", "days.jsonl"), ("weeks-out", "weeks.jsonl")],
+    ),
+    Case { course: Course::InTwo("looks-later.jsonl", 5), ..STATE_TTL },
+    Case {
+        name: "state-ttl-handed-over",
+        course: Course::HandedOver,
+        source: ("looks", "looks-kept.csv"),
+        sinks: &[("told", "told-kept.jsonl")],
+        ..STATE_TTL
+    },
 ];
+
+const STATE_TTL: Case = Case::own("state-ttl", "tests/matrix/cases/state-ttl", ("looks", "looks.jsonl"), &[("told", "told.jsonl")]);
 
 const STATE: Case = Case::own("state", "tests/matrix/cases/state", ("purchases", "purchases.csv"), &[("baskets", "baskets.jsonl")]);
 
