@@ -46,7 +46,7 @@ struct Case {
     sinks: &'static [(&'static str, &'static str)],
 }
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 17] = [
     Case::example("word-count", "wordcount", "examples/01-wordcount", ("lines", "input.txt"), &[("counts", "expected.csv")]),
     Case::example(
         "sensor-windows",
@@ -116,6 +116,15 @@ const CASES: [Case; 16] = [
         source: ("looks", "looks-kept.csv"),
         sinks: &[("told", "told-kept.jsonl")],
         ..STATE_TTL
+    },
+    Case {
+        course: Course::InTwo("readings-later.jsonl", 9),
+        ..Case::own(
+            "watermarks",
+            "tests/matrix/cases/watermarks",
+            ("readings", "readings.jsonl"),
+            &[("totals-out", "totals.jsonl"), ("late-by-marks-out", "late-by-marks.jsonl"), ("late-by-clock-out", "late-by-clock.jsonl")],
+        )
     },
 ];
 
