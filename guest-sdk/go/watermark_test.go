@@ -189,3 +189,21 @@ func TestAGeneratorAloneStartsAnew(t *testing.T) {
 	watermark, _ := test.Watermark()
 	is(t, "what a new one says is lower", watermark, 98)
 }
+
+func TestWhatFailsInAGeneratorIsToldWithItsRecord(t *testing.T) {
+	instance, heard := instanceOf(t, func(job *tidemill.Job) error {
+		items := tidemill.Source[Item](job, "items", tidemill.JSON())
+		tidemill.GenerateWatermarks(items, "timed", func(item Item) int64 { return item.Key }, tidemill.Punctuated(func(item Item, at int64) (int64, bool) {
+			if item.Text == "b" {
+				panic("b is no text")
+			}
+			return at, true
+		})).Sink("out", tidemill.JSON())
+		return nil
+	})
+	func() {
+		defer func() { instance.Call().Report(recover()) }()
+		instance.Watermark(1, 0, 0, blockOf(t, Item{1, "a"}, Item{2, "b"}))
+	}()
+	contains(t, heard.lines[0], "operator 1 row 1: b is no text at ", "watermark_test.go:")
+}
