@@ -3,7 +3,6 @@
 //! Only what has the same plan is exchanged; for the rest the job is started anew from a checkpoint, which is its server's work. Until the
 //! boundary everything that goes wrong leaves the job as it was.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,8 +59,7 @@ impl Exchange {
         if let Some(why) = self.obstacle() {
             return Ok(Reply::Elsewhere { why: why.to_owned() });
         }
-        let args = wanted.args.into_iter().collect();
-        let settings = Settings { component: PathBuf::from(wanted.component), args, ..self.settings.clone() };
+        let settings = self.settings.with_program(&wanted.program)?;
         let prepared = prepare::prepare(&settings)?;
         if let Some(why) = difference(&self.plan, &prepared.plan) {
             return Ok(Reply::Elsewhere { why });
@@ -90,9 +88,6 @@ impl Exchange {
     }
 
     fn obstacle(&self) -> Option<&'static str> {
-        if self.settings.several.is_some() {
-            return Some("the job has several components");
-        }
         if self.coordinator.is_none() {
             return Some("the job keeps no checkpoints");
         }

@@ -25,6 +25,9 @@ pub(crate) struct Loaded {
     pub(crate) args: Vec<(String, String)>,
 }
 
+/// Bindings that there would be without wires, each with the wire in its stead.
+pub(crate) type Replaced = Vec<(String, plan::Wire)>;
+
 /// All components of a job.
 pub(crate) struct Components {
     pub(crate) all: Vec<Loaded>,
@@ -57,28 +60,17 @@ impl Components {
         Components { all: vec![loaded], places: None }
     }
 
-    /// The components wired, and the plan of the whole. `bindings` are the names that are given a URL.
+    /// The components wired, the plan of the whole, and the bindings that wires have replaced.
     ///
     /// # Errors
     /// All that is wrong with the wires, or with the whole.
-    pub(crate) fn wired<'a>(
-        all: Vec<Loaded>,
-        name: Option<&str>,
-        several: &Several,
-        bindings: impl Iterator<Item = &'a String>,
-    ) -> Outcome<(Components, Plan)> {
+    pub(crate) fn wired(all: Vec<Loaded>, name: Option<&str>, several: &Several) -> Outcome<(Components, Plan, Replaced)> {
         let parts: Vec<plan::Part<'_>> = all.iter().map(|loaded| plan::Part { name: &loaded.name, plan: &loaded.plan }).collect();
         let wired = plan::wire(name, &parts, &several.wires).map_err(|e| {
             let fault = Fault::refused("the components do not make a job");
             e.0.iter().fold(fault, |fault, line| fault.cause(line.clone()))
         })?;
-        for given in bindings {
-            if let Some((_, wire)) = wired.replaced.iter().find(|(binding, _)| binding == given) {
-                let fault = Fault::refused(format!("binding {given:?} is given, but a wire stands in its stead"));
-                return Err(fault.cause(format!("{:?} = {:?}", wire.source, wire.sink)).hint("remove one of the two"));
-            }
-        }
-        Ok((Components { all, places: Some(wired.places) }, wired.plan))
+        Ok((Components { all, places: Some(wired.places) }, wired.plan, wired.replaced))
     }
 
     /// What tells these components from others: the digest of the only one, or of the lines `NAME DIGEST` of several.
@@ -141,6 +133,17 @@ impl Components {
         let each = self.all.iter().map(|loaded| loaded.component.moved());
         each.fold((0, 0), |(out, back), (more_out, more_back)| (out + more_out, back + more_back))
     }
+}
+
+/// Refuses a URL for a binding that a wire has replaced.
+///
+/// # Errors
+/// The first of them.
+pub(crate) fn check_unbound<'a>(replaced: &Replaced, mut bindings: impl Iterator<Item = &'a String>) -> Outcome<()> {
+    let wire = |given: &'a String| replaced.iter().find(|(binding, _)| binding == given).map(|(_, wire)| (given, wire));
+    let Some((given, wire)) = bindings.find_map(wire) else { return Ok(()) };
+    let fault = Fault::refused(format!("binding {given:?} is given, but a wire stands in its stead"));
+    Err(fault.cause(format!("{:?} = {:?}", wire.source, wire.sink)).hint("remove one of the two"))
 }
 
 fn digest_of<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {

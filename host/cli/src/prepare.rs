@@ -9,7 +9,7 @@ use tidemill_guest::{Component, Level, LoadError, LoadOptions, LogSink};
 
 use crate::console;
 use crate::fault::{Fault, Outcome};
-use crate::loaded::{Components, Loaded};
+use crate::loaded::{self, Components, Loaded};
 use crate::settings::{self, Settings};
 use crate::suggest;
 
@@ -36,7 +36,8 @@ pub(crate) fn prepare(settings: &Settings) -> Outcome<Prepared> {
         planned(&part.name, &part.path, &part.args, options(settings)).map_err(of)
     };
     let all = several.parts.iter().map(load).collect::<Outcome<Vec<Loaded>>>()?;
-    let (components, plan) = Components::wired(all, settings.name.as_deref(), several, settings.bindings.keys())?;
+    let (components, plan, replaced) = Components::wired(all, settings.name.as_deref(), several)?;
+    loaded::check_unbound(&replaced, settings.bindings.keys())?;
     let document = serde_json::to_string(&plan).map_err(|e| Fault::failed("the plan cannot be written").because(&e))?;
     Ok(Prepared { components, plan: Arc::new(plan), document })
 }

@@ -8,6 +8,8 @@ use crate::options::Capacity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) workers: u64,
+    /// Of each worker there is an instance of each.
+    pub(crate) components: u64,
     /// Memory of each instance.
     pub(crate) instance_bytes: u64,
 }
@@ -21,12 +23,26 @@ pub(crate) struct Holder {
 
 impl Need {
     pub(crate) fn bytes(self) -> u64 {
-        self.workers.saturating_mul(self.instance_bytes).saturating_add(RUNNER_BYTES)
+        self.instances().saturating_mul(self.instance_bytes).saturating_add(RUNNER_BYTES)
+    }
+
+    fn instances(self) -> u64 {
+        self.workers.saturating_mul(self.components)
+    }
+
+    /// Each at its larger: a job never is two versions at once.
+    pub(crate) fn or(self, other: Need) -> Need {
+        Need {
+            workers: self.workers.max(other.workers),
+            components: self.components.max(other.components),
+            instance_bytes: self.instance_bytes.max(other.instance_bytes),
+        }
     }
 
     fn shown(self) -> String {
         let (workers, each) = (self.workers, mib(self.instance_bytes));
-        format!("{} and {} ({workers} x {each} + {} for the runner)", slots(workers), mib(self.bytes()), mib(RUNNER_BYTES))
+        let components = if self.components > 1 { format!(" x {} components", self.components) } else { String::new() };
+        format!("{} and {} ({workers}{components} x {each} + {} for the runner)", slots(workers), mib(self.bytes()), mib(RUNNER_BYTES))
     }
 }
 
@@ -65,10 +81,10 @@ fn way_out(capacity: Capacity, free: Capacity, holders: &[Holder], need: Need) -
         ways.push(format!("parallelism {workers} fits"));
     }
     // Less than 64 MiB starts hardly any job; nobody is told to try.
-    let share = free.bytes.saturating_sub(RUNNER_BYTES) / need.workers.max(1);
+    let share = free.bytes.saturating_sub(RUNNER_BYTES) / need.instances().max(1);
     let each = share - share % (1 << 20);
     if need.workers <= free.slots && each >= 64 << 20 && each < need.instance_bytes {
-        ways.push(format!("memory {} for each worker fits", mib(each)));
+        ways.push(format!("memory {} for each {} fits", mib(each), if need.components > 1 { "instance" } else { "worker" }));
     }
     if fits(capacity, need) {
         ways.push(format!("so does the end of {}", leaving(free, holders, need)));
@@ -116,7 +132,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn need(workers: u64, mib: u64) -> Need {
-        Need { workers, instance_bytes: mib * MIB }
+        Need { workers, components: 1, instance_bytes: mib * MIB }
     }
 
     fn holder(name: &str, workers: u64, mib: u64) -> Holder {
@@ -148,6 +164,16 @@ mod tests {
     fn less_memory_is_a_way_out_where_slots_are_free() {
         let error = admit(Capacity { slots: 8, bytes: 1280 * MIB }, &[], need(2, 1024)).unwrap_err();
         assert_eq!(error.hint.unwrap(), "parallelism 1 fits; memory 512 MiB for each worker fits");
+    }
+
+    #[test]
+    fn every_component_of_a_worker_has_memory_of_its_own() {
+        let three = Need { components: 3, ..need(2, 512) };
+        assert_eq!(three.bytes(), 2 * 3 * 512 * MIB + RUNNER_BYTES);
+        let error = admit(Capacity { slots: 8, bytes: 1280 * MIB }, &[], three).unwrap_err();
+        assert_eq!(error.message, "the job needs 2 slots and 3328 MiB (2 x 3 components x 512 MiB + 256 MiB for the runner)");
+        assert_eq!(error.hint.unwrap(), "memory 170 MiB for each instance fits");
+        assert_eq!(need(4, 64).or(three), Need { components: 3, ..need(4, 512) });
     }
 
     #[test]

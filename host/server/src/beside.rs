@@ -89,7 +89,7 @@ impl Server {
     async fn place(&self, job: &Arc<Job>, before: &Version, after: &Version) -> Result<Place, Error> {
         let _one_at_a_time = self.admitting.lock().await;
         let bytes = instance_bytes(before).max(instance_bytes(after));
-        let need = Need { workers: 1, instance_bytes: bytes };
+        let need = Need { workers: 1, instance_bytes: bytes, ..before.need().or(after.need()) };
         admit(self.options.capacity, &self.jobs.holders(None), need).map_err(|error| Error { message: for_shadow(&error), ..error })?;
         job.enter_shadow(need)?;
         let place = Place { job: Arc::clone(job), folder: job.folder.join(FOLDER), left: false };
@@ -127,13 +127,12 @@ impl Server {
 
     async fn run_beside(&self, side: &Side<'_>, from: &str, records: u64) -> Result<Ran, Error> {
         std::fs::create_dir(&side.folder).map_err(|e| Error::internal("a folder of the shadow cannot be made", &e))?;
-        let file = self.components.file(&side.version.component);
         let version = Version { instance_bytes: instance_bytes(side.version), ..side.version.clone() };
         let mut args = flags(&version);
         args.extend([format!("--from={from}"), format!("--records={records}")].map(Into::into));
         args.extend(["--into".into(), side.folder.clone().into_os_string()]);
         args.extend(side.version.allow_dropped_state.then(|| "--allow-dropped-state".into()));
-        self.children.shadow(&file, args).await.map_err(costly)
+        self.children.shadow(version.program(self.components.folder()), args).await.map_err(costly)
     }
 }
 

@@ -58,21 +58,17 @@ impl Children {
         }
     }
 
-    /// Lets a component build its plan for these flags of `run`.
-    pub(crate) async fn plan(&self, file: &Path, flags: Vec<OsString>) -> Result<crate::examined::Planned, Error> {
-        let mut args = vec!["plan".into(), file.into()];
-        args.extend(flags);
-        match self.ask(args).await? {
+    /// Lets the components of a job build their plans for these flags of `run`.
+    pub(crate) async fn plan(&self, program: Vec<OsString>, flags: Vec<OsString>) -> Result<crate::examined::Planned, Error> {
+        match self.ask([vec!["plan".into()], program, flags].concat()).await? {
             Answer::Planned(planned) => Ok(*planned),
             _ => Err(Error::new(Code::Internal, "the process that plans has answered something else")),
         }
     }
 
     /// Runs a version over a few records, for these flags of `run` and of `examine shadow`.
-    pub(crate) async fn shadow(&self, file: &Path, flags: Vec<OsString>) -> Result<Ran, Error> {
-        let mut args = vec!["shadow".into(), file.into()];
-        args.extend(flags);
-        match self.ask(args).await? {
+    pub(crate) async fn shadow(&self, program: Vec<OsString>, flags: Vec<OsString>) -> Result<Ran, Error> {
+        match self.ask([vec!["shadow".into()], program, flags].concat()).await? {
             Answer::Ran(ran) => Ok(ran),
             _ => Err(Error::new(Code::Internal, "the process of a shadow has answered something else")),
         }

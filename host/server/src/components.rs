@@ -68,6 +68,11 @@ impl Components {
         }
     }
 
+    /// Where their files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file of a component.
     pub(crate) fn file(&self, digest: &Digest) -> PathBuf {
         self.folder.join(format!("{digest}.wasm"))

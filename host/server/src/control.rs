@@ -2,7 +2,6 @@
 //!
 //! A request is one JSON object in a line, and so is the answer, after which the connection is closed.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
@@ -41,10 +40,8 @@ pub enum Request {
 pub struct Exchange {
     /// Its version, by which a request that comes twice is known.
     pub version: u32,
-    /// The file of its component.
-    pub component: String,
-    /// All its arguments.
-    pub args: BTreeMap<String, String>,
+    /// What a runner of it would be begun with: its component or components, their wires, and all its arguments.
+    pub program: Vec<String>,
 }
 
 /// The savepoint that is wanted.

@@ -105,7 +105,7 @@ impl Jobs {
         let uses = |record: &Record| {
             let next = record.next.as_ref().map(|next| &next.version);
             let before = record.probation.as_ref().map(|probation| &*probation.before);
-            [Some(&record.version), next, before].into_iter().flatten().any(|version| version.component == *digest)
+            [Some(&record.version), next, before].into_iter().flatten().any(|version| version.digests().contains(&digest))
         };
         self.live().into_iter().filter(|job| uses(&job.record())).map(|job| job.name.clone()).collect()
     }

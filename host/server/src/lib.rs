@@ -33,6 +33,7 @@ pub mod logs;
 mod metrics;
 mod operate;
 mod options;
+mod parts;
 mod process;
 pub mod shadow;
 mod swap;

@@ -50,6 +50,10 @@ pub const JOBS_ENDED_MAX: usize = 100;
 pub const PAIRS_MAX: usize = 64;
 /// Bytes of the name or the value of one of them.
 pub const PAIR_BYTES_MAX: usize = 4 << 10;
+/// Components of a job at most: each worker has an instance of each.
+pub const PARTS_MAX: usize = 16;
+/// Bytes of the name that one of several components has in its job; it stands in front of every operator's.
+pub const PART_NAME_BYTES_MAX: usize = 64;
 /// Workers of a job at most: each is a thread with an instance of the component.
 pub const WORKERS_MAX: usize = 256;
 /// Versions of a job that are remembered.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::admission::{self, Need, admit};
+use crate::admission::{self, admit};
 use crate::audit::Audit;
 use crate::child::Children;
 use crate::components::Components;
@@ -22,6 +22,7 @@ use crate::job::{CHECKPOINTS, Context, Job, Phase, ask, flags, is_absent, made};
 use crate::jobs::Jobs;
 use crate::limits::{BODY_IDLE_WAIT, INSTANCE_BYTES, PAIR_BYTES_MAX, PAIRS_MAX, STOP_WAIT, STREAMS_MAX, UPLOADS_MAX, WORKERS_MAX};
 use crate::options::Options;
+use crate::parts::{self, Parts};
 use crate::process::now_ms;
 use crate::view::{Changed, JobView, Rescale, Rollback, ServerView, Stop, Submit, Swap};
 use crate::{beside, bindings, durable, swap};
@@ -94,7 +95,7 @@ impl Server {
 
     /// Plans a job, and admits it or says why not.
     pub(crate) async fn submit(&self, submit: Submit) -> Result<JobView, Error> {
-        let component = self.components.find(&submit.component)?;
+        let Parts { component, components, wires } = Parts::of_submit(&self.components, &submit)?;
         let interval = submit.checkpoint_interval_ms.unwrap_or(CHECKPOINT_INTERVAL_MS);
         if interval < CHECKPOINT_INTERVAL_MS_MIN {
             return Err(Error::new(Code::LimitRefused, format!("checkpoints are at least {CHECKPOINT_INTERVAL_MS_MIN} ms apart")));
@@ -102,6 +103,8 @@ impl Server {
         let mut version = Version {
             number: 1,
             component,
+            components,
+            wires,
             args: submit.args,
             bindings: submit.bindings,
             parallelism: submit.parallelism,
@@ -156,6 +159,8 @@ impl Server {
     async fn plan(&self, version: &mut Version) -> Result<Planned, Error> {
         check_pairs("argument", &version.args)?;
         check_pairs("binding", &version.bindings)?;
+        check_pairs("wire", &version.wires)?;
+        parts::check_args(version)?;
         let most = self.options.instance_bytes_max;
         if version.instance_bytes > most || version.instance_bytes == 0 {
             let text = format!("memory of {} for each worker", admission::mib(version.instance_bytes));
@@ -165,11 +170,10 @@ impl Server {
         if version.parallelism.is_some_and(|workers| workers == 0 || workers as usize > WORKERS_MAX) {
             return Err(too_wide());
         }
-        let file = self.components.file(&version.component);
-        if version.meter {
-            self.children.metered(&file).await?;
+        for digest in version.digests().into_iter().filter(|_| version.meter) {
+            self.children.metered(&self.components.file(digest)).await?;
         }
-        let planned = self.children.plan(&file, flags(version)).await?;
+        let planned = self.children.plan(version.program(self.components.folder()), flags(version)).await?;
         bindings::check(&self.options, &planned.bindings)?;
         if planned.workers > WORKERS_MAX {
             return Err(too_wide());
@@ -266,13 +270,9 @@ impl Server {
     /// Another component, other arguments or bindings.
     pub(crate) async fn swap(&self, job: &Arc<Job>, swap: Swap, wait: Duration) -> Result<Changed, Error> {
         let before = job.record().version;
-        let component = swap.component.as_deref().map(|text| self.components.find(text)).transpose()?;
-        let component = component.unwrap_or_else(|| before.component.clone());
-        let why = match component == before.component {
-            true => "other arguments or bindings".to_owned(),
-            false => format!("swapped {} for {}", before.component.short(), component.short()),
-        };
-        let mut version = Version { component, allow_dropped_state: swap.allow_dropped_state, why, taken: None, ..before };
+        let parts = Parts::of_swap(&self.components, &before, &swap)?;
+        let why = parts.why(&before);
+        let mut version = Version { allow_dropped_state: swap.allow_dropped_state, why, taken: None, ..parts.into_version(before) };
         version.args.extend(swap.args);
         version.bindings.extend(swap.bindings);
         let probation_ms = swap.probation_ms.unwrap_or(PROBATION_MS);
@@ -330,9 +330,7 @@ impl Server {
     /// Writes down what is to run next; answers its number.
     async fn want(&self, job: &Arc<Job>, version: Version, watched: &Watched, planned: Planned) -> Result<u32, Error> {
         let _one_at_a_time = self.admitting.lock().await;
-        let now = job.record().need();
-        let new = version.need();
-        let need = Need { workers: now.workers.max(new.workers), instance_bytes: now.instance_bytes.max(new.instance_bytes) };
+        let need = job.record().need().or(version.need());
         admit(self.options.capacity, &self.jobs.holders(Some(&job.id)), need)?;
         job.set_live(|live| live.refusal = None);
         let (plans, probation_ms, errors_max) = (Arc::clone(job), watched.probation_ms, watched.errors_max);

@@ -53,7 +53,13 @@ pub struct StoredComponent {
 #[serde(deny_unknown_fields)]
 pub struct Submit {
     /// The digest of an uploaded component, or its first digits.
-    pub component: String,
+    pub component: Option<String>,
+    /// In the place of `component`, several by the name that each has in the job. Arguments and bindings are called `COMPONENT.NAME` then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, String>,
+    /// What joins them: `COMPONENT.SOURCE` by the `COMPONENT.SINK` that feeds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wires: BTreeMap<String, String>,
     /// What to call it; the plan's name when there is none.
     pub name: Option<Name>,
     /// What to call it when the plan has no name either.
@@ -110,6 +116,12 @@ pub struct Rescale {
 pub struct Swap {
     /// The digest of an uploaded component, or its first digits.
     pub component: Option<String>,
+    /// Of a job of several: the components that change, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, String>,
+    /// Other wires. With them `components` names all that there are from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wires: Option<BTreeMap<String, String>>,
     /// Arguments that change.
     #[serde(default)]
     pub args: BTreeMap<String, String>,

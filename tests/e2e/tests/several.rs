@@ -195,13 +195,6 @@ fn a_loop_over_components_is_refused() {
 }
 
 #[test]
-fn a_server_says_that_it_takes_one_component() {
-    let case = Case::new();
-    let submitted = case.job("submit").args(["job.toml", "--server", "http://127.0.0.1:9"]).run();
-    submitted.expect(exit::REFUSED, &["a server runs jobs of one component", "`tidemill run`"]);
-}
-
-#[test]
 fn python_rust_and_typescript_in_one_job() {
     let example = root().join("examples/09-polyglot");
     let file = std::fs::read_to_string(example.join("job.toml")).unwrap();

@@ -95,7 +95,7 @@ pub(crate) fn job(job: &JobView) -> String {
         ("job", format!("{} ({})", job.name, job.id)),
         ("state", state(job)),
         ("version", format!("{}, {}, since {}", job.version.number, job.version.why, age(job.version.since_ms))),
-        ("component", job.version.component.to_string()),
+        ("component", component_of(&job.version)),
         ("workers", job.version.workers.to_string()),
     ];
     if let Some(pid) = job.pid {
@@ -135,6 +135,13 @@ pub(crate) fn job(job: &JobView) -> String {
     }
     let text: String = lines.iter().map(|(name, value)| format!("{name:<14}{}\n", value.replace('\n', "\n              "))).collect();
     console::printable(&(text + &operators(job) + &history(job)))
+}
+
+/// The digest of its component, or of each by its name.
+fn component_of(version: &Version) -> String {
+    let width = version.components.keys().map(String::len).max().unwrap_or(0);
+    let each: Vec<String> = version.components.iter().map(|(name, digest)| format!("{name:<width$}  {digest}")).collect();
+    if each.is_empty() { version.component.to_string() } else { each.join("\n") }
 }
 
 fn state(job: &JobView) -> String {

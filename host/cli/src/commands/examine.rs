@@ -3,9 +3,10 @@
 //! Promise: whatever is wrong with the component is an answer and no failure; what passes the limits of the process ends it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use tidemill_core::plan;
+use tidemill_core::plan::{self, Plan};
 use tidemill_dataflow::participants;
 use tidemill_guest::{Component, LoadError, LoadOptions};
 use tidemill_server::examined::{self, Answer, Bound, Keeps, Operator, Part, Planned, Refusal};
@@ -15,6 +16,7 @@ use tidemill_server::shadow::{Ran, Shadow};
 use super::{inspect, plan as plan_command};
 use crate::bindings;
 use crate::fault::{Fault, Outcome};
+use crate::loaded::{self, Components, Loaded};
 use crate::settings::{self, JobArgs, RunArgs, Settings};
 use crate::shadow::{self, Span};
 use crate::show::{self, Shown};
@@ -117,8 +119,7 @@ fn component(bytes: &[u8], meter: bool) -> Result<examined::Component, Refusal> 
 
 /// Whatever ends a job ends its shadow, and is what was to be found out.
 fn failed(fault: Fault) -> Refusal {
-    let Fault { message, causes, hint, .. } = fault;
-    Refusal { part: Part::Shadow, reason: "shadow-failed".to_owned(), message, causes, hint }
+    of_fault(Part::Shadow, "shadow-failed", fault)
 }
 
 fn compared(before: &[String], after: &[String]) -> Outcome<Shadow> {
@@ -137,16 +138,26 @@ fn refusal(part: Part, error: &LoadError) -> Refusal {
 
 /// A plan that can run, or why there is none. A file that cannot be read is a failure of the server.
 fn planned(settings: &Settings) -> Outcome<Result<Planned, Refusal>> {
-    let bytes = prepare::read(settings.only_component()?)?;
-    Ok(Component::load(&bytes, &prepare::options(settings))
-        .map_err(|e| refusal(Part::Component, &e))
-        .and_then(|component| plan_of(&component, settings)))
+    let files = match &settings.several {
+        None => vec![("", settings.component(), settings.args.as_slice())],
+        Some(several) => several.parts.iter().map(|part| (part.name.as_str(), part.path.as_path(), part.args.as_slice())).collect(),
+    };
+    let mut all = Vec::new();
+    for (name, path, args) in files {
+        match one(name, &prepare::read(path)?, args, settings) {
+            Ok(loaded) => all.push(loaded),
+            Err(refusal) => return Ok(Err(of_component(name, refusal))),
+        }
+    }
+    Ok(whole(all, settings).and_then(|(components, plan, document)| plan_of(&components, &plan, &document, settings)))
 }
 
-fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusal> {
-    let (plan, document) = component.plan(&settings.args).map_err(|e| {
+/// One component with its plan. It is named by its digest, since a path of the server is nothing to a user.
+fn one(name: &str, bytes: &[u8], args: &[(String, String)], settings: &Settings) -> Result<Loaded, Refusal> {
+    let component = Component::load(bytes, &prepare::options(settings)).map_err(|e| refusal(Part::Component, &e))?;
+    let (plan, document) = component.plan(args).map_err(|e| {
         let told = refusal(Part::Plan, &e);
-        Refusal { message: format!("no plan for {}", prepare::arguments(&settings.args)), causes: vec![told.message], ..told }
+        Refusal { message: format!("no plan for {}", prepare::arguments(args)), causes: vec![told.message], ..told }
     })?;
     plan::check(&plan).map_err(|e| Refusal {
         part: Part::Plan,
@@ -155,22 +166,48 @@ fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusa
         causes: e.0.clone(),
         hint: None,
     })?;
-    let bounds = bindings::resolve(&plan, &settings.bindings).map_err(|fault| Refusal {
-        part: Part::Binding,
-        reason: "binding-unknown".to_owned(),
-        message: fault.message,
-        causes: fault.causes,
-        hint: fault.hint,
-    })?;
-    let graph = prepare::resolve(&plan, settings, Vec::new());
+    let path = component.describe().sha256.clone();
+    Ok(Loaded { name: name.to_owned(), path, component, plan: Arc::new(plan), document, args: args.to_vec() })
+}
+
+fn of_component(name: &str, refusal: Refusal) -> Refusal {
+    if name.is_empty() {
+        return refusal;
+    }
+    Refusal { message: format!("component {name:?}: {}", refusal.message), ..refusal }
+}
+
+/// The plan of all components, and its document.
+fn whole(mut all: Vec<Loaded>, settings: &Settings) -> Result<(Components, Arc<Plan>, String), Refusal> {
+    let Some(several) = &settings.several else {
+        let only = all.remove(0);
+        let (plan, document) = (Arc::clone(&only.plan), only.document.clone());
+        return Ok((Components::one(only), plan, document));
+    };
+    let (components, plan, replaced) =
+        Components::wired(all, settings.name.as_deref(), several).map_err(|fault| of_fault(Part::Plan, "wires-invalid", fault))?;
+    loaded::check_unbound(&replaced, settings.bindings.keys()).map_err(|fault| of_fault(Part::Binding, "binding-wired", fault))?;
+    let document = serde_json::to_string(&plan)
+        .map_err(|e| of_fault(Part::Plan, "plan-invalid", Fault::failed("it cannot be written").because(&e)))?;
+    Ok((components, Arc::new(plan), document))
+}
+
+fn of_fault(part: Part, reason: &str, fault: Fault) -> Refusal {
+    Refusal { part, reason: reason.to_owned(), message: fault.message, causes: fault.causes, hint: fault.hint }
+}
+
+fn plan_of(components: &Components, plan: &Plan, document: &str, settings: &Settings) -> Result<Planned, Refusal> {
+    let bounds = bindings::resolve(plan, &settings.bindings).map_err(|fault| of_fault(Part::Binding, "binding-unknown", fault))?;
+    let graph = prepare::resolve(plan, settings, Vec::new());
     let (idle_ms, idle_reason) = plan_command::idle(settings);
+    let digest = components.digest();
     let shown = Shown {
         job: settings.job_name(plan.name.as_deref()),
-        component: component.describe().sha256.clone(),
-        sha256: &component.describe().sha256,
-        parts: &[],
-        plan: &plan,
-        document: &document,
+        component: digest.clone(),
+        sha256: &digest,
+        parts: &show::parts(components),
+        plan,
+        document,
         graph: &graph,
         bounds: &bounds,
         idle_ms,
@@ -182,7 +219,7 @@ fn plan_of(component: &Component, settings: &Settings) -> Result<Planned, Refusa
         is_sink: matches!(operator(bound.operator).kind, plan::Kind::Sink(_)),
         url: bound.url.clone(),
     };
-    let keeps = participants(&plan, &graph, false).into_iter().map(|p| Keeps {
+    let keeps = participants(plan, &graph, false).into_iter().map(|p| Keeps {
         name: operator(p.operator).name.clone(),
         kind: p.kind,
         key: p.key.map(|schema| schema.to_string()),

@@ -7,16 +7,17 @@ pub(crate) use keep::{CheckpointMode, KeepArgs, KeepSettings};
 pub(crate) use several::{Part, Several};
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, FromArgMatches as _, ValueEnum};
 
 use crate::fault::{Fault, Outcome};
 use crate::job_file::{self, JobFile, Scalar};
 use crate::value::{self, Timeout};
 
 /// Which job, with which arguments, how wide: what `run`, `plan` and `test` have in common.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct JobArgs {
     /// The component, or a job file that names it
     #[arg(value_name = "JOB.wasm|job.toml")]
@@ -27,6 +28,12 @@ pub(crate) struct JobArgs {
     /// Workers for every operator that does not state its own, e.g. --parallelism 4 [default: 1]
     #[arg(long, short = 'p', value_name = "N", value_parser = value::parallelism)]
     pub(crate) parallelism: Option<usize>,
+    /// In the place of a job file: a component, as a server has it
+    #[arg(long = "part", value_name = "NAME=FILE", hide = true)]
+    pub(crate) parts: Vec<OsString>,
+    /// And what joins them
+    #[arg(long = "wire", value_name = "SOURCE=SINK", value_parser = value::pair, requires = "parts", hide = true)]
+    pub(crate) wires: Vec<(String, String)>,
 }
 
 /// Whether the input has to end.
@@ -106,6 +113,9 @@ pub(crate) fn gather_keep(job: &JobArgs, keep: &KeepArgs) -> Outcome<Option<Keep
 }
 
 fn with_file<T>(job: &JobArgs, settings: impl FnOnce(JobFile) -> Outcome<T>) -> Outcome<T> {
+    if !job.parts.is_empty() {
+        return settings(several::file(job)?);
+    }
     let is_file = job.job.extension().is_some_and(|e| e == "toml");
     let file = if is_file { job_file::read(&job.job)? } else { JobFile { component: job.job.clone(), ..JobFile::default() } };
     settings(file).map_err(|fault| match is_file {
@@ -172,24 +182,21 @@ impl Settings {
         self.name.clone().or_else(|| plan.map(str::to_owned)).unwrap_or_else(stem)
     }
 
+    /// These with other code and arguments, as words of a command line.
+    ///
+    /// # Errors
+    /// Words that no server gives, and arguments of no component.
+    pub(crate) fn with_program(&self, words: &[String]) -> Outcome<Settings> {
+        let command = JobArgs::augment_args(Command::new("exchange").no_binary_name(true));
+        let matches = command.try_get_matches_from(words).and_then(|matches| JobArgs::from_arg_matches(&matches));
+        let job = matches.map_err(|e| Fault::refused("the new version cannot be understood").because(&e))?;
+        let Settings { component, several, args, .. } = gather(&job, &RunArgs::default())?;
+        Ok(Settings { component, several, args, ..self.clone() })
+    }
+
     /// The component's path, or that of the file that names several.
     pub(crate) fn component(&self) -> &Path {
         &self.component
-    }
-
-    /// The component's path, for what is done with one alone.
-    ///
-    /// # Errors
-    /// Where the job has several.
-    pub(crate) fn only_component(&self) -> Outcome<&Path> {
-        match &self.several {
-            None => Ok(&self.component),
-            Some(several) => {
-                let count = several.parts.len();
-                Err(Fault::refused(format!("a server runs jobs of one component, and {} has {count}", self.component.display()))
-                    .hint("`tidemill run` runs it in the foreground, with checkpoints and savepoints"))
-            }
-        }
     }
 }
 
@@ -200,7 +207,7 @@ mod tests {
 
     fn job(args: &[(&str, &str)], parallelism: Option<usize>) -> JobArgs {
         let args = args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        JobArgs { job: PathBuf::from("a.wasm"), args, parallelism }
+        JobArgs { job: PathBuf::from("a.wasm"), args, parallelism, ..JobArgs::default() }
     }
 
     fn file() -> JobFile {
@@ -221,6 +228,22 @@ mod tests {
         assert_eq!(settings.args, [("n".to_owned(), "3".to_owned()), ("query".to_owned(), "q5".to_owned())]);
         assert_eq!((settings.parallelism, settings.parallelism_from_file), (Some(4), false));
         assert_eq!((settings.memory_bytes, settings.idle_timeout), (Some(1 << 30), Some(Timeout::Off)));
+    }
+
+    #[test]
+    fn other_code_changes_nothing_else() {
+        let before = lay_over(file(), &job(&[], Some(4)), &RunArgs::default()).unwrap();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let after = before.with_program(&words(&["/c/b.wasm", "--arg=query=-x"])).unwrap();
+        assert_eq!(
+            (after.component.as_path(), after.args.as_slice()),
+            (Path::new("/c/b.wasm"), &[("query".to_owned(), "-x".to_owned())][..])
+        );
+        assert_eq!((after.parallelism, after.memory_bytes, after.state_bytes), (Some(4), Some(1 << 30), Some(64 << 20)));
+        let several = words(&["job", "--part=a=/c/a.wasm", "--part=b=/c/b.wasm", "--wire=b.in=a.out", "--arg=a.n=1"]);
+        let several = before.with_program(&several).unwrap().several.unwrap();
+        assert_eq!((several.parts.len(), several.wires.len(), several.parts[0].args.len()), (2, 1, 1));
+        assert!(before.with_program(&words(&["--nonsense"])).is_err());
     }
 
     #[test]

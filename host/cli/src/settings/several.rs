@@ -1,13 +1,17 @@
 //! What a job of several components was asked for: each component's file and arguments, and the wires between them.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use tidemill_core::plan::Wire;
 
 use crate::fault::{Fault, Outcome};
-use crate::job_file::{JobFile, Scalar};
+use crate::job_file::{ComponentKeys, JobFile, Scalar};
 use crate::suggest;
+
+use super::JobArgs;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub(crate) fn several(file: &JobFile, args: BTreeMap<String, String>) -> Outcome
         };
         args.insert(argument.to_owned(), value);
     }
-    let part = |(name, keys): (&String, &crate::job_file::ComponentKeys)| Part {
+    let part = |(name, keys): (&String, &ComponentKeys)| Part {
         name: name.clone(),
         path: keys.component.clone(),
         args: given.remove(name.as_str()).unwrap_or_default().into_iter().collect(),
@@ -52,11 +56,26 @@ pub(crate) fn several(file: &JobFile, args: BTreeMap<String, String>) -> Outcome
     Ok(Several { parts, wires: file.wires.iter().map(wire).collect() })
 }
 
+/// A job file of the flags by which a server names components and wires.
+///
+/// # Errors
+/// A flag without a name, which no server gives.
+pub(crate) fn file(job: &JobArgs) -> Outcome<JobFile> {
+    let part = |flag: &OsString| {
+        let bytes = flag.as_bytes();
+        let at = bytes.iter().position(|byte| *byte == b'=').ok_or_else(|| Fault::usage("--part is NAME=FILE"))?;
+        let name = String::from_utf8_lossy(&bytes[..at]).into_owned();
+        let component = PathBuf::from(OsStr::from_bytes(&bytes[at + 1..]));
+        Ok((name, ComponentKeys { component, ..ComponentKeys::default() }))
+    };
+    let components = job.parts.iter().map(part).collect::<Outcome<_>>()?;
+    Ok(JobFile { component: job.job.clone(), components, wires: job.wires.iter().cloned().collect(), ..JobFile::default() })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::job_file::ComponentKeys;
 
     fn file() -> JobFile {
         let keys = |args: &[(&str, i64)]| ComponentKeys {
@@ -78,6 +97,16 @@ mod tests {
         let given = |at: usize| several.parts[at].args.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
         assert_eq!((given(0), given(1)), (vec!["m=2".to_owned(), "n=9".to_owned()], vec!["a.b=x".to_owned()]));
         assert_eq!(several.wires, [Wire { source: "sum.in".to_owned(), sink: "parse.out".to_owned() }]);
+    }
+
+    #[test]
+    fn a_server_names_files_and_wires_by_flags() {
+        let mut job = JobArgs { parts: vec!["parse=/data/a=b.wasm".into(), "sum=s.wasm".into()], ..JobArgs::default() };
+        job.wires = vec![("sum.in".to_owned(), "parse.out".to_owned())];
+        let file = super::file(&job).unwrap();
+        assert_eq!(file.components["parse"].component, PathBuf::from("/data/a=b.wasm"));
+        assert_eq!((file.components.len(), file.wires["sum.in"].as_str()), (2, "parse.out"));
+        assert!(super::file(&JobArgs { parts: vec!["parse".into()], ..JobArgs::default() }).is_err());
     }
 
     #[test]

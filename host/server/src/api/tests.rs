@@ -187,6 +187,16 @@ async fn what_is_not_there_is_said_in_the_same_form() {
     assert_eq!(case.refused(json("/v1/jobs", "{\"component\": \"a\", \"nmae\": \"b\"}")).await.1, "bad-request");
     assert_eq!(case.refused(json("/v1/jobs", "{")).await.1, "bad-request");
     assert_eq!(case.refused(json("/v1/jobs", "{\"component\": \"abcdef\"}")).await.1, "component-not-found");
+    for (body, code) in [
+        ("{}", "bad-request"),
+        (r#"{"component": "abcdef", "components": {"a": "abcdef"}}"#, "bad-request"),
+        (r#"{"component": "abcdef", "wires": {"a.in": "b.out"}}"#, "bad-request"),
+        (r#"{"components": {"a.b": "abcdef"}}"#, "bad-request"),
+        (r#"{"components": {"a": 1}}"#, "bad-request"),
+        (r#"{"components": {"a": "abcdef"}}"#, "component-not-found"),
+    ] {
+        assert_eq!(case.refused(json("/v1/jobs", body)).await.1, code, "{body}");
+    }
     let form = request("POST", "/v1/jobs").header(header::CONTENT_TYPE, "text/plain").body(Body::from("{\"component\":\"a\"}")).unwrap();
     assert_eq!(case.refused(form).await, (415, "media-type".to_owned()));
 }

@@ -8,6 +8,9 @@ pub(super) fn obstacle(record: &Record, next: &Next) -> Option<&'static str> {
     if now.bindings != new.bindings {
         return Some("its bindings differ");
     }
+    if now.components.keys().ne(new.components.keys()) || now.wires != new.wires {
+        return Some("its components or their wires differ");
+    }
     if (now.parallelism, now.workers) != (new.parallelism, new.workers) {
         return Some("its parallelism differs");
     }
@@ -49,6 +52,9 @@ mod tests {
         let of = |change: fn(&mut Version)| obstacle(&record(), &next(change));
         assert_eq!(of(|version| drop(version.bindings.insert("in".to_owned(), "file:a".to_owned()))), Some("its bindings differ"));
         assert_eq!(of(|version| version.workers = 2), Some("its parallelism differs"));
+        let wires = "its components or their wires differ";
+        assert_eq!(of(|version| drop(version.components.insert("a".to_owned(), version.component.clone()))), Some(wires));
+        assert_eq!(of(|version| drop(version.wires.insert("b.in".to_owned(), "a.out".to_owned()))), Some(wires));
         assert_eq!(of(|version| version.parallelism = None), Some("its parallelism differs"));
         assert_eq!(of(|version| version.hold_ms = 1), Some("its state differs"));
         for change in [

@@ -50,8 +50,14 @@ pub(crate) enum Wanted {
 pub struct Version {
     /// Counts from 1.
     pub number: u32,
-    /// The component.
+    /// The component. Of several: the SHA-256 over the lines `NAME SHA256` in the order of names.
     pub component: Digest,
+    /// The components by name, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, Digest>,
+    /// Of several: `COMPONENT.SOURCE` by the `COMPONENT.SINK` that feeds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wires: BTreeMap<String, String>,
     /// Arguments of the job.
     pub args: BTreeMap<String, String>,
     /// Where sources read and sinks write; the plan's default otherwise.
@@ -170,7 +176,8 @@ pub enum EndState {
 
 impl Version {
     pub(crate) fn need(&self) -> Need {
-        Need { workers: u64::from(self.workers), instance_bytes: self.instance_bytes }
+        let components = self.components.len().max(1) as u64;
+        Need { workers: u64::from(self.workers), components, instance_bytes: self.instance_bytes }
     }
 }
 
@@ -193,8 +200,7 @@ impl Record {
     pub(crate) fn need(&self) -> Need {
         let next = self.next.as_ref().map(|next| &next.version);
         let other = next.or(self.probation.as_ref().map(|probation| &*probation.before)).unwrap_or(&self.version).need();
-        let now = self.version.need();
-        Need { workers: now.workers.max(other.workers), instance_bytes: now.instance_bytes.max(other.instance_bytes) }
+        self.version.need().or(other)
     }
 }
 
@@ -206,6 +212,8 @@ pub(crate) mod tests {
         Version {
             number,
             component: "a".repeat(64).parse().unwrap(),
+            components: BTreeMap::new(),
+            wires: BTreeMap::new(),
             args: BTreeMap::new(),
             bindings: BTreeMap::new(),
             parallelism: Some(workers),

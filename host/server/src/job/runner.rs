@@ -44,9 +44,8 @@ impl Runner {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = options.places().components().join(format!("{}.wasm", version.component));
         let mut command = Command::new(&options.program);
-        command.args(["--log-format", "json", "runner"]).arg(file).args(flags(version));
+        command.args(["--log-format", "json", "runner"]).args(version.program(&options.places().components())).args(flags(version));
         command.args(["--name", job.name.as_str()]);
         command.arg("--hosted").arg(&job.folder).arg("--control").arg(&job.socket);
         command.arg("--checkpoint-dir").arg(job.folder.join(CHECKPOINTS));

@@ -270,7 +270,7 @@ impl Task {
         let record = self.job.record();
         let need = record.version.need();
         // An instance that is replaced is there twice for a moment.
-        let most = need.bytes() + need.workers * need.instance_bytes;
+        let most = need.bytes() + need.workers * need.components * need.instance_bytes;
         if status.rss_bytes > most {
             let (rss, most) = (crate::admission::mib(status.rss_bytes), crate::admission::mib(most));
             watch.kill(runner, format!("the job's process took {rss}, more than its limit of {most}"));
@@ -449,7 +449,9 @@ impl Live {
 
 /// Whether two versions run the same, whatever their numbers.
 fn same(a: &Version, b: &Version) -> bool {
-    (&a.component, &a.args, &a.bindings, a.parallelism, a.workers) == (&b.component, &b.args, &b.bindings, b.parallelism, b.workers)
+    let code = |version: &Version| (version.component.clone(), version.wires.clone());
+    let rest = (&a.args, &a.bindings, a.parallelism, a.workers) == (&b.args, &b.bindings, b.parallelism, b.workers);
+    rest && code(a) == code(b)
 }
 
 fn over_event(state: EndState) -> &'static str {

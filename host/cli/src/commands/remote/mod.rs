@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod forget;
 pub(crate) mod list;
 pub(crate) mod logs;
+mod parts;
 pub(crate) mod rescale;
 pub(crate) mod rollback;
 pub(crate) mod status;

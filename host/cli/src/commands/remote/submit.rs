@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tidemill_server::view::{JobView, StoredComponent, Submit};
 use tidemill_server::{Digest, Name};
 
-use super::json;
+use super::{json, parts};
 use crate::client::{Client, ServerArgs};
 use crate::fault::{Fault, Outcome};
 use crate::settings::{self, JobArgs, Mode, RunArgs, Settings};
@@ -19,7 +19,7 @@ use crate::{console, prepare, socket};
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Takes the flags of `tidemill run`. Relative paths in `file:` bindings are those of this directory; the server must allow them.
-Instead of a file, the digest of an uploaded component may be given.
+Instead of a component's file, the digest of an uploaded one may be given. Of a job file with several components each is uploaded.
 
 Examples:
   tidemill submit counts.wasm --bind lines=file:book.txt --bind counts=file:out
@@ -52,8 +52,8 @@ pub(crate) fn run(command: &SubmitCommand) -> Outcome<()> {
     let client = Client::new(&command.server)?;
     let settings = settings::gather(&command.job, &command.run)?;
     let file_interval = settings::gather_keep(&command.job, &settings::KeepArgs::default())?.map(|keep| keep.interval);
-    let component = component(&client, settings.only_component()?)?;
-    let submit = request(&settings, component, command, file_interval)?;
+    let sent = parts::sent(&client, &settings)?;
+    let submit = request(&settings, sent, command, file_interval)?;
     let job: JobView = client.post("/v1/jobs", &submit)?;
     if command.json {
         return json(&job);
@@ -85,16 +85,18 @@ fn is_digest(text: &str) -> bool {
     digits.parse::<Digest>().is_ok() || digits.len() >= 6 && digits.len() < 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-fn request(settings: &Settings, component: String, command: &SubmitCommand, file_interval: Option<Duration>) -> Outcome<Submit> {
+fn request(settings: &Settings, sent: parts::Sent, command: &SubmitCommand, file_interval: Option<Duration>) -> Outcome<Submit> {
     let name = settings.name.as_ref().map(|name| name.parse::<Name>()).transpose();
     let name = name.map_err(|e| Fault::usage(e.to_string()).hint("e.g. --name sensor-averages"))?;
     let default_name = settings.component().file_stem().and_then(|stem| Name::from_text(&stem.to_string_lossy()));
     let interval = command.checkpoint_interval.or(file_interval);
     Ok(Submit {
-        component,
+        component: sent.component,
+        components: sent.components,
+        wires: sent.wires.unwrap_or_default(),
         name,
         default_name,
-        args: settings.args.iter().cloned().collect(),
+        args: sent.args,
         bindings: settings.bindings.iter().map(|(name, url)| (name.clone(), absolute(url))).collect(),
         parallelism: settings.parallelism.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         memory_bytes: settings.memory_bytes.map(|bytes| bytes as u64),

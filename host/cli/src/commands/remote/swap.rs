@@ -1,15 +1,18 @@
 //! `tidemill swap`: a job of a server goes on with other code, arguments or bindings, and with its state.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use tidemill_server::view::{Changed, Swap};
 
+use super::parts::{self, Sent};
 use super::{changed, json, operation_path, submit};
 use crate::client::{Client, ServerArgs, table};
 use crate::console;
 use crate::fault::{Fault, Outcome};
+use crate::settings::{self, JobArgs, RunArgs};
 use crate::value;
 
 /// Change the code of a job of a server, and keep its state
@@ -25,15 +28,20 @@ Examples:
   tidemill swap counts counts-2.wasm --dry-run
   tidemill swap counts counts-2.wasm --shadow 100000       # only if it writes the same over the next 100,000 records
   tidemill swap counts counts-2.wasm --probation 5min --max-errors 100
-  tidemill swap counts --arg size=20s --bind counts=file:/data/new"
+  tidemill swap counts --arg size=20s --bind counts=file:/data/new
+  tidemill swap alerts --component average average-2.wasm   # one component of several
+  tidemill swap alerts job.toml                             # all components and wires of a job file, and what it says of arguments and bindings"
 )]
 pub(crate) struct SwapCommand {
     /// The job: its name or id
     #[arg(value_name = "JOB")]
     job: String,
-    /// The new component, or the digest of one that is uploaded; the present one when only arguments or bindings change
-    #[arg(value_name = "JOB.wasm|DIGEST")]
-    component: Option<PathBuf>,
+    /// The new component, the digest of one that is uploaded, or a job file; what runs now when only arguments or bindings change
+    #[arg(value_name = "NEW.wasm|DIGEST|job.toml")]
+    new: Option<PathBuf>,
+    /// Which component it is for, where the job has several
+    #[arg(long, value_name = "NAME", requires = "new")]
+    component: Option<String>,
     /// An argument that changes, e.g. --arg size=20s; may be given again for another
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = value::pair)]
     args: Vec<(String, String)>,
@@ -67,15 +75,17 @@ pub(crate) struct SwapCommand {
 
 /// Runs the command.
 pub(crate) fn run(command: &SwapCommand) -> Outcome<()> {
-    if command.component.is_none() && command.args.is_empty() && command.binds.is_empty() {
+    if command.new.is_none() && command.args.is_empty() && command.binds.is_empty() {
         return Err(Fault::usage("nothing would change").hint("name a component, or add --arg or --bind"));
     }
     let client = Client::new(&command.server)?;
-    let component = command.component.as_deref().map(|path| submit::component(&client, path)).transpose()?;
+    let (sent, bindings) = sent(&client, command)?;
     let swap = Swap {
-        component,
-        args: command.args.iter().cloned().collect(),
-        bindings: command.binds.iter().map(|(name, url)| (name.clone(), submit::absolute(url))).collect(),
+        component: sent.component,
+        components: sent.components,
+        wires: sent.wires,
+        args: sent.args,
+        bindings: bindings.iter().map(|(name, url)| (name.clone(), submit::absolute(url))).collect(),
         allow_dropped_state: command.allow_dropped_state,
         probation_ms: Some(u64::try_from(command.probation.as_millis()).unwrap_or(u64::MAX)),
         errors_max: command.max_errors,
@@ -89,4 +99,25 @@ pub(crate) fn run(command: &SwapCommand) -> Outcome<()> {
         (true, false) => console::result(&table::comparison(&answer)),
         (false, _) => changed(&client, answer, command.json),
     }
+}
+
+/// What changes: the components, with what flags and a job file say of arguments, and the bindings.
+fn sent(client: &Client, command: &SwapCommand) -> Outcome<(Sent, BTreeMap<String, String>)> {
+    let flags = (command.args.iter().cloned().collect(), command.binds.iter().cloned().collect());
+    let Some(new) = &command.new else { return Ok((Sent { args: flags.0, ..Sent::default() }, flags.1)) };
+    if new.extension().is_some_and(|extension| extension == "toml") {
+        if command.component.is_some() {
+            let fault = Fault::usage("--component names one component, and a job file says all of them");
+            return Err(fault.hint("give the one component's file, or leave out --component"));
+        }
+        let job = JobArgs { job: new.clone(), args: command.args.clone(), ..JobArgs::default() };
+        let settings = settings::gather(&job, &RunArgs { binds: command.binds.clone(), ..RunArgs::default() })?;
+        return Ok((parts::sent(client, &settings)?, settings.bindings));
+    }
+    let digest = submit::component(client, new)?;
+    let sent = match &command.component {
+        None => Sent { component: Some(digest), args: flags.0, ..Sent::default() },
+        Some(name) => Sent { components: BTreeMap::from([(name.clone(), digest)]), args: flags.0, ..Sent::default() },
+    };
+    Ok((sent, flags.1))
 }

@@ -64,12 +64,10 @@ impl Task {
     }
 
     fn ask_exchange(&self, next: &Next) -> JoinHandle<io::Result<Reply>> {
-        let component = self.context.options.places().components().join(format!("{}.wasm", next.version.component));
-        let request = Request::Exchange(Exchange {
-            version: next.version.number,
-            component: component.display().to_string(),
-            args: next.version.args.clone(),
-        });
+        let mut program = next.version.program(&self.context.options.places().components());
+        program.extend(next.version.args.iter().map(|(name, value)| format!("--arg={name}={value}").into()));
+        let program = program.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let request = Request::Exchange(Exchange { version: next.version.number, program });
         let job = std::sync::Arc::clone(&self.job);
         tokio::spawn(async move {
             let answer = ask(&job.socket, &request, STOP_WAIT).await;
