@@ -82,7 +82,7 @@ fn a_request_names_one_component_or_several_by_names_that_a_program_can_be_given
         Parts::of_submit(&store, &Submit { components, ..Submit::default() })
     };
     assert!(many(PARTS_MAX).is_ok());
-    let error = many(PARTS_MAX + 1).err().expect("one more is refused");
+    let error = many(PARTS_MAX + 1).expect_err("one more is refused");
     assert_eq!(error.code.as_str(), "limit-refused");
     let named = |bytes: usize| of(None, &[(&"n".repeat(bytes), "aaaaaa")], &[]);
     assert!(named(PART_NAME_BYTES_MAX).is_ok() && named(PART_NAME_BYTES_MAX + 1).is_err());
