@@ -28,6 +28,7 @@ mod settings;
 mod shadow;
 mod show;
 mod socket;
+mod staged;
 mod status;
 mod suggest;
 mod supervise;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tidemill_core::explain::{Facts, Phase};
+use tidemill_core::explain::{self, Facts, Phase};
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{Graph, Plan};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
@@ -15,6 +15,7 @@ use crate::exchange::Exchange;
 use crate::fault::Outcome;
 use crate::loaded::Present;
 use crate::socket::Tells;
+use crate::staged::Staged;
 use crate::{moment, monitor, process, progress};
 
 /// What a job can tell of itself.
@@ -27,6 +28,8 @@ pub(crate) struct Telling {
     pub(crate) graph: Arc<Graph>,
     pub(crate) sources: Vec<OperatorId>,
     pub(crate) sinks: Vec<OperatorId>,
+    /// What sinks hold back, where there are checkpoints.
+    pub(crate) staged: Staged,
     /// Whether some input has no end, so that a lag means something.
     pub(crate) endless: bool,
     /// When it began to run.
@@ -55,7 +58,15 @@ impl Tells for Telling {
 impl Telling {
     /// What its operators wait for, or waited for when it ended so.
     pub(crate) fn facts_of(&self, phase: Phase) -> Facts {
-        tidemill_dataflow::facts(&self.job, &self.plan, &self.graph, &self.control, phase)
+        let mut facts = tidemill_dataflow::facts(&self.job, &self.plan, &self.graph, &self.control, phase);
+        let statistics = self.coordinator.as_deref().map(Coordinator::statistics).unwrap_or_default();
+        for &sink in &self.sinks {
+            let name = &self.plan.operators[sink as usize].name;
+            let (completed, failed) = (statistics.count, statistics.failed);
+            let staged = self.staged.records(sink).map(|records| explain::Staged { records, completed, failed });
+            facts.operators.iter_mut().filter(|operator| operator.name == *name).for_each(|operator| operator.staged = staged);
+        }
+        facts
     }
 
     /// As it is at this moment.

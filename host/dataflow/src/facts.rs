@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tidemill_core::explain::{Facts, InputFacts, OperatorFacts, Phase};
+use tidemill_core::explain::{Facts, InputFacts, Member, OperatorFacts, Phase};
 use tidemill_core::guest::OperatorId;
 use tidemill_core::plan::{DEAD_LETTER, Edge, Graph, Kind, LATE, Plan};
 
@@ -71,13 +71,17 @@ impl<'a> Runs<'a> {
     /// What does not change while the job runs.
     fn operator(&self, id: OperatorId) -> OperatorFacts {
         let operator = &self.plan.operators[id as usize];
+        let member = |id: &OperatorId| {
+            let operator = &self.plan.operators[*id as usize];
+            Member { name: operator.name.clone(), kind: operator.kind_name().to_owned() }
+        };
         let fused = self.fused.get(&id).map_or(&[][..], Vec::as_slice);
         let stamps = |id: &OperatorId| matches!(self.plan.operators[*id as usize].kind, Kind::Timestamps(_));
         let knows_time = matches!(&operator.kind, Kind::Source(source) if source.watermarks.is_some());
         OperatorFacts {
             name: operator.name.clone(),
             kind: operator.kind_name().to_owned(),
-            fused: fused.iter().map(|&member| self.plan.operators[member as usize].name.clone()).collect(),
+            fused: fused.iter().map(member).collect(),
             inputs: self.graph.inputs(id).map(|edge| self.input(edge)).collect(),
             makes_watermarks: knows_time || stamps(&id) || fused.iter().any(stamps),
             ..OperatorFacts::default()

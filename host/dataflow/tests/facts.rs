@@ -12,7 +12,7 @@ use tidemill_core::block::Builder;
 use tidemill_core::connect::{Batch, Error, Polled, Reader, Sink, Source, SplitTime, Waker};
 use tidemill_core::explain::output::{self, Reason};
 use tidemill_core::explain::watermark::{self, Holder};
-use tidemill_core::explain::{Facts, Held, Phase};
+use tidemill_core::explain::{Facts, Held, Member, Phase};
 use tidemill_core::guest::{OperatorId, Outcome, TimerAction, TimerOp};
 use tidemill_core::plan::{Graph, Plan, Settings};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
@@ -218,4 +218,16 @@ fn behind_a_drained_job_the_last_watermark_before_the_end_is_known() {
     assert_eq!(live.operators[1].workers[0].before_end, TIME_MIN);
     assert_eq!((last.operators[1].watermark(), last.operators[1].workers[0].before_end), (TIME_MAX, 249));
     assert_eq!((last.operators[1].held(), last.operators[2].records_out), (Held::default(), 4));
+}
+
+#[test]
+fn what_may_have_filtered_in_a_chain_is_named() {
+    let stateless = |name: &str, kind: &str, from: &str| json!({"name": name, "kind": kind, "inputs": [{"from": from}], "outputs": [{"schema": "key:i64,value:i64"}]});
+    let chain = json!([stateless("m", "map", "rows"), stateless("f", "filter", "m"), stateless("n", "map", "f"), sink("n")]);
+    let mut case = Case::new(&ROWS, chain);
+    case.custom.process = Some(Arc::new(|_, _, _, _, _| Ok(Outcome::default())));
+    let (live, _) = case.until(|facts| facts.operators[1].records_in == ROWS.len() as u64);
+    let member = |name: &str, kind: &str| Member { name: name.to_owned(), kind: kind.to_owned() };
+    assert_eq!(live.operators[1].fused, [member("f", "filter"), member("n", "map")]);
+    assert_eq!(output::all(&live).remove(0).reason, Reason::Filtered { operator: 1, by: vec![member("f", "filter")] });
 }

@@ -173,3 +173,30 @@ fn a_killed_job_is_explained_by_what_it_last_said() {
     let document: Value = serde_json::from_str(&explain().arg("--json").run().stdout).unwrap();
     assert_eq!(document["facts"]["phase"], "lost", "{document:#}");
 }
+
+#[test]
+fn what_is_written_and_cannot_be_seen_before_a_checkpoint_is_told_apart() {
+    let folder = Folder::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let counts = json!({"name": "per-minute", "kind": {"rolling": {"key": ["k"], "aggregate": "count"}}, "inputs": [{"from": "events"}],
+        "outputs": [{"schema": "k:i64,count:i64"}]});
+    let job =
+        command(&folder, "run").arg(guest("test", "any-plan")).args(["--name", "staged", "--arg", &plan(&[source("events"), counts])]);
+    let job = job.args(["--checkpoint-dir", "kept", "--checkpoint-interval", "1h"]);
+    let job = job.bind("events", &format!("socket://{}", listener.local_addr().unwrap())).bind("counts", "file:out").start();
+    let mut events = listener.accept().unwrap().0;
+    events.write_all(b"{\"k\":1,\"t\":1}\n{\"k\":1,\"t\":2}\n").unwrap();
+    let explain = || command(&folder, "explain").args(["why-no-output", "staged"]);
+    let unseen =
+        "sink `counts` has written 2 records, none of which can be seen yet: it shows what it has written with the next checkpoint";
+    until(explain, &[unseen, "none has so far"]);
+    assert_eq!(folder.sorted_lines("out"), Vec::<String>::new());
+    command(&folder, "savepoint").arg("staged").run().expect(exit::OK, &[]);
+    until(explain, &["sink `counts` has written 2 records: "]);
+    assert_eq!(folder.sorted_lines("out").len(), 2);
+    events.write_all(b"{\"k\":1,\"t\":3}\n").unwrap();
+    until(explain, &["sink `counts` has written 3 records, of which 1 cannot be seen yet"]);
+    command(&folder, "stop").arg("staged").run().expect(exit::OK, &[]);
+    job.end().expect(exit::OK, &[]);
+    until(explain, &["sink `counts` has written 3 records: "]);
+}

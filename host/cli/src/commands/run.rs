@@ -28,6 +28,7 @@ use crate::progress::{Progress, View};
 use crate::remember::Remember;
 use crate::settings::{self, JobArgs, KeepArgs, KeepSettings, Mode, RunArgs, Settings};
 use crate::socket::{Listener, Place, left};
+use crate::staged::Staged;
 use crate::status::Telling;
 use crate::supervise::{SUPERVISOR, supervise};
 use crate::value::Timeout;
@@ -147,7 +148,8 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     let held_until = Instant::now() + hosted.hold.unwrap_or_default();
     let claimed = settings::gather_keep(&command.job, &command.keep)?.map(hold).map(|keep| keep::claim(&keep)).transpose()?;
     let resuming = claimed.as_ref().is_some_and(Claimed::is_resuming);
-    let ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
+    let mut ends = bindings::open(&prepared.plan, &bounds, settings.mode == Mode::Stream, resuming)?;
+    let staged = claimed.as_ref().map(|_| Staged::count(&mut ends)).unwrap_or_default();
     let graph = prepare::resolve(&prepared.plan, &settings, ends.limits.clone());
     let name = settings.job_name(prepared.plan.name.as_deref());
     if hosted.hosted.is_none() {
@@ -173,7 +175,7 @@ fn here(command: &RunCommand, start: Instant, hosted: &HostedArgs, last: &mut La
     run.spec.checkpoints = keeping.as_ref().map(|keeping| keeping.checkpoints.clone());
     interrupt::stop_on_signal(Arc::clone(&run.control))?;
     let exchange = hosted.hosted.is_some().then(|| run.exchange(&settings, keeping.as_ref(), held_until));
-    let telling = Arc::new(Telling { exchange, ..run.telling(&name, keeping.as_ref()) });
+    let telling = Arc::new(Telling { exchange, ..run.telling(&name, keeping.as_ref(), staged) });
     last.telling = Some(Arc::clone(&telling));
     let place = hosted.control.as_deref().map_or(Place::Own(&name), Place::Given);
     let listener = listen(&place, &run.control, keeping.as_ref(), Arc::clone(&telling));
@@ -244,7 +246,7 @@ impl Run {
     }
 
     /// What can be told of the job while it runs.
-    fn telling(&self, job: &str, keeping: Option<&Keeping>) -> Telling {
+    fn telling(&self, job: &str, keeping: Option<&Keeping>, staged: Staged) -> Telling {
         Telling {
             job: job.to_owned(),
             control: Arc::clone(&self.control),
@@ -254,6 +256,7 @@ impl Run {
             graph: Arc::clone(&self.spec.graph),
             sources: self.sources.clone(),
             sinks: self.sinks.clone(),
+            staged,
             endless: self.endless,
             begun: Instant::now(),
             exchange: None,

@@ -53,7 +53,7 @@ pub struct OperatorFacts {
     pub kind: String,
     /// What runs in it behind the first, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fused: Vec<String>,
+    pub fused: Vec<Member>,
     /// Where its records come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputFacts>,
@@ -76,8 +76,33 @@ pub struct OperatorFacts {
     /// Records emitted on a port that nobody reads.
     #[serde(default)]
     pub unread: u64,
+    /// What it holds back, where it is a sink that shows its output with the checkpoint that covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<Staged>,
     /// It on each worker.
     pub workers: Vec<WorkerFacts>,
+}
+
+/// Output that has been written and cannot be seen before a checkpoint covers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Staged {
+    /// Records of it.
+    pub records: u64,
+    /// Checkpoints of the job that have completed since it was started.
+    pub completed: u64,
+    /// Those that have failed.
+    pub failed: u64,
+}
+
+/// A member of a fused chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Member {
+    /// Its name in the plan.
+    pub name: String,
+    /// What it is.
+    pub kind: String,
 }
 
 /// An input of an operator.
@@ -317,6 +342,13 @@ impl OperatorFacts {
     /// The worker with the least watermark.
     pub fn slowest(&self) -> Option<&WorkerFacts> {
         self.workers.iter().min_by_key(|worker| worker.watermark)
+    }
+
+    /// Those of what runs in it that may let a record go without passing it on: the first of a chain, and filters and flat maps behind it.
+    pub fn droppers(&self) -> Vec<Member> {
+        let first = Member { name: self.name.clone(), kind: self.kind.clone() };
+        let passes_all = |kind: &str| matches!(kind, "map" | "key_by" | "timestamps" | "source");
+        std::iter::once(&first).chain(&self.fused).filter(|member| !passes_all(&member.kind)).cloned().collect()
     }
 
     /// Whether it reads a binding.

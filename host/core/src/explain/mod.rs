@@ -10,4 +10,4 @@ pub mod output;
 mod testing;
 pub mod watermark;
 
-pub use facts::{Facts, Held, InputFacts, OperatorFacts, Pace, Phase, SenderFacts, SourceFacts, SplitFacts, WorkerFacts};
+pub use facts::{Facts, Held, InputFacts, Member, OperatorFacts, Pace, Phase, SenderFacts, SourceFacts, SplitFacts, Staged, WorkerFacts};

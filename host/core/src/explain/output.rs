@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer};
 
 use super::watermark::{self, Holder, Standing};
-use super::{Facts, Held, OperatorFacts, Pace, Phase, SplitFacts};
+use super::{Facts, Held, Member, OperatorFacts, Pace, Phase, SplitFacts};
 use crate::{TIME_MAX, TIME_MIN, TimeMs};
 
 /// A source that has read nothing for so long, although there is something, is held back; for less it is only busy.
@@ -77,6 +77,8 @@ pub enum Reason {
     Filtered {
         /// This operator.
         operator: usize,
+        /// What runs in it and may have let none through: of several that run as one nobody sees which.
+        by: Vec<Member>,
     },
     /// What is emitted leaves by ports that nobody reads.
     Unread {
@@ -141,6 +143,11 @@ pub enum Reason {
         /// A source.
         source: usize,
     },
+    /// There is output, and no checkpoint covers any of it: nobody can see it yet.
+    Staged {
+        /// The sink.
+        sink: usize,
+    },
     /// There is output.
     Flowing,
 }
@@ -156,6 +163,7 @@ fn one(facts: &Facts, sink: usize) -> Dry {
     let reason = whole(facts, &path).unwrap_or_else(|| {
         let at = dry_end(facts, sink);
         match &facts.operators[at] {
+            operator if at == sink && is_unseen(operator) => Reason::Staged { sink },
             operator if at == sink && operator.records_in > 0 => present(facts, &path),
             operator if operator.is_source() && operator.records_in == 0 => no_record(facts, &path),
             _ => swallowed(facts, at),
@@ -240,8 +248,8 @@ fn swallowed(facts: &Facts, at: usize) -> Reason {
         _ if unread > 0 => Reason::Unread { operator: at },
         "source" if operator.fused.is_empty() => Reason::NothingSelected { source: at },
         "interval-join" | "keyed-join" | "window-join" | "temporal-join" => Reason::NoPartner { operator: at },
-        "process" | "window" | "co-group" => Reason::Silent { operator: at },
-        _ => Reason::Filtered { operator: at },
+        "process" | "window" | "co-group" if operator.droppers().len() == 1 => Reason::Silent { operator: at },
+        _ => Reason::Filtered { operator: at, by: operator.droppers() },
     }
 }
 
@@ -288,6 +296,11 @@ fn empty_side(facts: &Facts, at: usize) -> Option<usize> {
     let several = operator.inputs.len() > 1 && operator.kind != "union";
     let empty = operator.inputs.iter().map(|input| input.from).find(|&from| facts.operators[from].records_out == 0);
     empty.filter(|_| several)
+}
+
+/// Whether a sink has written, and nobody can see any of it.
+fn is_unseen(sink: &OperatorFacts) -> bool {
+    sink.records_out > 0 && sink.staged.is_some_and(|staged| staged.records >= sink.records_out)
 }
 
 /// There is output: why there is no more.

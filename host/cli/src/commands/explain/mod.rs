@@ -5,6 +5,7 @@
 
 mod output;
 mod plan;
+mod reason;
 mod watermark;
 mod words;
 

@@ -5,6 +5,7 @@ use tidemill_core::explain::{Facts, Pace, Phase, SplitFacts};
 use tidemill_core::{TIME_MAX, TIME_MIN, TimeMs};
 
 use crate::moment;
+use crate::report::grouped;
 
 /// An operator with what it is, such as ``window `per-minute` ``.
 pub(super) fn operator(facts: &Facts, place: usize) -> String {
@@ -23,6 +24,11 @@ pub(super) fn time(ms: TimeMs) -> String {
 /// A span of time without what nobody reads: milliseconds behind seconds.
 pub(super) fn span(ms: TimeMs) -> String {
     moment::span(if ms.abs() >= 1000 { ms / 1000 * 1000 } else { ms })
+}
+
+/// A number of things that have done something, with its verb.
+pub(super) fn have(count: u64) -> String {
+    if count == 1 { "1 has".to_owned() } else { format!("{} have", grouped(count)) }
 }
 
 /// How long ago something was.

@@ -1,7 +1,7 @@
 //! Ways from an operator up to what holds its watermark, each over a job of a few operators.
 
 use super::*;
-use crate::explain::testing::{job, operator, source};
+use crate::explain::testing::{NOW, job, operator, source};
 use crate::explain::{Held, Phase};
 
 fn holder_of(facts: &Facts, operator: usize) -> Holder {
@@ -106,4 +106,19 @@ fn people_ask_first_about_what_waits() {
     facts.operators.clear();
     facts.phase = Phase::Finished;
     assert_eq!(foremost(&facts), None);
+}
+
+#[test]
+fn of_several_that_wait_the_one_furthest_behind_is_asked_about_first() {
+    let open = Held { windows: 1, closes: Some(9_999), ..Held::default() };
+    let window = |watermark| operator("window", &[(0, watermark)], (10, 4)).holding(open);
+    let facts = job(vec![source("events", 10, &[("e", 8_000)]), window(7_999), window(5_000), window(6_000)]);
+    assert_eq!(foremost(&facts), Some(2));
+}
+
+#[test]
+fn a_watermark_that_rose_by_a_clock_ahead_of_this_one_is_not_younger_than_now() {
+    let ahead = operator("map", &[(0, 7_999)], (10, 10)).with(|map| map.workers[0].rose_ms = Some(NOW + 5_000));
+    let facts = job(vec![source("events", 10, &[("e", 8_000)]), ahead]);
+    assert_eq!(one(&facts, 1).age_ms, Some(0));
 }
