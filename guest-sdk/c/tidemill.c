@@ -1010,6 +1010,8 @@ typedef struct node {
     tdm_windows windows;
     /* The column that holds the gap of a session. */
     const char *gap_field;
+    /* The field that an evictor compares. */
+    const tdm_field *evict_field;
     /* Computed by the host where set. */
     const char *aggregate, *aggregate_field;
     /* Computed here. */
@@ -1295,6 +1297,7 @@ static int field_index(tdm_stream stream, tdm_field_of field, const char *what) 
 static void start_ports(tdm_job *job, node *n);
 static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, size_t count);
 static void share_tables(node *n, size_t first);
+static void time_items(node *n);
 static const tdm_record *record_of(const tdm_state *piece) { return piece->native ? piece->native->record : piece->record; }
 
 tdm_windows tdm_tumbling(int64_t size) { return (tdm_windows){.assigner = TDM_TUMBLING, .size = size}; }
@@ -1307,6 +1310,12 @@ tdm_windows tdm_records_sliding(uint64_t count, uint64_t slide) {
     return (tdm_windows){.assigner = TDM_RECORDS, .records = count, .slide_records = slide};
 }
 tdm_windows tdm_global_window(void) { return (tdm_windows){.assigner = TDM_GLOBAL}; }
+
+tdm_evictor tdm_all_but_last(uint64_t count) { return (tdm_evictor){.evict = TDM_ALL_BUT_LAST, .number = (int64_t)count}; }
+tdm_evictor tdm_older_than(int64_t span) { return (tdm_evictor){.evict = TDM_OLDER_THAN, .number = span}; }
+tdm_evictor tdm_differing_by(tdm_field_of field, double threshold) {
+    return (tdm_evictor){.evict = TDM_DIFFERING_BY, .field = field, .threshold = threshold};
+}
 
 static tdm_trigger trigger_of(tdm_when when, int64_t number) { return (tdm_trigger){.words = {{when, false, number}}, .count = 1}; }
 
@@ -1671,6 +1680,8 @@ tdm_windowed tdm_window_all(tdm_stream stream, tdm_windows windows) {
     return (tdm_windowed){{stream, 0, {NULL, NULL, NULL, NULL}}, windows};
 }
 
+static int numeric_type(tdm_field_of field);
+
 /* Cuts what an operator reads into windows, after noting what they cannot be. */
 static void set_windows(tdm_stream first, node *n, tdm_windows windows) {
     tdm_job *job = first.job;
@@ -1680,6 +1691,17 @@ static void set_windows(tdm_stream first, node *n, tdm_windows windows) {
     if (n->kind == WINDOW_JOIN && windows.trigger.count) note(job, "join \"%s\" joins windows when they end: it has no trigger", n->name);
     if (windows.or_after && (windows.assigner != TDM_RECORDS || windows.slide_records))
         note(job, "\"%s\" has .or_after, which only windows of tdm_records have", n->name);
+    const tdm_evictor *e = &windows.evictor;
+    if (e->evict && n->kind != WINDOW) note(job, "\"%s\" has no evictor: only windows of one input have", n->name);
+    if (e->evict == TDM_CHOSEN && !same_record(e->record, first.record))
+        note(job, "the evictor of \"%s\" takes %s, but the records are %s", n->name, e->record->name,
+            first.record ? first.record->name : "unknown");
+    int compared = e->evict == TDM_DIFFERING_BY ? field_index(first, e->field, "an evictor") : -1;
+    if (compared >= 0) {
+        n->evict_field = &e->field.record->fields[compared];
+        if (!numeric_type(e->field))
+            note(job, "an evictor of \"%s\" compares field \"%s\", which is no number", n->name, n->evict_field->name);
+    }
     if (windows.timezone) n->windows.timezone = arena_string(&job->instance->plan, windows.timezone);
     if (windows.assigner != TDM_SESSION_BY) return;
     int index = field_index(first, windows.gap_of, "the gap of sessions");
@@ -1687,6 +1709,10 @@ static void set_windows(tdm_stream first, node *n, tdm_windows windows) {
     n->gap_field = schema_of(first).columns[index].name;
     if (schema_of(first).columns[index].type != TDM_I64)
         note(job, "the gap of sessions of \"%s\" is an int64_t, which %s.%s is not", n->name, windows.gap_of.record->name, n->gap_field);
+}
+
+static void note_evictor(tdm_job *job, const node *n) {
+    note(job, "window \"%s\" keeps an aggregate and no records, so it has no evictor: use tdm_window_process", n->name);
 }
 
 /* Adds a window that is computed here. */
@@ -1703,6 +1729,8 @@ static tdm_stream add_window(tdm_windowed windowed, const char *name, const tdm_
     *piece = (tdm_state){ACC, state, NULL, acc, native, TDM_FOREVER_};
     const tdm_state *pieces[] = {piece};
     start_tables(job, n, pieces, 1);
+    if (windowed.windows.evictor.evict && state != TDM_KIND_LIST) note_evictor(job, n);
+    else if (windowed.windows.evictor.evict) time_items(n);
     *made = n;
     return main_stream(job, n);
 }
@@ -1746,6 +1774,7 @@ tdm_stream tdm_add_host_window(tdm_windowed windowed, const char *name, const ch
     tdm_job *job = windowed.keyed.stream.job;
     node *n = add_keyed(name, WINDOW, &windowed.keyed, 1, 0);
     set_windows(windowed.keyed.stream, n, windowed.windows);
+    if (windowed.windows.evictor.evict) note_evictor(job, n);
     schema column = aggregate_schema(windowed.keyed.stream, n, aggregate, field), both = {bounds, 2};
     bool whole = strncmp(aggregate + 3, "-by", 3) == 0;
     schema s = whole ? joined(job, both, column) : joined(job, joined(job, key_schema(job, n), both), column);
@@ -2113,6 +2142,9 @@ typedef struct stamp {
 } stamp;
 static const tdm_field stamp_fields[] = {
     {"$event", offsetof(stamp, at[0]), TDM_I64 + TDM_OPTIONAL}, {"$processing", offsetof(stamp, at[1]), TDM_I64 + TDM_OPTIONAL}};
+/* The event time of a record that a window keeps and an evictor asks about. */
+static const tdm_field time_fields[] = {{"$time", 0, TDM_I64}};
+static const tdm_record time_record = {"time", sizeof(int64_t), time_fields, 1};
 static const tdm_record stamp_record = {"stamp", sizeof(stamp), stamp_fields, 2};
 
 /* The pieces of state that belong to keys, or those that all keys share. */
@@ -2234,11 +2266,26 @@ static const struct tdm_trigger_word *json_when(buffer *b, const struct tdm_trig
     return word + 1;
 }
 
+static void json_evictor(buffer *b, const node *n) {
+    const tdm_evictor *e = &n->windows.evictor;
+    append_string(b, ",\"evictor\":{\"evict\":");
+    if (e->evict == TDM_ALL_BUT_LAST) append_format(b, "{\"count\":{\"records\":%llu}}", (unsigned long long)e->number);
+    if (e->evict == TDM_OLDER_THAN) append_format(b, "{\"time\":{\"ms\":%lld}}", (long long)e->number);
+    if (e->evict == TDM_DIFFERING_BY) {
+        append_string(b, "{\"delta\":{");
+        json_field(b, "field", n->evict_field->name);
+        append_format(b, ",\"threshold\":%.17g}}", e->threshold);
+    }
+    if (e->evict == TDM_CHOSEN) append_string(b, "\"guest\"");
+    append_format(b, ",\"after\":%s}", e->after ? "true" : "false");
+}
+
 static void json_windows(buffer *b, const node *n) {
     const tdm_windows *w = &n->windows;
     append_string(b, "\"assigner\":");
     json_assigner(b, n);
     append_format(b, ",\"domain\":\"%s\",\"lateness-ms\":%lld", domain_name(!w->processing_time), (long long)w->lateness);
+    if (w->evictor.evict) json_evictor(b, n);
     if (!w->trigger.count) return;
     append_string(b, ",\"trigger\":{\"when\":");
     json_when(b, w->trigger.words);
@@ -2367,6 +2414,8 @@ typedef struct table {
     const tdm_state *piece;
     /* Of an item, and where in it its value is, and when it was written: 0 where it lives for ever. */
     size_t size, value_at, stamp_at;
+    /* What stands at stamp_at: stamp_record, or time_record in windows. */
+    const tdm_record *behind;
     text_at *texts;
     size_t texts_len;
     uint32_t room;
@@ -2438,6 +2487,7 @@ static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, 
         if (piece->ttl.expires) {
             t->stamp_at = aligned(t->size);
             t->size = t->stamp_at + sizeof(stamp);
+            t->behind = &stamp_record;
         }
         size_t most = (type ? type->count : 0) + (piece->key ? piece->key->count : 0);
         t->texts = plan_alloc(job, (most + 1) * sizeof *t->texts);
@@ -2448,6 +2498,14 @@ static void start_tables(tdm_job *job, node *n, const tdm_state *const *pieces, 
         if (piece->key) add_texts(t, piece->key, 0);
         if (type) add_texts(t, type, t->value_at);
     }
+}
+
+/* Says that a window keeps the event times of its records too. */
+static void time_items(node *n) {
+    table *t = &n->tables[0];
+    t->stamp_at = aligned(t->size);
+    t->size = t->stamp_at + sizeof(int64_t);
+    t->behind = &time_record;
 }
 
 static bool is_list(const table *t) { return t->piece->kind == TDM_KIND_LIST || t->piece->kind == TDM_KIND_MAP; }
@@ -2840,7 +2898,7 @@ static tdm_bytes pack_items(builder *b, const table *t, uint32_t slot) {
         const uint8_t *item = items + i * t->size;
         if (t->piece->key) write_record(b, 0, t->piece->key, item);
         write_record(b, keys, t->piece->record, item + t->value_at);
-        if (t->stamp_at) write_record(b, keys + t->piece->record->count, &stamp_record, item + t->stamp_at);
+        if (t->stamp_at) write_record(b, keys + t->piece->record->count, t->behind, item + t->stamp_at);
         end_row(b, 0);
     }
     return lay_out(b);
@@ -2859,7 +2917,7 @@ static void export_table(tdm_ctx *ctx, builder *b, size_t first, table *t, tdm_n
             continue;
         }
         arena_mark mark = arena_here(&instance->scratch);
-        if (t->stamp_at) write_record(b, first + type->count, &stamp_record, value ? (const uint8_t *)value + t->stamp_at : NULL);
+        if (t->stamp_at) write_record(b, first + type->count, t->behind, value ? (const uint8_t *)value + t->stamp_at : NULL);
         if (value && t->piece->native) {
             void *record = arena_zeroed(&instance->scratch, type->size);
             t->piece->native->save(ctx, value, record);
@@ -2870,7 +2928,7 @@ static void export_table(tdm_ctx *ctx, builder *b, size_t first, table *t, tdm_n
     }
 }
 
-static size_t columns_of(const table *t) { return is_list(t) ? 1 : record_of(t->piece)->count + (t->stamp_at ? stamp_record.count : 0); }
+static size_t columns_of(const table *t) { return is_list(t) ? 1 : record_of(t->piece)->count + (t->stamp_at ? t->behind->count : 0); }
 
 /* The columns of an operator's state, all optional and named NAME.COLUMN. */
 static tdm_column *state_columns(arena *a, const node *n, size_t *count) {
@@ -2882,7 +2940,7 @@ static tdm_column *state_columns(arena *a, const node *n, size_t *count) {
         const table *t = &n->tables[i];
         for (size_t c = 0; c < columns_of(t); c++, at++) {
             size_t own = is_list(t) ? 1 : record_of(t->piece)->count;
-            const tdm_field *field = is_list(t) ? NULL : c < own ? &record_of(t->piece)->fields[c] : &stamp_fields[c - own];
+            const tdm_field *field = is_list(t) ? NULL : c < own ? &record_of(t->piece)->fields[c] : &t->behind->fields[c - own];
             const char *column = field ? field->name : "block";
             char *name = arena_take(a, strlen(t->piece->name) + strlen(column) + 2);
             strcat(strcat(strcpy(name, t->piece->name), "."), column);
@@ -2901,15 +2959,15 @@ static const char *import_items(tdm_ctx *ctx, table *t, uint32_t slot, tdm_bytes
     const char *error = open_block(&b, bytes);
     if (error) return error;
     /* Those of a time before the time-to-live have no stamps. */
-    size_t given = keys + type->count, stamps = t->stamp_at && b.columns != given ? stamp_record.count : 0;
+    size_t given = keys + type->count, stamps = t->stamp_at && b.columns != given ? t->behind->count : 0;
     column *columns = arena_zeroed(a, (given + stamps + 1) * sizeof *columns);
     tdm_column *wanted = arena_zeroed(a, (given + stamps + 1) * sizeof *wanted);
     for (size_t i = 0; i < given + stamps; i++) {
-        const tdm_field *field = i < keys ? &key->fields[i] : i < given ? &type->fields[i - keys] : &stamp_fields[i - given];
+        const tdm_field *field = i < keys ? &key->fields[i] : i < given ? &type->fields[i - keys] : &t->behind->fields[i - given];
         wanted[i] = (tdm_column){field->name, field->type};
     }
     error = tdm_block_check(bytes, wanted, given + stamps);
-    if (!error && stamps) error = open_record(&b, &stamp_record, given, false, columns + given);
+    if (!error && stamps) error = open_record(&b, t->behind, given, false, columns + given);
     if (!error && key) error = open_record(&b, key, 0, false, columns);
     if (!error) error = open_record(&b, type, keys, false, columns + keys);
     if (error) return error;
@@ -2917,7 +2975,7 @@ static const char *import_items(tdm_ctx *ctx, table *t, uint32_t slot, tdm_bytes
     for (uint32_t row = 0; row < b.rows; row++) {
         if (key) read_record(key, columns, row, item);
         read_record(type, columns + keys, row, item + t->value_at);
-        if (stamps) read_record(&stamp_record, columns + given, row, item + t->stamp_at);
+        if (stamps) read_record(t->behind, columns + given, row, item + t->stamp_at);
         uint32_t index = t->counts[slot];
         if (key && find_key(t, slot, item, &index)) return wrong("map \"%s\" has a key twice", t->piece->name);
         uint8_t *at = insert_gap(t, slot, index);
@@ -2934,7 +2992,7 @@ static const char *import_table(tdm_ctx *ctx, table *t, tdm_numbers slots, const
     const tdm_record *type = is_list(t) ? &tdm_bytes_record : record_of(t->piece);
     bool stamped = t->stamp_at && !is_list(t);
     const char *error = open_record(b, type, first, true, columns);
-    if (!error && stamped) error = open_record(b, &stamp_record, first + type->count, true, columns + type->count);
+    if (!error && stamped) error = open_record(b, t->behind, first + type->count, true, columns + type->count);
     uint8_t *record = arena_zeroed(a, type->size > t->size ? type->size : t->size);
     for (uint32_t row = 0; !error && row < slots.len; row++) {
         uint32_t slot = slots.at[row];
@@ -2948,7 +3006,7 @@ static const char *import_table(tdm_ctx *ctx, table *t, tdm_numbers slots, const
             error = bytes.len ? import_items(ctx, t, slot, (tdm_bytes){(const uint8_t *)bytes.ptr, bytes.len}) : NULL;
         } else {
             read_record(type, columns, row, record);
-            if (stamped) read_record(&stamp_record, columns + type->count, row, record + t->stamp_at);
+            if (stamped) read_record(t->behind, columns + type->count, row, record + t->stamp_at);
             uint8_t *at = reserve_items(t, slot, 1);
             if (t->piece->native) {
                 memset(at, 0, t->size);
@@ -3904,13 +3962,14 @@ const tdm_outcome *tdm_apply(
     return end_call(c);
 }
 
-/* Adds a record to an accumulator. */
-static void add_to(tdm_ctx *ctx, table *t, uint32_t slot, const void *record) {
+/* Adds a record of an event time to an accumulator. */
+static void add_to(tdm_ctx *ctx, table *t, uint32_t slot, const void *record, int64_t time) {
     node *n = ctx->node;
     ctx->slot = slot;
     if (is_list(t)) {
         _Alignas(8) uint8_t placed[t->size];
         if (!place(ctx, t, placed, record, NULL)) tdm_abort("%s", ctx->refusal);
+        if (t->stamp_at) memcpy(placed + t->stamp_at, &time, sizeof time);
         memcpy(insert_gap(t, slot, t->counts[slot]), placed, t->size);
         return;
     }
@@ -3942,7 +4001,7 @@ static void process_window(chain *c, uint32_t index, const block *b, tdm_numbers
         if (row != read) read_record(in, c->columns, row, c->record);
         read = row;
         begin_row(c, row);
-        add_to(ctx, &n->tables[index], slots.at[i], c->record);
+        add_to(ctx, &n->tables[index], slots.at[i], c->record, time_of(b, row));
         arena_release(&c->instance->scratch, (arena_mark){NULL, 0});
     }
 }
@@ -4026,11 +4085,70 @@ static void *merged(tdm_ctx *ctx, const table *t, tdm_numbers slots, size_t *cou
     return all;
 }
 
+/* Says which records of a window an evictor takes out. */
+static void choose(const node *n, const uint8_t *records, const int64_t *times, size_t count, bool *goes) {
+    const tdm_evictor *e = &n->windows.evictor;
+    size_t size = n->in->size;
+    if (e->evict == TDM_CHOSEN) {
+        e->choose(records, times, count, goes);
+        return;
+    }
+    int64_t latest = INT64_MIN;
+    for (size_t i = 0; i < count; i++) latest = times[i] > latest ? times[i] : latest;
+    const tdm_aggregator field = {.offset = e->field.offset, .type = n->evict_field ? n->evict_field->type : 0};
+    double last = n->evict_field ? number_at(&field, records + (count - 1) * size) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (e->evict == TDM_ALL_BUT_LAST) goes[i] = (uint64_t)(count - i) > (uint64_t)e->number;
+        if (e->evict == TDM_OLDER_THAN) goes[i] = latest >= INT64_MIN + e->number && times[i] < latest - e->number;
+        if (e->evict != TDM_DIFFERING_BY) continue;
+        double differs = number_at(&field, records + i * size) - last;
+        goes[i] = (differs < 0 ? -differs : differs) >= e->threshold;
+    }
+}
+
+/* The records of a window side by side; they are views of the slot's. */
+static uint8_t *side_by_side(tdm_ctx *ctx, const table *t, uint32_t slot, int64_t *times) {
+    size_t size = ctx->node->in->size, count = t->counts[slot];
+    uint8_t *records = arena_zeroed(&ctx->instance->scratch, count * size + 1), *items = count ? items_of(t, slot) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(records + i * size, items + i * t->size, size);
+        if (times) memcpy(&times[i], items + i * t->size + t->stamp_at, sizeof *times);
+    }
+    return records;
+}
+
+static void evict(tdm_ctx *ctx, table *t, uint32_t slot) {
+    size_t count = t->counts[slot], kept = 0;
+    arena *a = &ctx->instance->scratch;
+    if (!count) return;
+    bool *goes = arena_zeroed(a, count);
+    int64_t *times = arena_zeroed(a, count * sizeof *times);
+    choose(ctx->node, side_by_side(ctx, t, slot, times), times, count, goes);
+    uint8_t *items = items_of(t, slot);
+    for (size_t i = 0; i < count; i++) {
+        if (goes[i]) disown_all(t, items + i * t->size, 1);
+        else if (kept++ < i) memcpy(items + (kept - 1) * t->size, items + i * t->size, t->size);
+    }
+    t->counts[slot] = (uint32_t)kept;
+}
+
+/* Emits the result of a window that leaves records out, in front of its function or behind it. */
+static tdm_status finish_evicting(tdm_ctx *ctx, const tdm_window *window, uint32_t slot) {
+    const node *n = ctx->node;
+    table *t = &ctx->node->tables[0];
+    if (!t->counts[slot]) return TDM_OK;
+    if (!n->windows.evictor.after) evict(ctx, t, slot);
+    tdm_status status = n->finish->call(ctx, window, side_by_side(ctx, t, slot, NULL), t->counts[slot]);
+    if (n->windows.evictor.after) evict(ctx, t, slot);
+    return status;
+}
+
 /* Emits the result of one window. */
 static tdm_status finish_window(tdm_ctx *ctx, const tdm_window *window, tdm_numbers slots) {
     node *n = ctx->node;
     table *t = &n->tables[0];
     size_t count;
+    if (n->windows.evictor.evict) return slots.len ? finish_evicting(ctx, window, slots.at[0]) : TDM_OK;
     void *acc = merged(ctx, t, slots, &count);
     if (n->co_group) {
         size_t more;
@@ -4149,10 +4267,10 @@ tdm_bytes tdm_export_state(tdm_instance *instance, uint32_t id, tdm_numbers slot
             if (is_list(t)) {
                 size_t keys = t->piece->key ? t->piece->key->count : 0;
                 size_t own = keys + t->piece->record->count;
-                start_builder(&nested, own + (t->stamp_at ? stamp_record.count : 0), 0);
+                start_builder(&nested, own + (t->stamp_at ? t->behind->count : 0), 0);
                 if (t->piece->key) set_types(&nested, 0, t->piece->key, 0);
                 set_types(&nested, keys, t->piece->record, 0);
-                if (t->stamp_at) set_types(&nested, own, &stamp_record, 0);
+                if (t->stamp_at) set_types(&nested, own, t->behind, 0);
             }
             export_table(&ctx, b, first, t, slots, &nested);
             first += columns_of(t);

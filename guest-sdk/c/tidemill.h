@@ -430,12 +430,39 @@ tdm_trigger tdm_by_event_time(tdm_trigger trigger);
 /* Empties a window when it has fired; it goes on all the same. */
 tdm_trigger tdm_purging(tdm_trigger trigger);
 
+/* What a window leaves out when it fires; only for tdm_window_process, since an aggregate does not keep its records. What is left out is
+ * gone for good: a later firing does not see it either. Records stand in the order of their arrival. Set `after` to leave records out
+ * behind the function rather than in front of it. */
+typedef enum tdm_evict { TDM_NOTHING, TDM_ALL_BUT_LAST, TDM_OLDER_THAN, TDM_DIFFERING_BY, TDM_CHOSEN } tdm_evict;
+typedef struct tdm_evictor {
+    tdm_evict evict;
+    int64_t number;
+    tdm_field_of field;
+    double threshold;
+    const tdm_record *record;
+    void (*choose)(const void *records, const int64_t *times, size_t count, bool *goes);
+    bool after;
+} tdm_evictor;
+/* Keeps the last `count` records; those that are at most `span` older than the latest, by their event times; and those whose field, a
+ * number, differs from that of the last one by less than `threshold`. */
+tdm_evictor tdm_all_but_last(uint64_t count);
+tdm_evictor tdm_older_than(int64_t span);
+tdm_evictor tdm_differing_by(tdm_field_of field, double threshold);
+/* void fn(const IN *records, const int64_t *times, size_t count, bool *goes): sets goes[i] of each record to be left out. */
+#define TDM_EVICTOR(fn, IN) \
+    static void fn##_choose_(const void *records, const int64_t *times, size_t count, bool *goes) { \
+        fn((const IN *)records, times, count, goes); \
+    } \
+    static const tdm_evictor fn##_evictor TDM_UNUSED_ = {TDM_CHOSEN, 0, {NULL, 0}, 0, &IN##_record, fn##_choose_, false}
+#define tdm_evict_by(fn) (fn##_evictor)
+
 /* Which windows a record belongs to. Set further fields by hand:
  *
  *   offset           moves the beginnings, which otherwise are multiples of the size since 1970 in UTC
  *   lateness         keeps a window for this long after its end
  *   processing_time  lets the host's clock drive it
  *   trigger          says when it fires, instead of tdm_any_of(tdm_at_end(), tdm_late_each())
+ *   evictor          says what it leaves out when it fires
  *   days             makes windows of calendar days so many days long, counted from 1970-01-01
  *   or_after         lets a window of tdm_records fire although it is not full, so long after its first record: of processing time, or of
  *                    event time where or_after_event_time says so
@@ -445,6 +472,7 @@ typedef struct tdm_windows {
     int64_t size, slide, offset, gap, lateness;
     bool processing_time;
     tdm_trigger trigger;
+    tdm_evictor evictor;
     tdm_field_of gap_of;
     const char *timezone;
     uint32_t days;
