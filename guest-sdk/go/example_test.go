@@ -287,3 +287,35 @@ func ExampleWindowedStream_Evictor() {
 	fmt.Println(test.SinkLines("last"))
 	// Output: [cellar at last: 22 and 23]
 }
+
+// tenPoints fires when the points of a window come to ten, and begins anew.
+type tenPoints struct{}
+
+func (tenPoints) OnRecord(window *tidemill.Deciding[int64], visits Visits) tidemill.Action {
+	*window.State += visits.Count
+	if *window.State < 10 {
+		return tidemill.Continue
+	}
+	*window.State = 0
+	return tidemill.FireAndPurge
+}
+
+func (tenPoints) Merge(state *int64, other int64) { *state += other }
+
+// A function says when windows fire, and remembers something of each.
+func ExampleTriggeredBy() {
+	test := tidemilltest.Start(&testing.T{}, func(job *tidemill.Job) error {
+		visits := tidemill.KeyBy[string](tidemill.Source[Visits](job, "visits", tidemill.JSON()), "user")
+		windows := tidemill.TriggeredBy(visits.Window(tidemill.GlobalWindow()), tenPoints{})
+		sum := tidemill.Sum(func(v Visits) int64 { return v.Count })
+		tidemill.Aggregate(windows, "ten-points", sum, func(w tidemill.Window[string], sum int64) Visits {
+			return Visits{User: w.Key(), Count: sum}
+		}).Sink("tens", tidemill.CSV())
+		return nil
+	})
+	for _, count := range []int64{4, 7, 3, 8} {
+		test.Push("visits", Visits{User: "ann", Count: count})
+	}
+	fmt.Println(test.SinkLines("tens"))
+	// Output: [ann,11 ann,11]
+}

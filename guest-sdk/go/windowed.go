@@ -16,6 +16,8 @@ type WindowedStream[K, T any] struct {
 	keyed   *KeyedStream[K, T]
 	windows Windows
 	evictor *Evictor[T]
+	// deciding makes the trigger function of one operator, where the job has one.
+	deciding func() *runtime.Deciding[T]
 }
 
 // WindowCount is how many records a key has in a window: what [WindowedStream.Count] gives.
@@ -173,11 +175,17 @@ func guestWindow[K, T, Acc, Out any](
 	layout := layoutOf[Out](g)
 	inHand := runtime.NewWindow[K, Out](w.keyed.key)
 	done(seen(g, id, inHand))
-	states := []plan.State{compute.Table().Declare(acc)}
+	states, tables := []plan.State{compute.Table().Declare(acc)}, []runtime.Table{compute.Table()}
+	var deciding *runtime.Deciding[T]
+	if w.deciding != nil {
+		deciding = w.deciding()
+		states, tables = append(states, deciding.States.Declare(trigger)), append(tables, deciding.States)
+	}
 	guest := &runtime.Windowed[K, T, Acc, Out]{
-		Call: g.call, ID: id, In: w.keyed.stream.layout, Key: w.keyed.key, Keeps: keeps[Acc](), Compute: compute, Window: inHand,
+		Deciding: deciding,
+		Call:     g.call, ID: id, In: w.keyed.stream.layout, Key: w.keyed.key, Keeps: keeps[Acc](), Compute: compute, Window: inHand,
 		Out:   runtime.NewPort[Out](g.call, id, 0, layout, layout.Schema),
-		Slots: runtime.NewSlots(&runtime.Cursor{}, states, []runtime.Table{compute.Table()}),
+		Slots: runtime.NewSlots(&runtime.Cursor{}, states, tables),
 	}
 	return addWindow[Out](w, name, plan.Compute{}, states, guest, layout, layout.Schema)
 }
@@ -264,6 +272,9 @@ func addWindow[Out, K, T any](
 	}
 	body := &plan.Window{
 		Key: fields, Assigner: w.windows.assigner, Domain: w.windows.domain, LatenessMs: w.windows.latenessMs, Trigger: w.windows.trigger, Compute: compute, State: states,
+	}
+	if w.deciding != nil && guest == nil {
+		g.fault("window %q is computed by the host, so its trigger is no function: use Aggregate or ProcessWindow", name)
 	}
 	if w.evictor != nil {
 		body.Evictor = &w.evictor.plan

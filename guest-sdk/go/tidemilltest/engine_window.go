@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/cells"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/plan"
+	"github.com/tidemill/tidemill/guest-sdk/go/internal/runtime"
 	"github.com/tidemill/tidemill/guest-sdk/go/internal/schema"
 )
 
@@ -21,6 +22,8 @@ type window struct {
 	// filled says that it has records, fresh that some of them have come since it fired last.
 	filled, fresh bool
 	memory        memory
+	// asked is when to ask the job's trigger function next, by domain: event time, processing time.
+	asked [2]int64
 }
 
 // line has the records of a key in windows that count them.
@@ -101,7 +104,7 @@ func compareWindows(a, b *window) int {
 // open gives the window of a key, a new one if need be.
 func (e *engine) open(id int, key []any, at bounds) *window {
 	keeping := &e.keeping[id]
-	fresh := &window{bounds: at, key: key, memory: newMemory(e.spec(id).when())}
+	fresh := &window{bounds: at, key: key, memory: newMemory(e.spec(id).when()), asked: [2]int64{never, never}}
 	i, found := slices.BinarySearchFunc(keeping.windows, fresh, compareWindows)
 	if !found {
 		keeping.windows = slices.Insert(keeping.windows, i, fresh)
@@ -154,7 +157,12 @@ func (e *engine) window(id, input int, row cells.Row) {
 		if spec.merges() {
 			e.mergeSessions(id, key, at)
 		}
+		decision, guest := e.ask(id, opened, runtime.TriggerRecord, time, &row)
 		e.addTo(id, opened, input, row)
+		if guest {
+			e.follow(id, opened, decision, time)
+			continue
+		}
 		e.step(id, opened, &time, time)
 	}
 }
@@ -173,9 +181,55 @@ func (e *engine) step(id int, w *window, record *int64, time int64) {
 		}
 		e.fire(id, w, time)
 	}
-	if spec.Trigger == nil || !spec.Trigger.Purge {
-		return
+	if spec.Trigger != nil && spec.Trigger.Purge {
+		e.purge(id, w)
 	}
+}
+
+// ask asks the trigger function of a window operator, where there is one.
+func (e *engine) ask(id int, w *window, event runtime.TriggerEvent, time int64, row *cells.Row) (decision runtime.Decision, guest bool) {
+	spec := e.spec(id)
+	if spec.when().Name != plan.Guest {
+		return decision, false
+	}
+	var records []byte
+	if row != nil {
+		records = cells.Encode([]cells.Row{*row}, e.inputSchema(id, 0))
+	}
+	one, columns := e.describe(id, w, time)
+	slot := e.keeping[id].slots.slot(w.place())
+	windows := cells.Encode([]cells.Row{one}, columns)
+	return e.instance.Trigger(uint32(id), event, e.at(id), windows, []uint32{slot}, records, []uint32{0})[0], true
+}
+
+// follow does what a trigger function has decided.
+func (e *engine) follow(id int, w *window, decision runtime.Decision, time int64) {
+	for domain, at := range []*int64{decision.EventTime, decision.ProcessingTime} {
+		if at != nil {
+			w.asked[domain] = *at
+		}
+	}
+	if fires := decision.Action == 1 || decision.Action == 3; fires && w.filled {
+		if !e.spec(id).global() {
+			time = w.end - 1
+		}
+		w.fresh = false
+		e.fire(id, w, time)
+	}
+	if decision.Action >= 2 {
+		e.purge(id, w)
+	}
+}
+
+// describe is a window as the row that the job is given of it.
+func (e *engine) describe(id int, w *window, time int64) (cells.Row, schema.Schema) {
+	columns := keySchema(e.spec(id).key(0), e.inputSchema(id, 0), schema.Column{Name: "$start", Type: schema.I64},
+		schema.Column{Name: "$end", Type: schema.I64}, schema.Column{Name: "$firing", Type: schema.I32})
+	return cells.Row{Time: time, Cells: append(w.key[:len(w.key):len(w.key)], w.start, w.end, w.fired)}, columns
+}
+
+// purge empties a window.
+func (e *engine) purge(id int, w *window) {
 	w.filled, w.acc, w.rows = false, aggregated{}, nil
 	if e.instance.Nodes[id].Guest != nil {
 		e.instance.Purge(uint32(id), []uint32{e.keeping[id].slots.slot(w.place())})
@@ -212,6 +266,9 @@ func (e *engine) mergeSessions(id int, key []any, at bounds) {
 	aggregate := e.spec(id).Compute.Host
 	for _, part := range parts {
 		whole := e.open(id, key, at)
+		for domain, at := range part.asked {
+			whole.asked[domain] = min(whole.asked[domain], at)
+		}
 		whole.memory.merge(e.spec(id).when(), part.memory, e.moment(id, whole))
 		whole.fired = max(whole.fired, part.fired)
 		whole.filled, whole.fresh = whole.filled || part.filled, whole.fresh || part.fresh
@@ -300,11 +357,19 @@ func (e *engine) closeWindows(id int) {
 	}
 }
 
+func domainIndex(domain string) int {
+	if domain == plan.Event {
+		return 0
+	}
+	return 1
+}
+
 // nextDue is the window that is due first in a domain, and when; nil where none is.
 func (e *engine) nextDue(id int, spec *spec, domain string) (first *window, at int64) {
 	at = never
 	for _, w := range e.keeping[id].windows {
 		due := w.memory.due(spec.when(), e.moment(id, w), domain)
+		due = min(due, w.asked[domainIndex(domain)])
 		if domain == spec.Domain {
 			due = min(due, spec.cleanup(w.bounds))
 		}
@@ -323,6 +388,11 @@ func (e *engine) comeTo(id int, spec *spec, w *window, domain string, time int64
 		keeping.watermark = time
 	} else {
 		e.now = time
+	}
+	if at := domainIndex(domain); w.asked[at] <= time && w.asked[at] != never {
+		w.asked[at] = never
+		decision, _ := e.ask(id, w, runtime.TriggerEventTime+runtime.TriggerEvent(at), time, nil)
+		e.follow(id, w, decision, time)
 	}
 	e.step(id, w, nil, time)
 	keeping.watermark, e.now = watermark, now

@@ -78,6 +78,9 @@ func (m *memory) step(trigger plan.When, at moment, record *int64) bool {
 			m.number = plusMs(m.from(trigger, at, *record), trigger.Span.Ms)
 		}
 		return m.isDue(at.time(trigger.Span.Domain))
+	case plan.Guest:
+		// The job is asked instead.
+		return false
 	default:
 		return m.several(trigger, at, record)
 	}

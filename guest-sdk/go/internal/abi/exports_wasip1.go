@@ -166,15 +166,44 @@ func exportMerge(operator uint32, targets unsafe.Pointer, targetCount uint32, so
 	instance.Merge(operator, list[uint32](targets, targetCount), list[uint32](sources, sourceCount))
 }
 
-// exportTrigger never answers. The canonical ABI passes what does not fit into sixteen parameters in memory; these fit.
-//
+// decision is one of the contract's: options are a tag and what they hold.
+type decision struct {
+	action         uint8
+	eventTime      optionalTime
+	processingTime optionalTime
+}
+
+type optionalTime struct {
+	present uint8
+	time    int64
+}
+
+func optional(time *int64) optionalTime {
+	if time == nil {
+		return optionalTime{}
+	}
+	return optionalTime{present: 1, time: *time}
+}
+
+// decisions of the call before; the host reads them when it has returned.
+var decisions []decision
+
 //go:wasmexport tidemill:job/operators@0.2.0#trigger
-func exportTrigger(operator, _ uint32, _, _ int64, _ unsafe.Pointer, _ uint32, _ unsafe.Pointer, _ uint32, _ unsafe.Pointer, _ uint32,
-	_ unsafe.Pointer, _ uint32,
+func exportTrigger(operator, event uint32, watermark, now int64, windows unsafe.Pointer, windowsLength uint32,
+	slots unsafe.Pointer, slotCount uint32, records unsafe.Pointer, recordsLength uint32, rows unsafe.Pointer, rowCount uint32,
 ) unsafe.Pointer {
 	defer guard()
-	instance.Trigger(operator)
-	return nil
+	moment := runtime.Moment{Watermark: watermark, Now: now}
+	decided := instance.Trigger(operator, runtime.TriggerEvent(event), moment, list[byte](windows, windowsLength),
+		list[uint32](slots, slotCount), list[byte](records, recordsLength), list[uint32](rows, rowCount))
+	decisions = decisions[:0]
+	for _, d := range decided {
+		decisions = append(decisions, decision{
+			action: d.Action, eventTime: optional(d.EventTime), processingTime: optional(d.ProcessingTime),
+		})
+	}
+	results[0], results[1] = address(unsafe.SliceData(decisions)), uint32(len(decisions))
+	return unsafe.Pointer(&results)
 }
 
 //go:wasmexport tidemill:job/operators@0.2.0#purge

@@ -104,13 +104,31 @@ func (i *Instance) Merge(operator uint32, targets, sources []uint32) {
 	}
 }
 
-// Purge empties slots of what their windows have gathered, which is all that they hold: no trigger is the component's.
-func (i *Instance) Purge(operator uint32, slots []uint32) { i.DropState(operator, slots) }
+// Purge empties slots of what their windows have gathered; what a trigger remembers stays.
+func (i *Instance) Purge(operator uint32, slots []uint32) {
+	if window, is := i.operator(operator).(asked); is {
+		window.purge(slots)
+		return
+	}
+	i.DropState(operator, slots)
+}
 
-// Trigger is not to be asked.
-func (i *Instance) Trigger(operator uint32) {
+// Trigger asks the trigger of a window operator about windows, one per row.
+func (i *Instance) Trigger(
+	operator uint32, event TriggerEvent, at Moment, windows []byte, slots []uint32, records []byte, rows []uint32,
+) []Decision {
+	i.call.Enter()
+	defer i.call.Leave()
 	i.call.Operator = operator
-	panic("the host asked the trigger of a window that has none of its own")
+	b, err := block.Open(windows)
+	if err != nil {
+		panic(wrongBlock(err))
+	}
+	window, is := i.operator(operator).(asked)
+	if !is {
+		panic("the host asked the trigger of an operator that is no window")
+	}
+	return window.trigger(event, at, b, slots, records, rows)
 }
 
 // MigrateState says that no state of an earlier version is turned into today's.

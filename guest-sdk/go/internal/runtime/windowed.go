@@ -34,6 +34,8 @@ type Windowed[K, T, Acc, Out any] struct {
 	Keeps bool
 	// Compute does the work.
 	Compute Compute[T, Acc]
+	// Deciding says when windows fire, where that is a function of the job.
+	Deciding *Deciding[T]
 	// Out is its output.
 	Out *Port[Out]
 	// Slots are its accumulators.
@@ -106,6 +108,9 @@ func (o *Windowed[K, T, Acc, Out]) State() *Slots { return o.Slots }
 func (o *Windowed[K, T, Acc, Out]) Merge(target, source uint32) {
 	o.Slots.reserve([]uint32{target, source})
 	o.Compute.MergeSlots(target, source)
+	if o.Deciding != nil && target != source {
+		o.Deciding.Merge(target, source)
+	}
 }
 
 // Head is the operator as the first of a chain.
