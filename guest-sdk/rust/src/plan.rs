@@ -155,6 +155,16 @@ pub(crate) struct Source {
     pub(crate) time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watermarks: Option<Watermarks>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) align: Option<Align>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Align {
+    pub(crate) max_drift_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -145,6 +145,10 @@ impl Reader for PacedReader {
     fn observe(&mut self, split: usize, max_time: TimeMs) {
         self.inner.observe(split, max_time);
     }
+
+    fn hold(&mut self, held: &[bool]) {
+        self.inner.hold(held);
+    }
 }
 
 /// The machine's clock; one thread rings all its alarms and ends with it.

@@ -120,6 +120,12 @@ pub trait Reader {
     /// batch were given.
     fn observe(&mut self, split: usize, max_time: TimeMs);
 
+    /// Which splits are too far ahead of others to be read, told when that has changed; they are all that is open only where the reader is
+    /// not polled. A reader of one split has nothing to do.
+    fn hold(&mut self, held: &[bool]) {
+        let _ = held;
+    }
+
     /// Where the reader stands at a boundary, as text that [`Source::restore`] understands; `None` when what has been read cannot be read
     /// again. `boundary` is the same number for all readers of the source, and greater for every later boundary; none when the reader
     /// has come to its end, or is not going to be polled any more, and answers for every boundary to come.

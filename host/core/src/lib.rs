@@ -4,6 +4,7 @@
 //! Nothing here knows wasmtime, timely, files, sockets, clocks or threads; whatever is decided here
 //! can be tested with values alone.
 
+pub mod align;
 pub mod block;
 pub mod checkpoint;
 pub mod connect;

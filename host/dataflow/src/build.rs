@@ -16,6 +16,7 @@ use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Sl
 use tidemill_core::key;
 use tidemill_core::plan::{
     Compute as ComputeSpec, DEAD_LETTER, Edge, Kind, LATE, Operator, PORT_UNMATCHED, Partition, Port, ProcessSpec, WindowSpec,
+    stamped_source,
 };
 use tidemill_core::schema::Schema;
 use timely::dataflow::operators::Probe as _;
@@ -23,6 +24,7 @@ use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
+use crate::align::Groups;
 use crate::barrier::Barrier;
 use crate::control::Control;
 use crate::harness::{Input, Parts, Tick, operator};
@@ -43,7 +45,7 @@ use crate::operators::watch::{Watch, Watched};
 use crate::operators::window::compute::{Compute, GuestCompute, HostCompute};
 use crate::operators::window::{WindowOperator, Work};
 use crate::parcel::Parcel;
-use crate::participants::{heads, is_always_aligned, needs_clock, prelude_source, under_way_id};
+use crate::participants::{heads, is_always_aligned, needs_clock, under_way_id};
 use crate::report::{Cause, Failure, Report};
 use crate::restore::Restored;
 use crate::route::Route;
@@ -77,8 +79,9 @@ pub(crate) fn execute(spec: JobSpec, control: &Arc<Control>) -> Result<Report, F
     // Spinning before a park costs more CPU at partial load than it saves in latency.
     config.worker = config.worker.idle_spin(Duration::ZERO);
     let shared = Arc::clone(control);
+    let groups = Groups::new(&spec.plan, &spec.graph);
     let run = move |worker: &mut Worker| {
-        let job = Job { spec: spec.clone(), control: Arc::clone(&shared), ticks: Arc::clone(&ticks) };
+        let job = Job { spec: spec.clone(), control: Arc::clone(&shared), ticks: Arc::clone(&ticks), groups: groups.clone() };
         let _alarm = Alarm(&shared);
         let instance = worker.dataflow::<Tick, _, _>(|scope| job.build(scope));
         let mut taker = Taker::new(instance, worker.index());
@@ -113,6 +116,7 @@ struct Job {
     spec: JobSpec,
     control: Arc<Control>,
     ticks: Arc<Ticks>,
+    groups: Groups,
 }
 
 /// Streams built so far, by operator and port.
@@ -214,7 +218,7 @@ impl Job {
         });
         let mut chains = graph.chains.iter().map(|c| c.members[0]);
         let prelude =
-            chains.find_map(|head| prelude_source(plan, graph, head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port)));
+            chains.find_map(|head| stamped_source(plan, graph, head).filter(|(from, _)| *from == id).map(|(_, port)| (head, port)));
         let (mut watermarks, mut switcher) = (kind.watermarks, None);
         let prelude = prelude.map(|(head, port)| {
             let chain = graph.nodes[head as usize].chain.expect("a chain's head is in a chain");
@@ -244,6 +248,7 @@ impl Job {
             probe: probe.clone(),
             barrier: self.barrier(id, worker, &[]),
             restored: self.restored(id, worker),
+            member: if worker < graph.nodes[id as usize].parallelism.workers { self.groups.member(id, worker) } else { None },
         };
         let (readers, control, name) = (graph.nodes[id as usize].parallelism.workers, Arc::clone(&self.control), operator.name.clone());
         let make: MakeReader = Box::new(move |waker| -> Option<Box<dyn Reader>> {

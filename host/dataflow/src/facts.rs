@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tidemill_core::explain::{Facts, InputFacts, Member, OperatorFacts, Phase};
 use tidemill_core::guest::OperatorId;
-use tidemill_core::plan::{DEAD_LETTER, Edge, Graph, Kind, LATE, Plan};
+use tidemill_core::plan::{DEAD_LETTER, Edge, Graph, Kind, LATE, Plan, stamped_source};
 
 use crate::board::by_clock;
 use crate::control::Control;
-use crate::participants::{heads, prelude_source};
+use crate::participants::heads;
 
 /// How long operators are waited for: a hundred ticks. One that takes longer is in a call that takes long.
 const WAIT: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ impl<'a> Runs<'a> {
     fn new(plan: &'a Plan, graph: &'a Graph, heads: &[OperatorId]) -> Runs<'a> {
         let mut fused: HashMap<OperatorId, Vec<OperatorId>> = HashMap::new();
         for chain in &graph.chains {
-            match prelude_source(plan, graph, chain.members[0]) {
+            match stamped_source(plan, graph, chain.members[0]) {
                 Some((source, _)) => fused.entry(source).or_default().extend(&chain.members),
                 None => fused.entry(chain.members[0]).or_default().extend(&chain.members[1..]),
             }

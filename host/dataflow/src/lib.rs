@@ -7,6 +7,7 @@
 //! Start at [`run`]; `build` turns the graph into timely operators; each file in `operators` is one operator,
 //! written against `logic` and driven by `harness`, which merges watermarks and passes them on.
 
+mod align;
 mod barrier;
 mod board;
 mod build;

@@ -1,7 +1,7 @@
 //! Who hands over at a boundary: the operators that run as the engine's own, and what each keeps.
 
 use tidemill_core::guest::OperatorId;
-use tidemill_core::plan::{Aggregate, Compute as ComputeSpec, Domain, Graph, Kind, Operator, Partition, Plan, Port, Watermarks};
+use tidemill_core::plan::{Aggregate, Compute as ComputeSpec, Domain, Graph, Kind, Operator, Plan, Watermarks, stamped_source};
 use tidemill_core::schema::Schema;
 
 use crate::in_flight;
@@ -38,7 +38,7 @@ pub fn participants(plan: &Plan, graph: &Graph, under_way: bool) -> Vec<Particip
 pub(crate) fn heads(plan: &Plan, graph: &Graph) -> Vec<OperatorId> {
     let is_head = |id: OperatorId| match graph.nodes[id as usize].chain {
         None => true,
-        Some(chain) => graph.chains[chain as usize].members[0] == id && prelude_source(plan, graph, id).is_none(),
+        Some(chain) => graph.chains[chain as usize].members[0] == id && stamped_source(plan, graph, id).is_none(),
     };
     (0..plan.operators.len() as OperatorId).filter(|&id| is_head(id)).collect()
 }
@@ -106,24 +106,12 @@ pub(crate) fn under_way_id(plan: &Plan, id: OperatorId) -> OperatorId {
     plan.operators.len() as OperatorId + id
 }
 
-/// The source that runs the chain beginning with `head` itself, and its port: the chain assigns event time and is the
-/// only reader of that port on the same workers.
-pub(crate) fn prelude_source(plan: &Plan, graph: &Graph, head: OperatorId) -> Option<(OperatorId, Port)> {
-    let chain = &graph.chains[graph.nodes[head as usize].chain? as usize];
-    let last = *chain.members.last()?;
-    let edge = graph.inputs(head).next()?;
-    let stamps = matches!(plan.operators[last as usize].kind, Kind::Timestamps(_));
-    let from_source = matches!(plan.operators[edge.from as usize].kind, Kind::Source(_));
-    let only = graph.consumers(edge.from, edge.port).count() == 1;
-    (stamps && from_source && only && edge.partition == Partition::Forward).then_some((edge.from, edge.port))
-}
-
 /// Whether processing time has to travel with the records: where something behind the sources waits for it.
 pub(crate) fn needs_clock(plan: &Plan, graph: &Graph) -> bool {
     // A source that runs a chain itself looks at the clock.
     let in_source = |id: OperatorId| {
         let chain = graph.nodes[id as usize].chain.map(|chain| graph.chains[chain as usize].members[0]);
-        chain.is_some_and(|head| prelude_source(plan, graph, head).is_some())
+        chain.is_some_and(|head| stamped_source(plan, graph, head).is_some())
     };
     (0..).zip(&plan.operators).any(|(id, operator)| match &operator.kind {
         Kind::Process(spec) => spec.timers.iter().any(|timer| timer.domain == Domain::Processing),

@@ -251,6 +251,13 @@ type Source struct {
 	Tag        string      `json:"tag,omitempty"`
 	Time       string      `json:"time,omitempty"`
 	Watermarks *Watermarks `json:"watermarks,omitempty"`
+	Align      *Align      `json:"align,omitempty"`
+}
+
+// Align is how far the splits of a source may be ahead of the slowest of their group.
+type Align struct {
+	MaxDriftMs int64  `json:"max-drift-ms"`
+	Group      string `json:"group,omitempty"`
 }
 
 // Watermarks follow event time, at once or some milliseconds behind, or are what the job says.

@@ -336,6 +336,8 @@ NOT_SAID = {
     "a co-group": "the SDK calls the sides first and second",
     "broadcast state beside that of a key": "the SDK calls the column of a value value",
     "broadcast state without a key": "a process function emits n:i64 as value:i64",
+    "sources that are aligned": "a source reads as fast as it can",
+    "the splits of a source whose times the component gives, aligned": "a source reads as fast as it can",
     "a time field that nobody reads": "only a tagged source takes its time from a field that is no column",
 }
 

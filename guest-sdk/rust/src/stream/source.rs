@@ -7,7 +7,7 @@ use crate::job::{Node, SharedGraph};
 use crate::plan::{self, Binding, FormatName, Kind, Output};
 use crate::record::{Field, Record};
 use crate::schema::Schema;
-use crate::time::Watermarks;
+use crate::time::{Span, Watermarks};
 
 /// How bytes become records and back, and where they come from or go to unless `--bind` says otherwise.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Format {
     }
 
     fn source(&self, name: &str) -> Kind {
-        Kind::Source(plan::Source { binding: self.binding(name), tag: self.tag.clone(), time: None, watermarks: None })
+        Kind::Source(plan::Source { binding: self.binding(name), tag: self.tag.clone(), time: None, watermarks: None, align: None })
     }
 }
 
@@ -85,6 +85,38 @@ impl<T: Record> Source<T> {
         set_time(&self.stream.graph, self.stream.operator, field.name(), watermarks);
         self
     }
+
+    /// Keeps the splits of this source together: one whose watermark is more than `max_drift` ahead of the slowest is not read until that
+    /// has caught up, so that what waits for event time behind them stays small. Splits that are idle or have ended hold nobody.
+    ///
+    /// ```
+    /// use tidemill::prelude::*;
+    ///
+    /// #[derive(Record)]
+    /// struct Order { id: i64, at: i64 }
+    ///
+    /// #[derive(Record)]
+    /// struct Payment { order: i64, paid: i64 }
+    ///
+    /// fn late_payments(job: &mut Job) -> Result {
+    ///     let orders = job.source::<Order>("orders", json()).event_time(Order::AT, monotonic()).align_in("shop", minutes(5));
+    ///     let payments = job.source::<Payment>("payments", json()).event_time(Payment::PAID, monotonic()).align_in("shop", minutes(5));
+    ///     // ...
+    /// #   orders.map("order", |order| order.id).union("all", [&payments.map("payment", |payment| payment.order)]).sink("ids", json());
+    ///     Ok(())
+    /// }
+    /// # assert_eq!(tidemill::testing::job(late_payments).error(), None);
+    /// ```
+    pub fn align(self, max_drift: Span) -> Source<T> {
+        set_align(&self.stream.graph, self.stream.operator, None, max_drift);
+        self
+    }
+
+    /// The same among all sources of the job that name this group.
+    pub fn align_in(self, group: &str, max_drift: Span) -> Source<T> {
+        set_align(&self.stream.graph, self.stream.operator, Some(group), max_drift);
+        self
+    }
 }
 
 /// A source whose records are of several types, told apart by a tag field.
@@ -109,6 +141,18 @@ impl TaggedSource {
         self
     }
 
+    /// Keeps the splits of this source together; see [`Source::align`].
+    pub fn align(self, max_drift: Span) -> TaggedSource {
+        set_align(&self.graph, self.operator, None, max_drift);
+        self
+    }
+
+    /// Keeps the splits of all sources that name this group together.
+    pub fn align_in(self, group: &str, max_drift: Span) -> TaggedSource {
+        set_align(&self.graph, self.operator, Some(group), max_drift);
+        self
+    }
+
     /// The records with this value of the tag. Variants that no job asks for are not decoded.
     pub fn variant<T: Record>(&self, value: &str) -> Stream<T> {
         let schema = Schema::of::<T>();
@@ -127,5 +171,11 @@ fn set_time(graph: &SharedGraph, operator: u32, field: &str, watermarks: Waterma
     if let Kind::Source(source) = &mut graph.borrow_mut().node(operator).plan.kind {
         source.time = Some(field.to_owned());
         source.watermarks = Some(watermarks.in_plan());
+    }
+}
+
+fn set_align(graph: &SharedGraph, operator: u32, group: Option<&str>, max_drift: Span) {
+    if let Kind::Source(source) = &mut graph.borrow_mut().node(operator).plan.kind {
+        source.align = Some(plan::Align { max_drift_ms: max_drift.ms(), group: group.map(str::to_owned) });
     }
 }

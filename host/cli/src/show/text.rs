@@ -105,6 +105,10 @@ fn source(shown: &Shown<'_>, spec: &SourceSpec) -> Vec<String> {
     if let (Some(time), Some(strategy)) = (&spec.time, spec.watermarks) {
         lines.push(format!("event time is field {time}; {}", watermark(strategy)));
     }
+    if let Some(align) = &spec.align {
+        let group = align.group.as_ref().map_or_else(|| "of this source".to_owned(), |group| format!("of group {group}"));
+        lines.push(format!("alignment: a split more than {} ahead of the slowest {group} is not read", span(align.max_drift_ms)));
+    }
     let idle = match shown.idle_ms {
         Some(ms) => format!("a split with nothing to read for {} no longer holds event time back", span(ms as i64)),
         None => "a split with nothing to read holds event time back for ever".to_owned(),

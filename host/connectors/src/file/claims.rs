@@ -101,10 +101,12 @@ impl Claims {
         (order, self.files.iter().map(|marks| marks.left.iter().copied().collect()).collect())
     }
 
-    /// Claims the next piece for a reader. `own` are the whole files it has open; `more` says whether it may open another.
-    pub(crate) fn claim(&mut self, reader: usize, own: &[usize], more: bool) -> Option<Claim> {
-        let candidates =
-            self.files.iter().enumerate().filter(|(file, marks)| own.contains(file) || (marks.left() && (more || !marks.whole)));
+    /// Claims the next piece for a reader. `own` are the whole files it has open; `more` says whether it may open another; `held` are the
+    /// files that it is to leave alone.
+    pub(crate) fn claim(&mut self, reader: usize, own: &[usize], more: bool, held: &[bool]) -> Option<Claim> {
+        let is_held = |file: usize| held.get(file).copied().unwrap_or_default();
+        let candidates = self.files.iter().enumerate().filter(|(file, _)| !is_held(*file));
+        let candidates = candidates.filter(|(file, marks)| own.contains(file) || (marks.left() && (more || !marks.whole)));
         let (file, _) = candidates.min_by_key(|(file, marks)| (marks.seen, !own.contains(file)))?;
         if own.contains(&file) {
             return Some(Claim::Again { file });
@@ -164,19 +166,19 @@ mod tests {
     fn stripes_come_in_file_order_and_end() {
         let mut claims = Claims::new([(25, false)].into_iter(), 10);
         let stripe = |start, end| Some(Claim::Stripe { file: 0, start, end });
-        assert_eq!(claims.claim(0, &[], true), stripe(0, 10));
-        assert_eq!(claims.claim(0, &[], true), stripe(10, 20));
+        assert_eq!(claims.claim(0, &[], true, &[]), stripe(0, 10));
+        assert_eq!(claims.claim(0, &[], true, &[]), stripe(10, 20));
         assert!(claims.left(0));
-        assert_eq!(claims.claim(0, &[], true), stripe(20, 25));
+        assert_eq!(claims.claim(0, &[], true, &[]), stripe(20, 25));
         assert!(!claims.left(0));
-        assert_eq!(claims.claim(0, &[], true), None);
+        assert_eq!(claims.claim(0, &[], true, &[]), None);
     }
 
     #[test]
     fn the_prefix_grows_only_without_gaps() {
         let mut claims = Claims::new([(30, false)].into_iter(), 10);
         for _ in 0..3 {
-            claims.claim(0, &[], true);
+            claims.claim(0, &[], true, &[]);
         }
         claims.complete(0, 10, 20, 200);
         assert_eq!(claims.prefix_time(0), TIME_MIN);
@@ -193,23 +195,23 @@ mod tests {
             Some(Claim::Stripe { file, .. } | Claim::Whole { file, .. } | Claim::Again { file }) => file,
             None => panic!("something is left"),
         };
-        assert_eq!(file(claims.claim(0, &[], true)), 0);
+        assert_eq!(file(claims.claim(0, &[], true, &[])), 0);
         claims.saw(0, 50);
-        assert_eq!(file(claims.claim(0, &[], true)), 1, "a file not started comes first");
+        assert_eq!(file(claims.claim(0, &[], true, &[])), 1, "a file not started comes first");
         claims.saw(1, 70);
-        assert_eq!(file(claims.claim(0, &[], true)), 0);
+        assert_eq!(file(claims.claim(0, &[], true, &[])), 0);
         claims.saw(0, 90);
-        assert_eq!(file(claims.claim(0, &[], true)), 1);
+        assert_eq!(file(claims.claim(0, &[], true, &[])), 1);
     }
 
     #[test]
     fn whole_files_belong_to_one_worker() {
         let mut claims = Claims::new([(5, true), (5, true)].into_iter(), 10);
-        assert_eq!(claims.claim(0, &[], true), Some(Claim::Whole { file: 0, skip: 0 }));
-        assert_eq!(claims.claim(0, &[0], false), Some(Claim::Again { file: 0 }));
-        assert_eq!(claims.claim(0, &[0], true), Some(Claim::Again { file: 0 }), "without times one file after the other");
+        assert_eq!(claims.claim(0, &[], true, &[]), Some(Claim::Whole { file: 0, skip: 0 }));
+        assert_eq!(claims.claim(0, &[0], false, &[]), Some(Claim::Again { file: 0 }));
+        assert_eq!(claims.claim(0, &[0], true, &[]), Some(Claim::Again { file: 0 }), "without times one file after the other");
         claims.saw(0, 10);
-        assert_eq!(claims.claim(0, &[0], true), Some(Claim::Whole { file: 1, skip: 0 }));
-        assert_eq!(claims.claim(0, &[], true), None);
+        assert_eq!(claims.claim(0, &[0], true, &[]), Some(Claim::Whole { file: 1, skip: 0 }));
+        assert_eq!(claims.claim(0, &[], true, &[]), None);
     }
 }

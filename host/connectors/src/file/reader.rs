@@ -55,6 +55,8 @@ pub(super) struct FileReader {
     /// The greatest time this worker has read in each file.
     own: Vec<TimeMs>,
     splits: Vec<SplitTime>,
+    /// Files that are not to be read for now; a stripe in hand is read to its end.
+    held: Vec<bool>,
 }
 
 /// A whole file that is being read.
@@ -92,6 +94,7 @@ impl FileReader {
             whole_share: wholes.div_ceil(peers.max(1)),
             own: vec![TIME_MIN; files],
             splits: vec![SplitTime { max_time: TIME_MIN, ended: false }; files],
+            held: Vec::new(),
         };
         reader.claims().enter(peers);
         reader.refresh();
@@ -205,11 +208,15 @@ impl Reader for FileReader {
         } else {
             let own: Vec<usize> = self.wholes.iter().map(|w| w.file).collect();
             let more = self.whole_share > 0 && own.len() < WHOLE_OPEN_MAX;
-            let claim = self.claims().claim(self.number, &own, more);
+            let claim = self.claims().claim(self.number, &own, more, &self.held);
             match claim {
                 None => {
-                    self.ended = true;
                     self.refresh();
+                    // What is held is still to be read.
+                    if self.splits.iter().zip(&self.held).any(|(split, held)| *held && !split.ended) {
+                        return Ok(Polled::Pending);
+                    }
+                    self.ended = true;
                     return Ok(Polled::Ended);
                 }
                 Some(Claim::Stripe { file, start, end }) => {
@@ -239,6 +246,10 @@ impl Reader for FileReader {
     fn observe(&mut self, split: usize, max_time: TimeMs) {
         self.saw(split, max_time);
         self.splits[split].max_time = self.splits[split].max_time.max(max_time);
+    }
+
+    fn hold(&mut self, held: &[bool]) {
+        self.held = held.to_vec();
     }
 
     fn position(&mut self, boundary: Option<u64>) -> Result<Option<String>, Error> {

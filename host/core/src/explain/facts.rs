@@ -224,6 +224,8 @@ pub enum Pace {
     Waiting,
     /// What it has read already has not reached the sinks: it waits for them.
     HeldBack,
+    /// All it could read is too far ahead of others.
+    Aligned,
     /// It has read everything, or was stopped.
     Ended,
 }
@@ -249,6 +251,9 @@ pub struct SplitFacts {
     /// Whether it holds nobody back because it has been silent.
     #[serde(default)]
     pub idle: bool,
+    /// Whether it is not read because it is too far ahead of others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aligned: bool,
     /// When a record of it was read last, by the clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_ms: Option<TimeMs>,

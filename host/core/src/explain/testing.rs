@@ -20,6 +20,7 @@ pub(super) fn source(name: &str, records: u64, splits: &[(&str, TimeMs)]) -> Ope
         generated: false,
         ended: false,
         idle: false,
+        aligned: false,
         read_ms: (*max_time != TIME_MIN).then_some(NOW - 41_000),
     };
     let watermark = splits.iter().map(|(_, time)| if *time == TIME_MIN { TIME_MIN } else { time - 1 }).min().unwrap_or(TIME_MIN);

@@ -54,6 +54,7 @@ pub fn check(plan: &Plan) -> Result<(), Error> {
     check.unread();
     check.cycles();
     check.time();
+    check.alignment();
     check.finish()
 }
 
@@ -331,7 +332,15 @@ mod tests {
     // The rules themselves are tested by `vectors/plans.json`; here are those that need a large plan.
 
     fn source(name: &str) -> Operator {
-        let spec = SourceSpec { binding: "b".to_owned(), default: None, format: Format::Json, tag: None, time: None, watermarks: None };
+        let spec = SourceSpec {
+            binding: "b".to_owned(),
+            default: None,
+            format: Format::Json,
+            tag: None,
+            time: None,
+            watermarks: None,
+            align: None,
+        };
         let output = Output { name: "out".to_owned(), schema: Schema::default(), variant: None };
         let (inputs, outputs) = (Vec::new(), vec![output]);
         Operator {

@@ -1,5 +1,6 @@
 //! The plan: a job as data, written by a component's `plan` (`wit/…/plan.md`), checked here before anything runs.
 
+mod align;
 mod check;
 mod contract;
 mod graph;
@@ -9,6 +10,7 @@ mod watermarks;
 mod window;
 mod wire;
 
+pub use align::{Align, stamped_source};
 pub use check::{Error, INPUTS_MAX, NAME_BYTES_MAX, PARALLELISM_MAX, WINDOWS_PER_RECORD_MAX, check, host_output};
 pub use contract::{Age, CONTRACTS, Contract, spoken};
 pub use graph::{Chain, DEAD_LETTER, Edge, Graph, LATE, Node, Origin, Parallelism, Port, Settings, late_schema};
@@ -210,6 +212,9 @@ pub struct SourceSpec {
     /// How watermarks follow from `time`. Required with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermarks: Option<Watermarks>,
+    /// How far its splits may drift apart, and from other sources. Since 0.2.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<Align>,
 }
 
 /// A keyed process function.

@@ -26,6 +26,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 
+use crate::align::Member;
 use crate::barrier::Barrier;
 use crate::board::Teller;
 use crate::control::Control;
@@ -87,6 +88,8 @@ pub(crate) struct SourceSpec {
     pub(crate) barrier: Option<Barrier>,
     /// What it begins with; the reader has been given its position before.
     pub(crate) restored: Option<Restored>,
+    /// Its part in a group of sources that are aligned, where it reads.
+    pub(crate) member: Option<Member>,
 }
 
 /// Builds the source; returns its streams.
@@ -153,6 +156,8 @@ struct State {
     clock_told: TimeMs,
     /// Since when each split has been polled without a record; `None` while it has some.
     quiet_since: Vec<Option<Instant>>,
+    /// Which splits are too far ahead of others to be read.
+    held: Vec<bool>,
     /// Where the component makes watermarks.
     generator: Option<Generator>,
     reading: Reading,
@@ -167,6 +172,7 @@ impl State {
         let bytes = spec.options.bytes_in_flight / peers;
         let credits = Credits::new(spec.options.ticks_in_flight, bytes);
         let mut state = State {
+            held: Vec::new(),
             generator: spec.watermarks.and_then(Generator::new),
             reading: Reading::default(),
             held_since: None,
@@ -201,7 +207,7 @@ impl State {
         if over {
             self.reading.pace = Pace::Ended;
         }
-        let State { teller, reading, reader, told, told_idle, quiet_since, spec, generator, .. } = self;
+        let State { teller, reading, reader, told, told_idle, quiet_since, spec, generator, held, .. } = self;
         let now = Instant::now();
         teller.tell(&control.board, over, || WorkerFacts {
             watermark: *told,
@@ -211,6 +217,7 @@ impl State {
                 idle: !time.ended && is_idle(spec, quiet_since, split, now),
                 watermark: spec.watermarks.map_or(TIME_MIN, |of| watermark_of(of, generator.as_ref(), split, time.max_time)),
                 generated: generator.is_some(),
+                aligned: !time.ended && held.get(split).copied().unwrap_or_default(),
             })),
             ..WorkerFacts::default()
         });
@@ -246,6 +253,7 @@ impl State {
             self.hand_over(true);
             self.spec.switcher.iter_mut().for_each(Switcher::end);
             self.capabilities.clear();
+            self.spec.member = None;
         }
         next
     }
@@ -305,6 +313,12 @@ impl State {
         for _ in 0..POLLS_PER_ACTIVATION {
             // Before each block, so that what the block meets is the processing time at which it was read.
             self.tell_clock();
+            if self.align() {
+                // One that was idle is so no longer: it may have what nobody looks at.
+                self.tell_progress(false)?;
+                self.reading.pace = Pace::Aligned;
+                return Ok(Next::Nap(NAP_INPUT));
+            }
             let reader = self.reader.as_deref_mut().expect("a worker without a reader does not read");
             let polled = reader.poll(self.spec.options.block_rows).map_err(|error| Failure {
                 operator: self.spec.name.clone(),
@@ -387,12 +401,34 @@ impl State {
         Ok(())
     }
 
-    /// Asks generators that are due by the clock. An idle split has nothing to say, as it has no records.
+    /// Finds the splits that are too far ahead of others. Whether there is no other to read.
+    fn align(&mut self) -> bool {
+        let (Some(member), Some(strategy), Some(reader)) = (&self.spec.member, self.spec.watermarks, self.reader.as_deref_mut()) else {
+            return false;
+        };
+        let (now, splits) = (Instant::now(), reader.splits());
+        let of = |split: usize| watermark_of(strategy, self.generator.as_ref(), split, splits[split].max_time);
+        let limit = member.say(of_splits(splits, of, |split| is_idle(&self.spec, &self.quiet_since, split, now)));
+        let held: Vec<bool> = splits.iter().enumerate().map(|(index, split)| !split.ended && of(index) > limit).collect();
+        // Time in which nobody looked whether a split has something is no time in which it had nothing.
+        self.quiet_since.iter_mut().zip(&held).filter(|(_, held)| **held).for_each(|(quiet, _)| *quiet = None);
+        let all = held.contains(&true) && splits.iter().zip(&held).all(|(split, held)| split.ended || *held);
+        if held != self.held {
+            if !all {
+                reader.hold(&held);
+            }
+            self.held = held;
+        }
+        all
+    }
+
+    /// Asks generators that are due by the clock. A split that is idle or held has nothing to say, as it has no records.
     fn ask_by_clock(&mut self, splits: &[SplitTime], at: Instant) -> Result<(), Failure> {
         let now = (self.spec.options.clock)();
         let (Some(generator), Some(prelude)) = (&mut self.generator, &self.spec.prelude) else { return Ok(()) };
         let open = splits.iter().enumerate().filter(|(_, split)| !split.ended).map(|(index, _)| index);
-        for split in open.filter(|&split| !is_idle(&self.spec, &self.quiet_since, split, at)) {
+        let waits = |split: usize| self.held.get(split).copied().unwrap_or_default() || is_idle(&self.spec, &self.quiet_since, split, at);
+        for split in open.filter(|&split| !waits(split)) {
             generator.by_clock(split, now, (&prelude.call, &self.cx))?;
         }
         Ok(())
@@ -417,8 +453,10 @@ impl State {
     fn note_quiet(&mut self, splits: &[SplitTime], polled_nothing: bool, now: Instant) {
         self.quiet_since.resize(splits.len(), None);
         if polled_nothing {
-            for quiet in &mut self.quiet_since {
-                quiet.get_or_insert(now);
+            for (split, quiet) in self.quiet_since.iter_mut().enumerate() {
+                if !self.held.get(split).copied().unwrap_or_default() {
+                    quiet.get_or_insert(now);
+                }
             }
         }
     }

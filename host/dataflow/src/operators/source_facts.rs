@@ -44,6 +44,7 @@ impl Reading {
             generated: seen[index].generated,
             ended: split.ended,
             idle: seen[index].idle,
+            aligned: seen[index].aligned,
             read_ms: self.read.get(index).copied().flatten().map(by_clock),
         };
         let open = splits.iter().filter(|split| !split.ended).count();
@@ -66,6 +67,8 @@ pub(super) struct Seen {
     pub(super) watermark: TimeMs,
     /// The component makes its watermarks.
     pub(super) generated: bool,
+    /// It is not read, being too far ahead of others.
+    pub(super) aligned: bool,
 }
 
 /// The splits to describe: those that are behind most, and the one that is furthest ahead.
@@ -88,8 +91,11 @@ mod tests {
     fn of_very_many_splits_the_slowest_and_the_newest_are_shown() {
         let split = |index: usize| SplitTime { max_time: 1_000 - index as i64, ended: index < 2 };
         let splits: Vec<SplitTime> = (0..500).map(split).collect();
-        let seen: Vec<Seen> =
-            splits.iter().enumerate().map(|(i, s)| Seen { idle: i == 499, watermark: s.max_time - 1, generated: false }).collect();
+        let seen: Vec<Seen> = splits
+            .iter()
+            .enumerate()
+            .map(|(i, s)| Seen { idle: i == 499, watermark: s.max_time - 1, generated: false, aligned: false })
+            .collect();
         let shown = shown(&splits, &seen);
         assert_eq!((shown.len(), shown[0], shown.last()), (SPLITS_SHOWN + 1, 498, Some(&0)));
         assert!(!shown.contains(&499), "an idle one is behind all that hold");

@@ -68,6 +68,7 @@ pub(super) fn keeps(operator: &OperatorFacts) -> String {
         Pace::HeldBack => Some("held back: it waits for the sinks".to_owned()),
         Pace::NotStarted => Some("not started".to_owned()),
         Pace::Waiting => Some("nothing to read".to_owned()),
+        Pace::Aligned => Some("held by alignment: it waits for slower ones".to_owned()),
         Pace::Reading | Pace::Ended => None,
     }));
     if operator.workers.iter().any(|worker| worker.silent) {

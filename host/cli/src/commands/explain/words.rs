@@ -116,15 +116,21 @@ pub(super) fn waits(facts: &Facts, standing: &Standing) -> String {
     format!("{waits}{}", under_way.unwrap_or_default())
 }
 
-/// The splits that hold nobody because nothing comes from them, a line each.
+/// The splits that are not read, a line each: because nothing comes from them, so that they hold nobody, or because they are too far ahead.
 pub(super) fn idle(facts: &Facts, places: impl Iterator<Item = usize>) -> Vec<String> {
     let mut lines = Vec::new();
     for place in places {
         let operator = &facts.operators[place];
         let sources = operator.workers.iter().filter_map(|worker| worker.source.as_ref().map(|source| (worker.worker, source)));
         for (worker, source) in sources {
-            for idle in source.splits.iter().filter(|split| split.idle) {
-                lines.push(format!("idle: split {} of source `{}` (worker {worker}): {}", idle.name, operator.name, split(facts, idle)));
+            let why = |split: &SplitFacts| match (split.aligned, split.idle) {
+                (true, _) => Some("held by alignment"),
+                (false, true) => Some("idle"),
+                (false, false) => None,
+            };
+            for (split, why) in source.splits.iter().filter_map(|split| Some((split, why(split)?))) {
+                let split_is = self::split(facts, split);
+                lines.push(format!("{why}: split {} of source `{}` (worker {worker}): {split_is}", split.name, operator.name));
             }
         }
     }

@@ -462,3 +462,36 @@ fn text_lines_are_one_field() {
     let text = read(&url(&dir, "a.txt"), "n:i64", "text", "fail").unwrap_err().to_string();
     assert!(text.contains("one string field"), "{text}");
 }
+
+#[test]
+fn files_that_are_held_are_left_alone_until_they_are_let_go() {
+    for packed in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        for file in 0..3 {
+            let (text, _) = content(&[(0, 0); 20], file * 100, "\n");
+            let path = dir.path().join(format!("{file}.json{}", if packed { ".gz" } else { "" }));
+            if packed {
+                let mut packer = flate2::write::GzEncoder::new(fs::File::create(path).unwrap(), flate2::Compression::fast());
+                packer.write_all(text.as_bytes()).unwrap();
+                packer.finish().unwrap();
+            } else {
+                fs::write(path, text).unwrap();
+            }
+        }
+        let mut reader = reader::FileReader::new(share_of(&dir, "*.json*", 50), 0, 1);
+        let read = |reader: &mut reader::FileReader, held: [bool; 3]| {
+            reader.hold(&held);
+            let (mut seen, mut last) = ([0; 3], None);
+            while last.is_none() {
+                match reader.poll(3).unwrap() {
+                    Polled::Batch(batch) => seen[batch.split] += batch.records,
+                    other => last = Some(matches!(other, Polled::Ended)),
+                }
+            }
+            (seen, last)
+        };
+        assert_eq!(read(&mut reader, [true, false, true]), ([0, 20, 0], Some(false)));
+        assert_eq!(read(&mut reader, [false, false, true]), ([20, 0, 0], Some(false)));
+        assert_eq!(read(&mut reader, [false; 3]), ([0, 0, 20], Some(true)));
+    }
+}

@@ -110,6 +110,15 @@ impl<'a> Check<'a> {
         if let Some(watermarks) = spec.watermarks {
             self.strategy(operator, watermarks);
         }
+        if let Some(align) = &spec.align {
+            self.since(operator, Contract::V2, "alignment");
+            if align.max_drift_ms <= 0 {
+                self.at(operator, format!("lets its splits drift apart by {} ms: \"max-drift-ms\" is positive", align.max_drift_ms));
+            }
+            if let Some((group, problem)) = align.group.as_deref().and_then(|group| Some((group, bad_name(group)?))) {
+                self.at(operator, format!("is aligned in group {group:?}, a name that {problem}"));
+            }
+        }
         for output in &operator.outputs {
             let field = |name: &str| output.schema.index_of(name).map(|i| &output.schema.fields()[i]);
             // A field that nobody reads need not be a column: the host takes the time from the input itself.

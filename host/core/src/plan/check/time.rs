@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::Check;
-use crate::plan::{Domain, Kind, Operator, Partition};
+use crate::plan::align::without_watermarks;
+use crate::plan::{Domain, Graph, Kind, Operator, Partition, Settings};
 
 impl<'a> Check<'a> {
     pub(super) fn time(&mut self) {
@@ -47,6 +48,20 @@ impl<'a> Check<'a> {
         }
         found.sort_unstable();
         found.into_iter().map(|id| &self.plan.operators[id]).collect()
+    }
+
+    /// Only a source that knows how far its splits have come can hold some of them back.
+    pub(super) fn alignment(&mut self) {
+        // Chains are known of a plan that is right.
+        let aligned = |operator: &Operator| matches!(&operator.kind, Kind::Source(source) if source.align.is_some());
+        if !self.problems.is_empty() || !self.plan.operators.iter().any(aligned) {
+            return;
+        }
+        let graph = Graph::resolve(self.plan, &Settings::default());
+        for id in without_watermarks(self.plan, &graph) {
+            let why = "set \"time\" and \"watermarks\" there, or let one timestamps operator alone read it, in one chain";
+            self.at(&self.plan.operators[id as usize], format!("is aligned, but the watermarks of its splits are not known there: {why}"));
+        }
     }
 
     /// Watermarks are kept per split of a source, so nothing between it and `timestamps` may mix or move records.
