@@ -16,6 +16,7 @@ from tidemill import (
     JobError,
     Refusal,
     WatermarkGenerator,
+    Watermarks,
     WindowCount,
     generator,
     millis,
@@ -60,7 +61,7 @@ def by_clock(every: timedelta) -> Generated[Line]:
     return periodic(every, lambda: -1, greatest, lambda noted, now: noted if now < 5_000 else now)
 
 
-def counts(watermarks: Generated[Line]) -> Callable[[Job], None]:
+def counts(watermarks: Generated[Line] | Watermarks) -> Callable[[Job], None]:
     def job(job: Job) -> None:
         timed = job.source("lines", Line).assign_event_time("timed", lambda line: line.at, watermarks)
         timed.key_by(Line.user).window(tumbling(millis(10))).count("n").sink("counts")
@@ -136,6 +137,14 @@ def test_a_watermark_is_an_int_or_none(wrong: Any) -> None:
     linked, _ = started(periodic(seconds(1), int, greatest, lambda noted, now: wrong))
     with pytest.raises(TypeError, match="a watermark is an int"):
         linked.watermark(1, 0, 0, b"")
+
+
+def test_times_close_windows_by_the_rule_of_the_host() -> None:
+    test = JobTest(counts(monotonic()))
+    test.push("lines", Line("a", 1))
+    assert windows(test) == []
+    test.push("lines", Line("a", 12))
+    assert windows(test) == [(0, 1)]
 
 
 def test_marks_close_windows_and_times_do_not() -> None:
@@ -223,4 +232,3 @@ def test_what_cannot_be_is_refused() -> None:
 
     with pytest.raises(JobError, match="a generator sees no record before it is decoded"):
         JobTest(at_the_source)
-    assert monotonic().in_plan == "monotonic"

@@ -213,7 +213,7 @@ class Engine:
             said = self.instance.watermark(id, SPLIT, self.now, block)
             times = [] if said is None else [said]
         else:
-            times = [watermark(node.details, row.time) for row in rows]
+            times = [watermark(node.kind["timestamps"], row.time) for row in rows]
         self.watermarks[id] = max([self.watermarks[id], *times])
 
     def key(self, names: Sequence[str], schema: Schema, row: Row) -> Key:
