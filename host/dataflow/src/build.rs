@@ -22,7 +22,7 @@ use timely::dataflow::operators::probe::Handle as Probe;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
-use self::no_guest::NoGuest;
+pub(crate) use self::no_guest::NoGuest;
 use crate::align::Groups;
 use crate::barrier::Barrier;
 use crate::control::Control;

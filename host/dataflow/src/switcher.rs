@@ -32,9 +32,11 @@ impl Taker {
         if count == self.seen {
             return;
         }
+        // Whatever was offered before is withdrawn, also where this worker has not been here since.
+        instance.abandon();
         let Some(factory) = offers.factory() else {
             self.seen = count;
-            return instance.abandon();
+            return;
         };
         // The state of the version before may still be on its way; the offer waits.
         if !instance.is_changing() {
@@ -79,5 +81,65 @@ impl Switcher {
     pub(crate) fn end(&mut self) {
         self.instance.borrow_mut().end(&self.operators);
         self.moving = false;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::time::Duration;
+
+    use tidemill_core::guest::{Error, Factory, Guest};
+
+    use super::*;
+    use crate::build::NoGuest;
+    use crate::offer::SwitchError;
+    use crate::switching::Switching;
+
+    /// Makes guests, or does not; counts how often it was asked.
+    struct Making(AtomicUsize, bool);
+
+    impl Factory for Making {
+        fn instantiate(&self) -> Result<Box<dyn Guest>, Error> {
+            self.0.fetch_add(1, Relaxed);
+            if self.1 { Ok(Box::new(NoGuest)) } else { Err(Error::Contract { export: "plan", message: "another plan".to_owned() }) }
+        }
+    }
+
+    fn making(well: bool) -> Arc<Making> {
+        Arc::new(Making(AtomicUsize::new(0), well))
+    }
+
+    fn taker() -> Taker {
+        let guest = Switching::new(Box::new(NoGuest), making(true), Vec::new());
+        Taker::new(Rc::new(RefCell::new(guest)), 0)
+    }
+
+    /// Offers in a thread of its own; one worker answers here, another never does.
+    fn offered(offers: &Offers, factory: Arc<Making>, taker: &mut Taker, workers: usize) -> Result<(), SwitchError> {
+        std::thread::scope(|scope| {
+            let own = Arc::clone(&factory);
+            let made = scope.spawn(move || offers.make(own, workers, Duration::from_secs(60), || false));
+            while factory.0.load(Relaxed) == 0 {
+                taker.look(offers);
+            }
+            if workers > 1 {
+                offers.answer(Err(Error::Contract { export: "plan", message: "not here".to_owned() }));
+            }
+            made.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn an_offer_that_one_worker_refuses_is_no_obstacle_to_the_next() {
+        let (offers, mut taker) = (Offers::default(), taker());
+        let refused = offered(&offers, making(true), &mut taker, 2).unwrap_err();
+        assert!(refused.to_string().contains("not here"), "{refused}");
+        // This worker has its instance of what was withdrawn, and has not looked since.
+        offered(&offers, making(true), &mut taker, 1).unwrap();
+        assert!(offered(&offers, making(false), &mut taker, 1).unwrap_err().to_string().contains("another plan"));
     }
 }

@@ -178,9 +178,12 @@ impl Switching {
 
     /// The same by the chain.
     fn of_chain(&mut self, chain: ChainId, slots: &[Slot]) -> Result<&mut dyn Guest, Error> {
+        if self.change.is_none() {
+            return Ok(&mut *self.guest);
+        }
         match self.chains.get(&chain).and_then(|members| members.first()).copied() {
-            Some(head) if self.change.is_some() => self.of(head, &[slots]),
-            _ => Ok(&mut *self.guest),
+            Some(head) => self.of(head, &[slots]),
+            None => Ok(&mut *self.guest),
         }
     }
 }

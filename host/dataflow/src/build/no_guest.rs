@@ -4,7 +4,7 @@ use tidemill_core::block::Block;
 use tidemill_core::guest::{self, ChainId, Guest, Moment, OperatorId, Outcome, Slot};
 
 /// Stands in where a job has no guest operator, or where the component could not be instantiated.
-pub(super) struct NoGuest;
+pub(crate) struct NoGuest;
 
 impl NoGuest {
     fn none<T>(&self, export: &'static str) -> Result<T, guest::Error> {
