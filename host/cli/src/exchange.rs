@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tidemill_core::guest::Factory;
 use tidemill_core::plan::Plan;
-use tidemill_dataflow::{Control, SwitchError};
+use tidemill_dataflow::{Control, SwitchError, Switched};
 use tidemill_server::control::{Exchange as Wanted, Reply};
 use tidemill_state::{Coordinator, Wish};
 
@@ -37,13 +37,21 @@ pub(crate) struct Exchange {
     /// Whether some records are set aside, which is done for the code that the process began with.
     pub(crate) sets_aside: bool,
     /// The version that runs, or may: none while it is the one that the process began with. One exchange at a time.
-    pub(crate) version: Mutex<Option<u32>>,
+    pub(crate) version: Mutex<Option<Taken>>,
+}
+
+/// A version that has taken over, or is about to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Taken {
+    wanted: Wanted,
+    /// How, once it has.
+    switched: Option<Switched>,
 }
 
 impl Exchange {
     /// The version that the process came to run after the one it began with, or was about to.
     pub(crate) fn version(&self) -> Option<u32> {
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner)
+        self.version.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|taken| taken.wanted.version)
     }
 
     /// Exchanges the code, or says why that has to go another way.
@@ -52,9 +60,11 @@ impl Exchange {
     /// When the new code is no good. The job goes on as before.
     pub(crate) fn exchange(&self, wanted: Wanted) -> Outcome<Reply> {
         let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-        if *version == Some(wanted.version) {
+        if let Some(Taken { wanted: before, switched: Some(switched) }) = &*version
+            && *before == wanted
+        {
             // A server that was killed asks again.
-            return Ok(Reply::Exchanged { pause_us: 0, lasted_us: 0 });
+            return Ok(exchanged(switched));
         }
         if let Some(why) = self.obstacle() {
             return Ok(Reply::Elsewhere { why: why.to_owned() });
@@ -65,7 +75,7 @@ impl Exchange {
             return Ok(Reply::Elsewhere { why });
         }
         let factory = (self.factory)(&prepared, &settings)?;
-        let before = version.replace(wanted.version);
+        let before = version.replace(Taken { wanted: wanted.clone(), switched: None });
         let mut granted = None;
         let begin = || granted = self.coordinator.as_ref().map(|coordinator| coordinator.wish(Wish::Checkpoint));
         let switched = self.control.switch(factory, begin, PATIENCE);
@@ -78,10 +88,10 @@ impl Exchange {
                     coordinator.relabel(prepared.components.digest());
                 }
                 self.present.replace(prepared.components);
-                let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-                Ok(Reply::Exchanged { pause_us: us(switched.pause), lasted_us: us(switched.lasted) })
+                *version = Some(Taken { wanted, switched: Some(switched) });
+                Ok(exchanged(&switched))
             }
-            Err(error @ SwitchError::Busy(_)) => Ok(Reply::Elsewhere { why: error.to_string() }),
+            Err(error @ (SwitchError::Busy(_) | SwitchError::Late(_))) => Ok(Reply::Elsewhere { why: error.to_string() }),
             Err(SwitchError::Guest(error)) => Err(Fault::refused("the new version cannot begin").because(&error)),
             Err(SwitchError::Ended | SwitchError::Midway) => Ok(Reply::Ended),
         }
@@ -96,6 +106,11 @@ impl Exchange {
         }
         (Instant::now() < self.held_until).then_some("the version before is on probation and takes no checkpoint")
     }
+}
+
+fn exchanged(switched: &Switched) -> Reply {
+    let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    Reply::Exchanged { pause_us: us(switched.pause), lasted_us: us(switched.lasted) }
 }
 
 /// What keeps a plan from going on with the state and the streams of another.

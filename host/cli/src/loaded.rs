@@ -35,22 +35,52 @@ pub(crate) struct Components {
     places: Option<Vec<Place>>,
 }
 
-/// The components that a job runs at the moment.
-pub(crate) struct Present(Mutex<Arc<Components>>);
+/// The components that a job runs at the moment, and what those before them have cost in the same process.
+pub(crate) struct Present(Mutex<(Components, Cost)>);
+
+/// What components cost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cost {
+    /// How many instances have been replaced because their memory had grown.
+    pub(crate) recycled: u64,
+    /// How many pieces of state have been moved out of memory, and back.
+    pub(crate) moved: (u64, u64),
+    /// What the operators have cost; none where it was not asked for.
+    pub(crate) fuel: Option<BTreeMap<OperatorId, Fuel>>,
+}
+
+impl Cost {
+    fn of(components: &Components) -> Cost {
+        Cost { recycled: components.recycled(), moved: components.moved(), fuel: components.fuel() }
+    }
+
+    /// Both together; operators are those of the other, whose plan is the same.
+    fn and(&self, mut other: Cost) -> Cost {
+        other.recycled += self.recycled;
+        other.moved = (other.moved.0 + self.moved.0, other.moved.1 + self.moved.1);
+        for (operator, fuel) in other.fuel.iter_mut().flatten() {
+            fuel.used += self.fuel.as_ref().and_then(|before| before.get(operator)).map_or(0, |before| before.used);
+        }
+        other
+    }
+}
 
 impl Present {
     pub(crate) fn new(components: Components) -> Present {
-        Present(Mutex::new(Arc::new(components)))
+        Present(Mutex::new((components, Cost::default())))
     }
 
-    /// As it is now.
-    pub(crate) fn now(&self) -> Arc<Components> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What all have cost so far.
+    pub(crate) fn cost(&self) -> Cost {
+        let present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        present.1.and(Cost::of(&present.0))
     }
 
     /// The job runs others.
     pub(crate) fn replace(&self, components: Components) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(components);
+        let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cost = present.1.and(Cost::of(&present.0));
+        *present = (components, cost);
     }
 }
 
@@ -154,6 +184,16 @@ fn digest_of<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_code_before_has_cost_is_not_forgotten() {
+        let cost = |recycled, used| {
+            let fuel = BTreeMap::from([(3, Fuel { used, with: vec![4] })]);
+            Cost { recycled, moved: (recycled, 2), fuel: Some(fuel) }
+        };
+        let both = cost(1, 10).and(cost(5, 7));
+        assert_eq!((both.recycled, both.moved, both.fuel.unwrap()[&3].used), (6, (6, 4), 17));
+    }
 
     #[test]
     fn the_digest_of_several_changes_with_each_name_and_component() {

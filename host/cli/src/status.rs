@@ -100,7 +100,7 @@ impl Telling {
     }
 
     fn operators(&self, snapshot: &Snapshot) -> Vec<Operator> {
-        let fuel = self.components.now().fuel().unwrap_or_default();
+        let fuel = self.components.cost().fuel.unwrap_or_default();
         let name = |id: &OperatorId| self.plan.operators[*id as usize].name.clone();
         let operators = self.plan.operators.iter().zip(&snapshot.operators).zip(0..).map(|((operator, stats), id)| Operator {
             name: operator.name.clone(),

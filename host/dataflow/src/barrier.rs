@@ -22,7 +22,7 @@ use crate::in_flight::{Found, Recorder};
 use crate::logic::Given;
 use crate::parcel::Item;
 use crate::run::Mode;
-use crate::ticks::Ticks;
+use crate::ticks::{Passed, Ticks};
 
 /// What arrived from behind a boundary.
 pub(crate) struct Aside {
@@ -50,6 +50,8 @@ pub(crate) struct Barrier {
     mode: Mode,
     /// The tick behind the last boundary it has come to.
     passed: Tick,
+    /// There code is exchanged.
+    switching: bool,
     aside: Vec<Aside>,
     /// The handover whose keyed state follows.
     open: Option<(CheckpointId, Handover)>,
@@ -67,7 +69,19 @@ impl Barrier {
         mode: Mode,
         recorder: Option<Recorder>,
     ) -> Barrier {
-        Barrier { operator, worker, ticks, keeper, mode, passed: 0, aside: Vec::new(), open: None, overtaken: None, recorder }
+        Barrier {
+            operator,
+            worker,
+            ticks,
+            keeper,
+            mode,
+            passed: 0,
+            switching: false,
+            aside: Vec::new(),
+            open: None,
+            overtaken: None,
+            recorder,
+        }
     }
 
     /// Whether a parcel comes from behind a boundary that the operator has not come to.
@@ -139,9 +153,9 @@ impl Barrier {
         self.ticks.behind()
     }
 
-    /// Whether other code runs behind the boundary that the operator has just come to.
+    /// Whether other code runs behind the boundary that the operator has come to last.
     pub(crate) fn is_switching(&self) -> bool {
-        self.passed > 0 && self.passed == self.ticks.behind() && self.ticks.is_switching()
+        self.switching
     }
 
     /// Hands over what was taken at a boundary when it was overtaken; false where there is nothing.
@@ -157,8 +171,8 @@ impl Barrier {
     /// Hands over at a boundary, or at the end. Keyed state, where there is any, follows by [`Barrier::complete`]. `ahead` are watermarks of
     /// key groups that are further on.
     pub(crate) fn hand_over(&mut self, watermark: TimeMs, given: Given, ahead: &[TimeMs], last: bool) {
-        let (checkpoint, passed) = self.ticks.pass(self.passed, last);
-        self.passed = passed;
+        let Passed { checkpoint, behind, switches } = self.ticks.pass(self.passed, last);
+        (self.passed, self.switching) = (behind, switches);
         // Without a boundary it is the last one, which every checkpoint to come takes.
         let checkpoint = checkpoint.unwrap_or(CheckpointId(0));
         let Given { keyed, position, staged } = given;

@@ -172,7 +172,7 @@ impl Control {
             let over = is_over();
             if (over || armed.elapsed() >= patience) && ticks.disarm() {
                 self.offers.withdraw();
-                return Err(if over { SwitchError::Ended } else { SwitchError::Busy(patience) });
+                return Err(if over { SwitchError::Ended } else { SwitchError::Late(patience) });
             }
         }
         let announced = Instant::now();

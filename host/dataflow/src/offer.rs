@@ -16,9 +16,12 @@ pub enum SwitchError {
     /// The new code cannot be instantiated.
     #[error("{0}")]
     Guest(Error),
-    /// The workers have not looked at it for so long: one of them is in a call that does not end.
-    #[error("the job's workers have not taken it up within {} s", .0.as_secs())]
+    /// The workers have not looked at it for so long.
+    #[error("the job's workers have not taken it up within {} s: one is in a call, or state of the version before is still on its way", .0.as_secs())]
     Busy(Duration),
+    /// They have, but no boundary was announced.
+    #[error("no checkpoint has begun within {} s", .0.as_secs())]
+    Late(Duration),
     /// The job has ended or failed.
     #[error("the job has ended")]
     Ended,
@@ -71,15 +74,19 @@ impl Offers {
         self.count.load(Acquire)
     }
 
-    /// The code of the last offer, unless it was withdrawn.
-    pub(crate) fn factory(&self) -> Option<Arc<dyn Factory>> {
-        self.state().factory.clone()
+    /// The last offer, with its code unless it was withdrawn.
+    pub(crate) fn last(&self) -> (u64, Option<Arc<dyn Factory>>) {
+        let state = self.state();
+        (self.count(), state.factory.clone())
     }
 
-    /// A worker has its instance, or why not.
-    pub(crate) fn answer(&self, answer: Result<(), Error>) {
-        self.state().answers.push(answer);
-        self.answered.notify_all();
+    /// A worker has its instance of an offer, or why not. What concerns one before the last is not heard.
+    pub(crate) fn answer(&self, offer: u64, answer: Result<(), Error>) {
+        let mut state = self.state();
+        if self.count() == offer {
+            state.answers.push(answer);
+            self.answered.notify_all();
+        }
     }
 
     /// A worker has come to its end and answers no more.
@@ -137,7 +144,8 @@ impl Offers {
 
     /// Nothing is offered any more.
     pub(crate) fn withdraw(&self) {
-        self.state().factory = None;
+        let mut state = self.state();
+        state.factory = None;
         self.count.fetch_add(1, Release);
     }
 

@@ -28,23 +28,23 @@ impl Taker {
         if instance.is_changing() {
             instance.settle();
         }
-        let count = offers.count();
-        if count == self.seen {
+        if offers.count() == self.seen {
             return;
         }
         // Whatever was offered before is withdrawn, also where this worker has not been here since.
         instance.abandon();
-        let Some(factory) = offers.factory() else {
-            self.seen = count;
+        let (offer, factory) = offers.last();
+        let Some(factory) = factory else {
+            self.seen = offer;
             return;
         };
         // The state of the version before may still be on its way; the offer waits.
         if !instance.is_changing() {
-            self.seen = count;
+            self.seen = offer;
             let start = Instant::now();
             let answer = instance.prepare(factory);
             offers.paused(self.worker, start.elapsed());
-            offers.answer(answer);
+            offers.answer(offer, answer);
         }
     }
 }
@@ -127,7 +127,8 @@ mod tests {
                 taker.look(offers);
             }
             if workers > 1 {
-                offers.answer(Err(Error::Contract { export: "plan", message: "not here".to_owned() }));
+                offers.answer(0, Err(Error::Contract { export: "plan", message: "of an offer before".to_owned() }));
+                offers.answer(offers.count(), Err(Error::Contract { export: "plan", message: "not here".to_owned() }));
             }
             made.join().unwrap()
         })

@@ -18,8 +18,12 @@ use tidemill_core::block::{Block, Builder, gather_append};
 use tidemill_core::guest::{Asked, ChainId, Decision, Error, Factory, Guest, Moment, OperatorId, Outcome, Slot};
 use tidemill_core::schema::Schema;
 
-/// Slots in one block at most: as many as in a page of a handover, and far fewer than the bytes a block may have.
+/// Slots in the first block that moves, when nothing is known of their size.
+const SLOTS_FIRST: usize = 64;
+/// Slots in one block at most: the calls do not count any more.
 const SLOTS_MAX: usize = 1024;
+/// Bytes that a block is meant to have: about as long as a worker may be kept from records, and a small part of what a block may have.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// The guest of one worker, which may be exchanged. See the module.
 pub(crate) struct Switching {
@@ -46,13 +50,15 @@ struct Change {
 struct Left {
     has: Vec<bool>,
     slots: Vec<Slot>,
+    /// How many of them the next block gets.
+    count: usize,
 }
 
 impl Left {
     fn new(slots: Vec<Slot>) -> Left {
         let mut has = vec![false; slots.iter().max().map_or(0, |&most| most as usize + 1)];
         slots.iter().for_each(|&slot| has[slot as usize] = true);
-        Left { has, slots }
+        Left { has, slots, count: SLOTS_FIRST }
     }
 
     fn has(&self, slot: Slot) -> bool {
@@ -65,9 +71,9 @@ impl Left {
     }
 
     /// The next ones, taken off the list.
-    fn next(&mut self, most: usize) -> Vec<Slot> {
+    fn next(&mut self) -> Vec<Slot> {
         let mut page = Vec::new();
-        while page.len() < most
+        while page.len() < self.count
             && let Some(slot) = self.slots.pop()
         {
             if self.take(slot) {
@@ -134,7 +140,7 @@ impl Switching {
     pub(crate) fn carry(&mut self, operators: &[OperatorId]) -> Result<bool, Error> {
         let Some(change) = &mut self.change else { return Ok(false) };
         for operator in operators {
-            let page = change.left.get_mut(operator).map(|left| left.next(SLOTS_MAX)).unwrap_or_default();
+            let page = change.left.get_mut(operator).map(|left| left.next()).unwrap_or_default();
             if !page.is_empty() {
                 move_over(&mut *self.guest, change, *operator, &page)?;
                 return Ok(true);
@@ -169,8 +175,12 @@ impl Switching {
         let Some(change) = self.change.as_mut().filter(|change| change.left.contains_key(&operator)) else { return Ok(&mut *self.guest) };
         if let Some(left) = change.left.get_mut(&operator).filter(|left| !left.slots.is_empty()) {
             let missing: Vec<Slot> = named.iter().copied().flatten().copied().filter(|slot| left.take(*slot)).collect();
-            for page in missing.chunks(SLOTS_MAX) {
+            let mut rest = missing.as_slice();
+            while !rest.is_empty() {
+                let count = change.left.get(&operator).map_or(SLOTS_FIRST, |left| left.count).min(rest.len());
+                let (page, later) = rest.split_at(count);
                 move_over(&mut *self.guest, change, operator, page)?;
+                rest = later;
             }
         }
         Ok(&mut *change.next)
@@ -190,7 +200,12 @@ impl Switching {
 
 fn move_over(old: &mut dyn Guest, change: &mut Change, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
     let block = old.export_state(operator, slots)?;
-    change.next.import_state(operator, slots, &block)
+    change.next.import_state(operator, slots, &block)?;
+    if let Some(left) = change.left.get_mut(&operator) {
+        left.count = (slots.len() * BLOCK_BYTES / block.as_bytes().len().max(1)).clamp(1, SLOTS_MAX);
+    }
+    // Its memory is free for what is still there, and an old version that is recycled meanwhile carries no more than that.
+    old.drop_state(operator, slots)
 }
 
 impl Guest for Switching {

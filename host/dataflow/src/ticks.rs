@@ -24,6 +24,19 @@ pub(crate) struct Boundary {
     pub(crate) id: CheckpointId,
     /// The last tick before it.
     pub(crate) tick: Tick,
+    /// Behind it other code runs.
+    pub(crate) switches: bool,
+}
+
+/// What an operator has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// The checkpoint it hands over for, where it is at a boundary.
+    pub(crate) checkpoint: Option<CheckpointId>,
+    /// The tick behind the last boundary it has come to.
+    pub(crate) behind: Tick,
+    /// Whether other code runs from here on.
+    pub(crate) switches: bool,
 }
 
 /// How far an exchange of code has come.
@@ -47,8 +60,6 @@ pub(crate) struct Ticks {
     behind: AtomicU64,
     /// That boundary is to be aligned, whatever the job does else.
     aligned: AtomicBool,
-    /// Behind that boundary other code runs.
-    switches: AtomicBool,
     state: Mutex<State>,
     /// An exchange has come further.
     further: Condvar,
@@ -75,7 +86,6 @@ impl Ticks {
             tick_ms: tick_ms.max(1),
             behind: AtomicU64::new(0),
             aligned: AtomicBool::new(false),
-            switches: AtomicBool::new(false),
             state: Mutex::new(state),
             further: Condvar::new(),
         }
@@ -104,17 +114,16 @@ impl Ticks {
             return false;
         }
         let tick = self.advance(&mut state);
-        state.boundary = Some(Boundary { id, tick });
+        let switches = state.stage == Stage::Armed;
+        state.boundary = Some(Boundary { id, tick, switches });
         state.missing = state.running;
         // The tick that is over is over for everybody, also for a source that asks within the same millisecond.
         state.current = tick + 1;
-        let switches = state.stage == Stage::Armed;
         if switches {
             state.stage = Stage::Announced;
             self.further.notify_all();
         }
         self.aligned.store(aligned || switches, Ordering::Relaxed);
-        self.switches.store(switches, Ordering::Relaxed);
         self.behind.store(tick + 1, Ordering::Release);
         true
     }
@@ -127,11 +136,6 @@ impl Ticks {
     /// Whether the boundary announced last is to be aligned; asked by who has seen it.
     pub(crate) fn is_aligned(&self) -> bool {
         self.aligned.load(Ordering::Relaxed)
-    }
-
-    /// Whether other code runs behind the boundary announced last; asked by who has come to it.
-    pub(crate) fn is_switching(&self) -> bool {
-        self.switches.load(Ordering::Relaxed)
     }
 
     /// Behind the next boundary other code is to run.
@@ -155,9 +159,8 @@ impl Ticks {
         waited.unwrap_or_else(PoisonError::into_inner).0.stage == stage
     }
 
-    /// An operator that has passed the boundaries before tick `passed` hands over: the boundary it has come to, if any, and
-    /// the tick behind it. With `last` it has ended as well.
-    pub(crate) fn pass(&self, passed: Tick, last: bool) -> (Option<CheckpointId>, Tick) {
+    /// An operator that has passed the boundaries before tick `passed` hands over: what it has come to. With `last` it has ended as well.
+    pub(crate) fn pass(&self, passed: Tick, last: bool) -> Passed {
         let mut state = self.state();
         let due = state.boundary.filter(|b| b.tick >= passed);
         if due.is_some() {
@@ -170,7 +173,10 @@ impl Ticks {
         if last {
             state.running -= 1;
         }
-        (due.map(|b| b.id), due.map_or(passed, |b| b.tick + 1))
+        match due {
+            Some(Boundary { id, tick, switches }) => Passed { checkpoint: Some(id), behind: tick + 1, switches },
+            None => Passed { checkpoint: None, behind: passed, switches: false },
+        }
     }
 }
 
@@ -222,13 +228,31 @@ mod tests {
         assert!(ticks.announce(CheckpointId(7), false));
         assert_eq!((ticks.behind(), ticks.now()), (1, 1), "whoever asks from now on is behind it");
         assert!(!ticks.announce(CheckpointId(8), false), "two have not come to it");
-        assert_eq!(ticks.pass(0, false), (Some(CheckpointId(7)), 1));
+        let pass = |passed, last| {
+            let passed = ticks.pass(passed, last);
+            (passed.checkpoint, passed.behind)
+        };
+        assert_eq!(pass(0, false), (Some(CheckpointId(7)), 1));
         assert!(!ticks.announce(CheckpointId(8), false), "one has not");
-        assert_eq!(ticks.pass(0, true), (Some(CheckpointId(7)), 1));
+        assert_eq!(pass(0, true), (Some(CheckpointId(7)), 1));
         assert!(ticks.announce(CheckpointId(8), false), "the one that has ended is not waited for");
-        assert_eq!(ticks.pass(1, false), (Some(CheckpointId(8)), 2));
-        assert_eq!(ticks.pass(2, true), (None, 2));
+        assert_eq!(pass(1, false), (Some(CheckpointId(8)), 2));
+        assert_eq!(pass(2, true), (None, 2));
         assert!(!ticks.announce(CheckpointId(9), false), "everything has ended");
+    }
+
+    #[test]
+    fn code_is_exchanged_at_one_boundary_and_for_all() {
+        let ticks = Ticks::new(1_000_000, 2);
+        ticks.arm();
+        assert!(ticks.announce(CheckpointId(1), false) && ticks.is_aligned());
+        assert!(!ticks.disarm(), "it has been announced");
+        assert!(ticks.pass(0, false).switches && ticks.wait_while(Stage::Announced, Duration::ZERO));
+        assert!(ticks.pass(0, false).switches && !ticks.wait_while(Stage::Announced, Duration::ZERO));
+        assert!(ticks.announce(CheckpointId(2), false) && !ticks.is_aligned());
+        assert!(!ticks.pass(1, false).switches, "the next one is like any other");
+        ticks.arm();
+        assert!(ticks.disarm() && !ticks.disarm());
     }
 
     #[test]

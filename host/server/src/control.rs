@@ -210,6 +210,8 @@ pub struct Outcome {
     pub version: Option<u32>,
 }
 
+/// What a runner answers to a request that it does not know, as one of an earlier release to a new one.
+pub const NOT_UNDERSTOOD: &str = "the request cannot be understood";
 /// The environment variable with the watchlist of a runner, as JSON.
 pub const WATCHLIST: &str = "TIDEMILL_WATCHLIST";
 /// The file in a job's folder that its runner holds locked.

@@ -263,13 +263,15 @@ impl Server {
     pub(crate) async fn rescale(&self, job: &Arc<Job>, rescale: Rescale, wait: Duration) -> Result<Changed, Error> {
         let before = job.record().version;
         let why = format!("rescaled from {} to {}", before.workers, rescale.parallelism);
+        let based_on = before.number;
         let version = Version { parallelism: Some(rescale.parallelism), hold_ms: 0, why, taken: None, ..before };
-        self.change(job, version, Watched { probation_ms: RESCALE_PROBATION_MS, ..Watched::default() }, wait).await
+        self.change(job, version, Watched { based_on, probation_ms: RESCALE_PROBATION_MS, ..Watched::default() }, wait).await
     }
 
     /// Another component, other arguments or bindings.
     pub(crate) async fn swap(&self, job: &Arc<Job>, swap: Swap, wait: Duration) -> Result<Changed, Error> {
         let before = job.record().version;
+        let based_on = before.number;
         let parts = Parts::of_swap(&self.components, &before, &swap)?;
         let why = parts.why(&before);
         let mut version = Version { allow_dropped_state: swap.allow_dropped_state, why, taken: None, ..parts.into_version(before) };
@@ -277,7 +279,7 @@ impl Server {
         version.bindings.extend(swap.bindings);
         let probation_ms = swap.probation_ms.unwrap_or(PROBATION_MS);
         let Swap { errors_max, shadow, allow_difference, dry_run, .. } = swap;
-        self.change(job, version, Watched { probation_ms, errors_max, shadow, allow_difference, dry_run }, wait).await
+        self.change(job, version, Watched { based_on, probation_ms, errors_max, shadow, allow_difference, dry_run }, wait).await
     }
 
     /// Back to a version before, with today's state.
@@ -295,7 +297,8 @@ impl Server {
         };
         let why = format!("back to version {}", past.version.number);
         let version = Version { allow_dropped_state: rollback.allow_dropped_state, why, taken: None, ..past.version.clone() };
-        self.change(job, version, Watched { probation_ms: PROBATION_MS, ..Watched::default() }, wait).await
+        let based_on = record.version.number;
+        self.change(job, version, Watched { based_on, probation_ms: PROBATION_MS, ..Watched::default() }, wait).await
     }
 
     async fn change(&self, job: &Arc<Job>, mut version: Version, watched: Watched, wait: Duration) -> Result<Changed, Error> {
@@ -334,8 +337,13 @@ impl Server {
         admit(self.options.capacity, &self.jobs.holders(Some(&job.id)), need)?;
         job.set_live(|live| live.refusal = None);
         let (plans, probation_ms, errors_max) = (Arc::clone(job), watched.probation_ms, watched.errors_max);
+        let based_on = watched.based_on;
         job.update(move |record| {
             can_change(record)?;
+            if record.version.number != based_on {
+                // It was compared with the version before, and would take back what has changed since.
+                return Err(Error::new(Code::JobBusy, "the job has become another version meanwhile").hint("ask again"));
+            }
             let number = record.next_number();
             durable::write(&plans.plan_file(number), &planned).map_err(|e| Error::internal("the plan cannot be written down", &e))?;
             record.next = Some(Next { version: Version { number, ..version }, probation_ms, errors_max });
@@ -372,6 +380,8 @@ impl Server {
 /// How a change is watched.
 #[derive(Default)]
 struct Watched {
+    /// The version that it is a change of.
+    based_on: u32,
     probation_ms: u64,
     errors_max: Option<u64>,
     /// Records that both versions read before.

@@ -59,7 +59,10 @@ impl Parts {
                 let error =
                     Error::new(Code::SwapRefused, "the job has one component, which has no name, and several cannot take its place");
                 let names = swap.components.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                let error = error.because(format!("the request names {names}: operators of several have such a name in front"));
+                let error = match names.is_empty() {
+                    true => error.because("the request has wires, which join several"),
+                    false => error.because(format!("the request names {names}: operators of several have such a name in front")),
+                };
                 return Err(error.hint("swap the component itself, without a name; or submit the several as another job"));
             }
             let component = swap.component.as_deref().map(|text| store.find(text)).transpose()?;

@@ -305,7 +305,7 @@ impl Run {
         }
         let Some(ended) = ended(result)? else { return Ok(false) };
         finish(keeping.as_ref(), listener, ended.stopped && !self.control.is_draining())?;
-        let components = self.components.now();
+        let cost = self.components.cost();
         let facts = report::Facts {
             job: name,
             plan: &plan,
@@ -318,10 +318,10 @@ impl Run {
             end: Sample { records: monitor::records(&ended.snapshot, &self.sources), ..end },
             steady: monitor::steady(&samples, end),
             peak_rss_bytes: process::peak_rss_bytes(),
-            recycled: components.recycled(),
+            recycled: cost.recycled,
             pauses_us: self.control.pauses_us(),
-            moved: components.moved(),
-            fuel: components.fuel(),
+            moved: cost.moved,
+            fuel: cost.fuel,
             snapshot: ended.snapshot,
         };
         if console::watched() {

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tidemill_core::checkpoint::protocol;
 use tidemill_core::explain::Facts;
 use tidemill_dataflow::Control;
-use tidemill_server::control::{Exchange, Status};
+use tidemill_server::control::{Exchange, NOT_UNDERSTOOD, Status};
 use tidemill_state::{Access, Coordinator, Granted, Store, Wish};
 
 use super::{Made, Reply, Request, SUFFIX, Savepoint, folder, make, plain, read_line, write_line};
@@ -230,7 +230,7 @@ fn answer(stream: &UnixStream, shared: &Shared) {
     }
     let reply = match read_line::<Request>(stream) {
         Ok(request) => shared.handle(request).unwrap_or_else(Reply::from),
-        Err(error) => Reply::from(Fault::refused("the request cannot be understood").because(&error)),
+        Err(error) => Reply::from(Fault::refused(NOT_UNDERSTOOD).because(&error)),
     };
     let _ = write_line(stream, &reply);
 }

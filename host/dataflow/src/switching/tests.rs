@@ -259,14 +259,17 @@ fn a_guest_without_a_book_is_not_exchanged() {
     assert!(!guest.is_changing());
 }
 
-/// What moves in one call is bounded, and everything moves.
+/// What moves in one call is bounded in slots and in bytes, and everything moves.
 #[test]
 fn state_moves_by_pages() {
-    let ((factory, _), count) = (made(1), 2 * SLOTS_MAX as u32 + 1);
+    let ((factory, _), count) = (made(1), SLOTS_FIRST as u32 + 2 * SLOTS_MAX as u32 + 1);
     let mut guest = switching(factory.clone());
     run(&mut guest, &Call::Process(0, (0..count).collect()));
     guest.prepare(factory).unwrap();
     guest.switch(&[0, 1]);
     let pages = (0..9).take_while(|_| guest.carry(&[0, 1]).unwrap()).count();
-    assert_eq!(pages, 3);
+    assert_eq!(pages, 4);
+    let mut left = Left::new((0..100).collect());
+    left.count = 1;
+    assert_eq!((left.next().len(), left.next().len()), (1, 1), "of slots that are large there is one in a block");
 }

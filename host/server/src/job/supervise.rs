@@ -102,6 +102,9 @@ impl Task {
     async fn take(&mut self, step: Step, ended: &Ended) -> Option<io::Result<Runner>> {
         match step {
             Step::Over(state) => {
+                if decide::has_exchanged(&self.job.record(), ended) {
+                    self.advance(0).await;
+                }
                 self.over(state, ended).await;
                 return None;
             }
@@ -122,7 +125,7 @@ impl Task {
             }
             Step::Forgo(why, step) => {
                 let text = format!("the change is given up: the job failed before it had stopped: {why}");
-                self.refuse(Error::new(Code::JobState, text)).await;
+                self.refuse(Error::new(Code::JobState, text), false).await;
                 return Box::pin(self.take(*step, ended)).await;
             }
         }
@@ -326,19 +329,19 @@ impl Task {
                     && timeout(STATUS_INTERVAL, runner.process.ended()).await.is_err()
                 {
                     watch.stop = None;
-                    self.refuse(error).await;
+                    self.refuse(error, watch.exchange.as_ref().is_some_and(Exchanging::is_under_way)).await;
                 }
             }
             Some(_) => {}
         }
     }
 
-    /// The runner goes on as before: what was asked for is not wanted any more.
-    async fn refuse(&self, error: Error) {
+    /// The runner goes on as before: what was asked for is not wanted any more. `keep` the version that waits where it is being taken up.
+    async fn refuse(&self, error: Error, keep: bool) {
         self.tell("job-refused", error.message.clone());
-        self.update(|record| {
+        self.update(move |record| {
             record.wanted = Wanted::Run;
-            record.next = None;
+            record.next.take_if(|_| !keep);
         })
         .await;
         self.job.set_live(|live| {

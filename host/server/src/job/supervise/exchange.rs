@@ -7,9 +7,9 @@ use tokio::task::JoinHandle;
 use super::super::record::{Next, Record, Taken};
 use super::super::{ask, in_place};
 use super::{Runner, Task, Watch, lost};
-use crate::control::{Exchange, Reply, Request};
+use crate::control::{Exchange, NOT_UNDERSTOOD, Reply, Request};
 use crate::error::{Code, Error};
-use crate::limits::STOP_WAIT;
+use crate::limits::{STATUS_WAIT, STOP_WAIT};
 
 /// The try for one version.
 pub(super) struct Exchanging {
@@ -17,6 +17,13 @@ pub(super) struct Exchanging {
     asked: Option<JoinHandle<io::Result<Reply>>>,
     /// It has to go another way.
     given_up: bool,
+}
+
+impl Exchanging {
+    /// Whether the runner may come to run the version.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.asked.is_some()
+    }
 }
 
 impl Task {
@@ -41,14 +48,17 @@ impl Task {
                     return true;
                 }
                 Ok(Reply::Elsewhere { why }) => self.give_up(&mut exchanging, why).await,
+                Ok(Reply::Refused { message, .. }) if message == NOT_UNDERSTOOD => {
+                    self.give_up(&mut exchanging, "its process is of an earlier release".to_owned()).await;
+                }
                 Ok(Reply::Refused { message, causes, hint, .. }) => {
-                    self.refuse(Error { code: Code::RunnerRefused, message, causes, hint }).await;
+                    self.refuse(Error { code: Code::RunnerRefused, message, causes, hint }, false).await;
                     return true;
                 }
                 // What becomes of the version follows from how the runner ends.
                 Ok(Reply::Ended) => {}
                 Ok(_) => {
-                    self.refuse(Error::new(Code::Internal, "the runner has answered something else")).await;
+                    self.refuse(Error::new(Code::Internal, "the runner has answered something else"), false).await;
                     return true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -84,7 +94,11 @@ impl Task {
 
     /// The runner runs the version: writes it down.
     async fn exchanged(&mut self, version: u32, pause_us: u64, lasted_us: u64) {
-        let lost_before = self.job.live().status.as_ref().map_or(0, lost);
+        // What was heard of it last may be a second old, in which the code before may have lost more than the new one is allowed to.
+        let lost_before = match ask(&self.job.socket, &Request::Status, STATUS_WAIT).await {
+            Ok(Reply::Status(status)) => lost(&status),
+            _ => self.job.live().status.as_ref().map_or(0, lost),
+        };
         self.note_taken(version, Taken::InPlace { pause_us, lasted_us }).await;
         self.advance(lost_before).await;
         let (pause, lasted) = (pause_us as f64 / 1e3, lasted_us as f64 / 1e3);
