@@ -126,8 +126,12 @@ pub(crate) struct Probation {
     /// Records skipped or dead-lettered at most.
     pub(crate) errors_max: Option<u64>,
     /// How many the process had lost before the version took over in it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub(crate) lost_before: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A version that is no longer run.
