@@ -245,6 +245,7 @@ fn what_cannot_run_is_refused_before_anything_does() {
     job().bind("numbers", "socket://127.0.0.1:9").bind("counts", "discard:").run().expect(exit::REFUSED, &["--allow-connect"]);
     job().bind("nubers", "datagen:rows").run().expect(exit::REFUSED, &["binding-unknown", "did you mean `numbers`?"]);
     job().args(["--arg", "version=3"]).run().expect(exit::REFUSED, &["plan-refused", "is no choice"]);
+    job().args(["--state-memory", "64MiB"]).run().expect(exit::REFUSED, &["keeps the state of its jobs in memory", "--memory"]);
     assert!(folder.entries("data/jobs").is_empty());
 }
 

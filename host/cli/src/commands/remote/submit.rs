@@ -86,6 +86,10 @@ fn is_digest(text: &str) -> bool {
 }
 
 fn request(settings: &Settings, sent: parts::Sent, command: &SubmitCommand, file_interval: Option<Duration>) -> Outcome<Submit> {
+    if settings.state_bytes.is_some() {
+        let fault = Fault::refused("a server keeps the state of its jobs in memory, and this one asks for --state-memory");
+        return Err(fault.hint("leave it out and give it --memory; `tidemill run` puts state on disk"));
+    }
     let name = settings.name.as_ref().map(|name| name.parse::<Name>()).transpose();
     let name = name.map_err(|e| Fault::usage(e.to_string()).hint("e.g. --name sensor-averages"))?;
     let default_name = settings.component().file_stem().and_then(|stem| Name::from_text(&stem.to_string_lossy()));
