@@ -54,21 +54,29 @@ pub(crate) struct Planned {
     pub(crate) document: String,
 }
 
+/// Tries to instantiate while the system is busy: the image of a component's memory is sealed when it is first needed, which Linux refuses
+/// while it moves one of its pages, for at most a fraction of a second.
+const BUSY_TRIES: u32 = 5;
+
+/// Whether the system could not do it at the moment, which is no fault of the component.
+fn is_busy(error: &wasmtime::Error) -> bool {
+    /// Of Linux.
+    const EBUSY: i32 = 16;
+    // wasmtime has it from a crate whose errors it does not show; its words are the system's.
+    error.root_cause().to_string() == std::io::Error::from_raw_os_error(EBUSY).to_string()
+}
+
 impl Setup {
     /// Instantiates the component and lets it build its plan.
     pub(crate) fn plan(&self, args: &[Argument]) -> Result<Planned, Error> {
-        let mut store = Store::new(self.pre.engine(), State::new(&self.limits, Arc::clone(&self.log)));
-        // All limits stand before the first instruction: instantiation runs guest code too.
-        store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
-        store.set_max_component_handles(HANDLES_MAX);
-        store.set_epoch_deadline(epochs(self.limits.call_ms));
-        if self.meter.is_some() {
-            Meter::fill(&mut store);
-        }
-        let job = match self.pre.instantiate(&mut store) {
-            Ok(job) => job,
-            Err(error) => return Err(self.fault(&mut store, "instantiate", &error)),
+        let mut tries = 1;
+        let (mut store, job) = loop {
+            let mut store = self.store();
+            match self.pre.instantiate(&mut store) {
+                Ok(job) => break (store, job),
+                Err(error) if is_busy(&error) && tries < BUSY_TRIES => tries += 1,
+                Err(error) => return Err(self.fault(&mut store, "instantiate", &error)),
+            }
         };
         store.set_epoch_deadline(epochs(self.limits.call_ms));
         match job.plan(&mut store, args) {
@@ -79,6 +87,19 @@ impl Setup {
             }
             Err(error) => Err(self.fault(&mut store, "plan", &error)),
         }
+    }
+
+    fn store(&self) -> Store<State> {
+        let mut store = Store::new(self.pre.engine(), State::new(&self.limits, Arc::clone(&self.log)));
+        // All limits stand before the first instruction: instantiation runs guest code too.
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+        store.set_max_component_handles(HANDLES_MAX);
+        store.set_epoch_deadline(epochs(self.limits.call_ms));
+        if self.meter.is_some() {
+            Meter::fill(&mut store);
+        }
+        store
     }
 
     fn fault(&self, store: &mut Store<State>, export: &'static str, error: &wasmtime::Error) -> Error {
@@ -282,5 +303,17 @@ impl Guest for Instance {
     fn watermark(&mut self, operator: OperatorId, split: u32, now: TimeMs, block: Option<&Block>) -> Result<Option<TimeMs>, Error> {
         let bytes = block.map_or(&[][..], Block::as_bytes);
         self.call("watermark", Scope::Operator(operator), |exports, store| exports.watermark(store, operator, split, now, bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_that_is_busy_is_told_from_a_component_that_is_at_fault() {
+        let of = |code| wasmtime::Error::new(std::io::Error::from_raw_os_error(code)).context("making the image of a memory");
+        assert!(is_busy(&of(16)));
+        assert!(!is_busy(&of(12)) && !is_busy(&wasmtime::Error::msg("busy")));
     }
 }
