@@ -20,8 +20,8 @@ use tidemill_dataflow::{Control, JobSpec, Options};
 use tidemill_guest::{Component, LoadOptions};
 
 use crate::clock;
-use crate::native::{self, Native};
 use crate::results::Results;
+use tidemill_native::Native;
 
 /// The queries that call user code in different ways: none at all, a map, windows, a flat map, timers.
 pub(crate) const QUERIES: [&str; 7] = ["q0", "q1", "q5", "q7", "q11", "wordcount", "timers"];
@@ -66,7 +66,7 @@ fn compare(query: &str, component: &Component, input: &Path, folder: &Path, opti
         bail!("{query}: the component was built from another source than this program: run `cargo xtask dist` again");
     }
     let plan = Arc::new(plan);
-    let factories = [component.factory(&arguments, document, Arc::clone(&plan)), native::factory(native)];
+    let factories: [Arc<dyn Factory>; 2] = [component.factory(&arguments, document, Arc::clone(&plan)), Arc::new(native)];
     let mut runs: [Vec<Run>; 2] = [Vec::new(), Vec::new()];
     for _ in 0..options.rounds {
         for (factory, runs) in factories.iter().zip(&mut runs) {

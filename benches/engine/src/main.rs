@@ -11,7 +11,6 @@
 mod calls;
 mod clock;
 mod jobs;
-mod native;
 mod results;
 
 use std::path::PathBuf;

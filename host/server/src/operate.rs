@@ -339,11 +339,7 @@ impl Server {
         let (plans, probation_ms, errors_max) = (Arc::clone(job), watched.probation_ms, watched.errors_max);
         let based_on = watched.based_on;
         job.update(move |record| {
-            can_change(record)?;
-            if record.version.number != based_on {
-                // It was compared with the version before, and would take back what has changed since.
-                return Err(Error::new(Code::JobBusy, "the job has become another version meanwhile").hint("ask again"));
-            }
+            can_change_from(record, based_on)?;
             let number = record.next_number();
             durable::write(&plans.plan_file(number), &planned).map_err(|e| Error::internal("the plan cannot be written down", &e))?;
             record.next = Some(Next { version: Version { number, ..version }, probation_ms, errors_max });
@@ -406,6 +402,15 @@ fn can_change(record: &Record) -> Result<(), Error> {
     }
 }
 
+/// As [`can_change`], for a change of that version: it was compared with it, and would take back what another has changed since.
+fn can_change_from(record: &Record, version: u32) -> Result<(), Error> {
+    can_change(record)?;
+    if record.version.number != version {
+        return Err(Error::new(Code::JobBusy, "the job has become another version meanwhile").hint("ask again"));
+    }
+    Ok(())
+}
+
 fn running(job: &Job) -> Result<(), Error> {
     not_over(&job.record())?;
     match job.live().phase {
@@ -462,6 +467,18 @@ mod tests {
         let refused = not_held(&held, 1_000).unwrap_err();
         assert_eq!((refused.code, refused.hint.as_deref()), (Code::JobBusy, Some("ask again in 2 s, or swap with a shorter --probation")));
         assert!(not_held(&held, 2_500).is_ok());
+    }
+
+    #[test]
+    fn a_change_is_of_the_version_that_runs() {
+        use crate::job::record::tests::{record, version};
+
+        let mut job = record();
+        assert!(can_change_from(&job, 1).is_ok());
+        job.advance(version(2, 1), 0, "swapped");
+        let refused = can_change_from(&job, 1).unwrap_err();
+        assert_eq!((refused.code, refused.hint.as_deref()), (Code::JobBusy, Some("ask again")));
+        assert!(can_change_from(&job, 2).is_ok());
     }
 
     fn pairs(count: usize, name: &str, value: &str) -> BTreeMap<String, String> {

@@ -1,23 +1,15 @@
 //! Guests that are programs: jobs written with the Rust SDK, for what a component does by itself and the guest of data cannot be told.
 //!
-//! The SDK's runtime is called in this process, with blocks as bytes as a component is called. The jobs are guests of the test suite, which `tests/e2e` runs as
-//! components.
+//! They run in this process (`tests/native`). The jobs are guests of the test suite, which `tests/e2e` runs as components.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
-use tidemill::Job;
-use tidemill::runtime::{self, Host, Instance, Level};
-use tidemill_core::block::Block;
-use tidemill_core::guest::{ChainId, Emission, Error, Factory, Failure, Guest, Moment, OperatorId, Outcome, Slot, TimerAction, TimerOp};
+use tidemill_core::guest::Factory;
 use tidemill_core::plan::Plan;
-
-/// The function that builds a job.
-type Build = fn(&mut Job) -> tidemill::Result<()>;
+use tidemill_native::{Build, Native};
 
 /// `[program]` of a case.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,120 +28,17 @@ impl Program {
         }
     }
 
-    fn arguments(&self) -> Vec<(String, String)> {
-        self.args.clone().into_iter().collect()
+    fn native(&self) -> Result<Native> {
+        Ok(Native::new(self.build()?, self.args.clone().into_iter().collect()))
     }
 
     /// The plan of its job.
     pub(crate) fn plan(&self) -> Result<Plan> {
-        let built = Instance::plan(self.build()?, &self.arguments(), Rc::new(Emitted::default()));
-        let (_, document) = built.map_err(|text| anyhow!(text))?;
-        serde_json::from_str(&document).context("the plan of the program")
+        self.native()?.plan()
     }
 
     /// Makes instances of it.
     pub(crate) fn factory(&self) -> Result<Arc<dyn Factory>> {
-        Ok(Arc::new(Programs { build: self.build()?, arguments: self.arguments() }))
-    }
-}
-
-struct Programs {
-    build: Build,
-    arguments: Vec<(String, String)>,
-}
-
-impl Factory for Programs {
-    fn instantiate(&self) -> Result<Box<dyn Guest>, Error> {
-        let emitted = Rc::new(Emitted::default());
-        let built = Instance::plan(self.build, &self.arguments, emitted.clone());
-        let (instance, _) = built.map_err(|message| Error::Refused { export: "plan", message })?;
-        Ok(Box::new(Native { instance, emitted }))
-    }
-}
-
-/// What a call has emitted so far.
-#[derive(Default)]
-struct Emitted(RefCell<Vec<Emission>>);
-
-impl Host for Emitted {
-    fn log(&self, _: Level, _: u32, _: &str) {}
-
-    fn emit(&self, operator: u32, port: u32, block: &[u8]) {
-        self.0.borrow_mut().push(Emission { operator, port, block: Block::from_peer(block.to_vec()) });
-    }
-
-    fn report_failure(&self, _: u32, _: u32, _: &str) {}
-}
-
-struct Native {
-    instance: Instance,
-    emitted: Rc<Emitted>,
-}
-
-impl Native {
-    fn outcome(&self, outcome: runtime::Outcome) -> Outcome {
-        let failure = |f: runtime::Failure| Failure { row: f.row, operator: f.operator, message: f.message };
-        Outcome {
-            emitted: self.emitted.0.take(),
-            timers: outcome.timers.into_iter().map(timer).collect(),
-            cleared: outcome.cleared,
-            unchanged: outcome.unchanged,
-            failures: outcome.failures.into_iter().map(failure).collect(),
-        }
-    }
-}
-
-fn timer(op: runtime::TimerOp) -> TimerOp {
-    let action = match op.action {
-        runtime::TimerAction::Add => TimerAction::Add,
-        runtime::TimerAction::Replace => TimerAction::Replace,
-        runtime::TimerAction::Delete => TimerAction::Delete,
-        runtime::TimerAction::Clear => TimerAction::Clear,
-    };
-    TimerOp { slot: op.slot, timer: op.timer, action, time: op.time }
-}
-
-fn moment(at: Moment) -> runtime::Moment {
-    runtime::Moment { watermark: at.watermark, now: at.now }
-}
-
-impl Guest for Native {
-    fn link(&mut self, chain: ChainId, members: &[OperatorId]) -> Result<(), Error> {
-        self.instance.link(chain, members);
-        Ok(())
-    }
-
-    fn process(&mut self, chain: ChainId, input: u32, at: Moment, block: &Block, rows: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
-        let outcome = self.instance.process(chain, input, moment(at), block.as_bytes(), rows, slots);
-        Ok(self.outcome(outcome))
-    }
-
-    fn on_timer(&mut self, chain: ChainId, at: Moment, block: &Block, slots: &[Slot]) -> Result<Outcome, Error> {
-        let outcome = self.instance.on_timer(chain, moment(at), block.as_bytes(), slots);
-        Ok(self.outcome(outcome))
-    }
-
-    fn fire(&mut self, chain: ChainId, at: Moment, block: &Block, offsets: &[u32], slots: &[Slot]) -> Result<Outcome, Error> {
-        let outcome = self.instance.fire(chain, moment(at), block.as_bytes(), offsets, slots);
-        Ok(self.outcome(outcome))
-    }
-
-    fn merge(&mut self, operator: OperatorId, targets: &[Slot], sources: &[Slot]) -> Result<(), Error> {
-        self.instance.merge(operator, targets, sources);
-        Ok(())
-    }
-
-    fn export_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<Block, Error> {
-        Ok(Block::from_peer(self.instance.export_state(operator, slots).to_vec()))
-    }
-
-    fn import_state(&mut self, operator: OperatorId, slots: &[Slot], block: &Block) -> Result<(), Error> {
-        let loaded = self.instance.import_state(operator, slots, block.as_bytes());
-        loaded.map_err(|message| Error::Refused { export: "import-state", message })
-    }
-
-    fn drop_state(&mut self, operator: OperatorId, slots: &[Slot]) -> Result<(), Error> {
-        self.instance.drop_state(operator, slots);
-        Ok(())
+        Ok(Arc::new(self.native()?))
     }
 }

@@ -5,33 +5,36 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use tidemill::runtime::{self, Host, Instance, Level};
 use tidemill_core::block::Block;
 use tidemill_core::guest::{ChainId, Emission, Error, Factory, Failure, Guest, Moment, OperatorId, Outcome, Slot, TimerAction, TimerOp};
 use tidemill_core::plan::Plan;
 
 /// The function that builds a job.
-pub(crate) type Build = fn(&mut tidemill::Job) -> tidemill::Result<()>;
+pub type Build = fn(&mut tidemill::Job) -> tidemill::Result<()>;
 
 /// A job with its arguments.
-#[derive(Clone)]
-pub(crate) struct Native {
+#[derive(Clone, Debug)]
+pub struct Native {
     build: Build,
     arguments: Vec<(String, String)>,
 }
 
 impl Native {
-    pub(crate) fn new(build: Build, arguments: Vec<(String, String)>) -> Native {
+    /// Of a function and what it is told.
+    pub fn new(build: Build, arguments: Vec<(String, String)>) -> Native {
         Native { build, arguments }
     }
 
     /// The plan of the job.
-    pub(crate) fn plan(&self) -> Result<Plan> {
+    ///
+    /// # Errors
+    /// What the function answers to such arguments.
+    pub fn plan(&self) -> Result<Plan> {
         let (_, document) = Instance::plan(self.build, &self.arguments, Rc::new(Emitted::default())).map_err(|text| anyhow!(text))?;
-        Ok(serde_json::from_str(&document)?)
+        serde_json::from_str(&document).context("the plan of the job")
     }
 }
 
@@ -42,11 +45,6 @@ impl Factory for Native {
             Instance::plan(self.build, &self.arguments, emitted.clone()).map_err(|message| Error::Refused { export: "plan", message })?;
         Ok(Box::new(NativeGuest { instance, emitted }))
     }
-}
-
-/// Makes the engine's factory of a job.
-pub(crate) fn factory(native: Native) -> Arc<dyn Factory> {
-    Arc::new(native)
 }
 
 /// What a call has emitted so far.
